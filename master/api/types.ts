@@ -1,0 +1,89 @@
+/**
+ * The shapes of the API's objects as they travel: JSON, so times are strings. The field names and types are Kubernetes'
+ * own, taken from the official client's declarations (types only, nothing of it is loaded at run time).
+ */
+import type * as k8s from '@kubernetes/client-node';
+
+/** A declared type as its JSON form: dates become RFC 3339 strings, and names that TypeScript cannot use are restored. */
+export type Wire<T> = T extends Date
+  ? string
+  : T extends (infer Item)[]
+    ? Wire<Item>[]
+    : T extends object
+      ? { [Key in keyof T as Key extends `_${infer Name}` ? Name : Key]: Wire<T[Key]> }
+      : T;
+
+export type ObjectMeta = Wire<k8s.V1ObjectMeta>;
+export type OwnerReference = Wire<k8s.V1OwnerReference>;
+export type ListMeta = Wire<k8s.V1ListMeta>;
+export type LabelSelector = Wire<k8s.V1LabelSelector>;
+export type Status = Wire<k8s.V1Status>;
+
+/** What every object has. `metadata` is always there once an object has passed decoding. */
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: ObjectMeta;
+}
+
+/** A list as the API server answers it. */
+export interface ObjectList<T extends KubeObject = KubeObject> {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ListMeta;
+  items: T[];
+}
+
+/** One event of a watch. ERROR carries a Status; BOOKMARK an object with nothing but its resourceVersion. */
+export type WatchEvent<T extends KubeObject = KubeObject> =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; object: T }
+  | { type: 'ERROR'; object: Status };
+
+export type Namespace = Wire<k8s.V1Namespace>;
+export type Node = Wire<k8s.V1Node>;
+export type NodeCondition = Wire<k8s.V1NodeCondition>;
+export type Taint = Wire<k8s.V1Taint>;
+export type Toleration = Wire<k8s.V1Toleration>;
+export type Pod = Wire<k8s.V1Pod>;
+export type PodSpec = Wire<k8s.V1PodSpec>;
+export type PodStatus = Wire<k8s.V1PodStatus>;
+export type PodCondition = Wire<k8s.V1PodCondition>;
+export type PodTemplateSpec = Wire<k8s.V1PodTemplateSpec>;
+export type Container = Wire<k8s.V1Container>;
+export type ContainerStatus = Wire<k8s.V1ContainerStatus>;
+export type Probe = Wire<k8s.V1Probe>;
+export type Volume = Wire<k8s.V1Volume>;
+export type Binding = Wire<k8s.V1Binding>;
+export type Eviction = Wire<k8s.V1Eviction>;
+export type Service = Wire<k8s.V1Service>;
+export type ServicePort = Wire<k8s.V1ServicePort>;
+export type Endpoints = Wire<k8s.V1Endpoints>;
+export type EndpointSlice = Wire<k8s.V1EndpointSlice>;
+export type ReplicationController = Wire<k8s.V1ReplicationController>;
+export type Scale = Wire<k8s.V1Scale>;
+export type Event = Wire<k8s.CoreV1Event>;
+export type Lease = Wire<k8s.V1Lease>;
+export type ConfigMap = Wire<k8s.V1ConfigMap>;
+export type Secret = Wire<k8s.V1Secret>;
+export type ServiceAccount = Wire<k8s.V1ServiceAccount>;
+export type CertificateSigningRequest = Wire<k8s.V1CertificateSigningRequest>;
+export type DeleteOptions = Wire<k8s.V1DeleteOptions>;
+
+/** The resource names that components name in code, and what each holds. */
+export interface ResourceTypes {
+  namespaces: Namespace;
+  nodes: Node;
+  pods: Pod;
+  services: Service;
+  endpoints: Endpoints;
+  endpointslices: EndpointSlice;
+  replicationcontrollers: ReplicationController;
+  events: Event;
+  leases: Lease;
+  configmaps: ConfigMap;
+  secrets: Secret;
+  serviceaccounts: ServiceAccount;
+  certificatesigningrequests: CertificateSigningRequest;
+}
+
+export type ResourceName = keyof ResourceTypes;
