@@ -1,0 +1,193 @@
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { lines, type ProcessSpec, ProcessSupervisor } from '../../../master/api/process-supervisor.ts';
+
+const silent = { info() {}, warn() {} };
+
+/** A process made of one shell script. */
+const script = (name: string, text: string, more: Partial<ProcessSpec> = {}): ProcessSpec => ({
+  name,
+  command: '/bin/sh',
+  args: ['-c', text],
+  ...more,
+});
+
+/** Collects output, and lets a test wait until a text has been seen so many times. */
+function collector(): {
+  output: (text: string) => void;
+  text: () => string;
+  seen: (part: string, times?: number) => Promise<void>;
+} {
+  let all = '';
+  let check = (): void => {};
+  return {
+    output: (text) => {
+      all += text;
+      check();
+    },
+    text: () => all,
+    seen: (part, times = 1) =>
+      new Promise((resolve) => {
+        check = () => {
+          if (all.split(part).length > times) resolve();
+        };
+        check();
+      }),
+  };
+}
+
+test('every line carries the name of its process, also when it arrives in pieces', (t) => {
+  const out: string[] = [];
+  const take = lines('etcd', (text) => out.push(text));
+  take('first li');
+  take('ne\nsecond\nthi');
+  take('rd\n');
+  t.is(out.join(''), '[etcd] first line\n[etcd] second\n[etcd] third\n');
+});
+
+test('a line that never ends does not fill the memory', (t) => {
+  const out: string[] = [];
+  const take = lines('a', (text) => out.push(text));
+  take('x'.repeat(70_000));
+  t.is(out.length, 1);
+});
+
+test('a process that ends is started again, with a delay that doubles', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const delays: unknown[] = [];
+  const logger = {
+    info() {},
+    warn(details: object) {
+      delays.push('restartInMs' in details ? details.restartInMs : undefined);
+    },
+  };
+  const supervisor = new ProcessSupervisor({ logger, baseDelayMs: 1, maxDelayMs: 4, output: out.output });
+  const running = supervisor.run([script('a', 'echo run; exit 3')], end.signal);
+  await out.seen('[a] run', 5);
+  end.abort();
+  await running;
+  t.deepEqual(delays.slice(0, 4), [1, 2, 4, 4]);
+});
+
+test('a process that has run for a while is started again after the first delay', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const delays: unknown[] = [];
+  const logger = {
+    info() {},
+    warn(details: object) {
+      delays.push('restartInMs' in details ? details.restartInMs : undefined);
+    },
+  };
+  const supervisor = new ProcessSupervisor({ logger, baseDelayMs: 1, steadyAfterMs: 0, output: out.output });
+  const running = supervisor.run([script('a', 'echo run')], end.signal);
+  await out.seen('[a] run', 4);
+  end.abort();
+  await running;
+  t.deepEqual(delays.slice(0, 3), [1, 1, 1]);
+});
+
+test('a command that is not there is reported and tried again', async (t) => {
+  const end = new AbortController();
+  let failures = 0;
+  const failed = new Promise<void>((resolve) => {
+    const logger = {
+      info() {},
+      warn(details: object) {
+        if ('error' in details) failures += 1;
+        if (failures === 2) resolve();
+      },
+    };
+    const supervisor = new ProcessSupervisor({ logger, baseDelayMs: 1 });
+    const running = supervisor.run([{ name: 'a', command: '/nowhere/at/all', args: [] }], end.signal);
+    t.teardown(async () => {
+      end.abort();
+      await running;
+    });
+  });
+  await failed;
+  t.is(failures, 2);
+});
+
+test('processes stop in reverse order, and those of one level together', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const supervisor = new ProcessSupervisor({ logger: silent, output: out.output });
+  const waiting = (name: string): string =>
+    `trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done # ${name}`;
+  const running = supervisor.run(
+    [
+      script('etcd', waiting('etcd'), { stopLevel: 0 }),
+      script('apiserver', waiting('apiserver'), { stopLevel: 1 }),
+      script('scheduler', waiting('scheduler'), { stopLevel: 2 }),
+      script('controllers', waiting('controllers'), { stopLevel: 2 }),
+    ],
+    end.signal,
+  );
+  await out.seen('up', 4);
+  end.abort();
+  await running;
+  const ended = out
+    .text()
+    .split('\n')
+    .filter((line) => line.endsWith('bye'));
+  t.deepEqual(ended.slice(0, 2).sort(), ['[controllers] bye', '[scheduler] bye']);
+  t.deepEqual(ended.slice(2), ['[apiserver] bye', '[etcd] bye']);
+});
+
+test('a process that does not heed SIGTERM is killed after the grace', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const supervisor = new ProcessSupervisor({ logger: silent, graceMs: 20, output: out.output });
+  const running = supervisor.run(
+    [script('a', "trap '' TERM; echo up; while :; do read x < /dev/null; done")],
+    end.signal,
+  );
+  await out.seen('up');
+  end.abort();
+  await running;
+  t.pass();
+});
+
+test('the process id is on disk while the process runs', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const pidDir = join(mkdtempSync(join(tmpdir(), 'supervisor-')), 'run');
+  const supervisor = new ProcessSupervisor({ logger: silent, pidDir, output: out.output });
+  const running = supervisor.run([script('a', 'echo "pid=$$"; exec sleep 60')], end.signal);
+  await out.seen('pid=');
+  const pid = readFileSync(join(pidDir, 'a.pid'), 'utf8').trim();
+  t.true(out.text().includes(`pid=${pid}\n`));
+  end.abort();
+  await running;
+  t.false(existsSync(join(pidDir, 'a.pid')));
+});
+
+test('two processes of one name are refused', async (t) => {
+  const supervisor = new ProcessSupervisor({ logger: silent });
+  const twice = [script('a', 'exit'), script('a', 'exit')];
+  await t.throwsAsync(supervisor.run(twice, AbortSignal.abort()), { message: /same name/ });
+});
+
+test('it says when a process is ready for the first time', async (t) => {
+  const end = new AbortController();
+  const ready = new Promise<object>((resolve) => {
+    const logger = {
+      info(details: object, message: string) {
+        if (message === 'ready') resolve(details);
+      },
+      warn() {},
+    };
+    let asked = 0;
+    const supervisor = new ProcessSupervisor({ logger });
+    const spec = script('a', 'exec sleep 60', { ready: async () => ++asked > 1 });
+    const running = supervisor.run([spec], end.signal);
+    t.teardown(() => running);
+  });
+  const details = await ready;
+  end.abort();
+  t.like(details, { process: 'a' });
+});
