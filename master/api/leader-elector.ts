@@ -1,0 +1,223 @@
+/**
+ * LeaderElector: the shell around `election.ts`. It watches the Lease (standbys do not poll), writes it, and runs the work of
+ * a term between `lead` and `stepDown`.
+ *
+ * Guarantees: the term's client is fenced with the term's generation, so nothing that it writes after the loss of the lease
+ * is applied; a clean exit ends the work first and then releases the lease, so that a standby takes over at once.
+ */
+import type { Client } from './client.ts';
+import { sleep } from './clock.ts';
+import {
+  checkTimings,
+  type ElectionConfig,
+  type ElectionEffect,
+  type ElectionEvent,
+  type ElectionState,
+  initialElection,
+  type LeaseRecord,
+  step,
+} from './election.ts';
+import { isNotFound } from './errors.ts';
+import { Informer } from './informer.ts';
+import type { Logger } from './logging.ts';
+import { nowMicros } from './meta.ts';
+import type { Lease } from './types.ts';
+
+export interface LeaderElectorOptions {
+  client: Client;
+  namespace: string;
+  /** The name of the Lease. */
+  name: string;
+  /** Unique to this process, also over its restarts. */
+  identity: string;
+  leaseDurationMs: number;
+  renewDeadlineMs: number;
+  retryPeriodMs: number;
+  logger: Logger;
+}
+
+/** One stretch of leadership. */
+export interface Term {
+  readonly generation: number;
+  /** Fenced: its writes are refused once another generation has begun. */
+  readonly client: Client;
+  /** Aborted when leadership is lost or given up. */
+  readonly signal: AbortSignal;
+}
+
+/** The work of a term: it returns soon after the term's signal is aborted. */
+export type Lead = (term: Term) => Promise<void>;
+
+export class LeaderElector {
+  readonly #options: LeaderElectorOptions;
+  readonly #config: ElectionConfig;
+  #state: ElectionState = initialElection;
+  #lead: Lead | undefined;
+  #term: AbortController | undefined;
+  #wake: NodeJS.Timeout | undefined;
+  #failure: unknown;
+  #stopped = Promise.withResolvers<void>();
+
+  constructor(options: LeaderElectorOptions) {
+    checkTimings(options);
+    this.#options = options;
+    const { identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs } = options;
+    this.#config = { identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs, random: Math.random };
+  }
+
+  /** Who leads, as far as this process knows. */
+  leader(): { identity: string; isSelf: boolean; generation: number } {
+    const { lease, role } = this.#state;
+    return {
+      identity: lease?.holder ?? '',
+      isSelf: role.name === 'leading',
+      generation: lease?.generation ?? 0,
+    };
+  }
+
+  /** Takes part until the signal is aborted. Rejects only with what the work of a term threw. */
+  async run(lead: Lead, signal: AbortSignal): Promise<void> {
+    this.#lead = lead;
+    const watching = new AbortController();
+    const watched = this.#watch(watching.signal);
+    const stop = (): void => this.#on({ type: 'stop' });
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      await this.#stopped.promise;
+    } finally {
+      signal.removeEventListener('abort', stop);
+      clearTimeout(this.#wake);
+      watching.abort();
+      await watched;
+    }
+    if (this.#failure) throw this.#failure;
+  }
+
+  async #watch(signal: AbortSignal): Promise<void> {
+    const { client, namespace, name, logger } = this.#options;
+    const informer = new Informer(client, 'leases', { namespace, fieldSelector: `metadata.name=${name}`, logger });
+    informer.addHandler({
+      added: (lease) => this.#observe(lease),
+      updated: (_, lease) => this.#observe(lease),
+      deleted: () => this.#observe(undefined),
+    });
+    const running = informer.run(signal);
+    await Promise.race([informer.synced, running]);
+    if (informer.hasSynced && informer.list().length === 0) this.#observe(undefined);
+    await running;
+  }
+
+  #observe(lease: Lease | undefined): void {
+    this.#on({ type: 'observed', lease: lease ? recordOf(lease) : null });
+  }
+
+  #on(event: ElectionEvent): void {
+    const { state, effects } = step(this.#state, event, performance.now(), this.#config);
+    const before = this.#state;
+    this.#state = state;
+    if (state.lease?.holder !== before.lease?.holder) this.#logLeader(state.lease);
+    for (const effect of effects) this.#carryOut(effect);
+    if (state.role.name === 'stopped') this.#stopped.resolve();
+  }
+
+  #logLeader(lease: LeaseRecord | null | undefined): void {
+    const { logger, name } = this.#options;
+    logger.info({ lease: name, leader: lease?.holder ?? '', generation: lease?.generation }, 'leader seen');
+  }
+
+  #carryOut(effect: ElectionEffect): void {
+    switch (effect.type) {
+      case 'wake':
+        clearTimeout(this.#wake);
+        this.#wake = setTimeout(() => this.#on({ type: 'tick' }), Math.max(0, effect.atMs - performance.now()));
+        break;
+      case 'write':
+        void this.#write(effect);
+        break;
+      case 'read':
+        void this.#read();
+        break;
+      case 'lead':
+        void this.#work(effect.generation);
+        break;
+      case 'stepDown':
+        this.#options.logger.info({ lease: this.#options.name, reason: effect.reason }, 'stepping down');
+        this.#term?.abort();
+        break;
+    }
+  }
+
+  async #work(generation: number): Promise<void> {
+    const { client, namespace, name, logger } = this.#options;
+    const term = new AbortController();
+    this.#term = term;
+    logger.info({ lease: name, generation }, 'leading');
+    try {
+      const fenced = client.fenced({ namespace, lease: name, generation });
+      await this.#lead?.({ generation, client: fenced, signal: term.signal });
+      // A lead that ends by itself has given up its term.
+      if (!term.signal.aborted) this.#on({ type: 'stop' });
+    } catch (error) {
+      this.#failure = error;
+      this.#on({ type: 'stop' });
+    }
+    this.#on({ type: 'ended' });
+  }
+
+  async #write(effect: ElectionEffect & { type: 'write' }): Promise<void> {
+    const { client, retryPeriodMs, renewDeadlineMs, logger } = this.#options;
+    const timeoutMs = Math.min(renewDeadlineMs, retryPeriodMs * 3);
+    try {
+      const lease = this.#leaseFor(effect);
+      const written =
+        effect.expectedVersion === undefined
+          ? await client.create('leases', lease, { timeoutMs })
+          : await client.update('leases', lease, { timeoutMs });
+      this.#on({ type: 'written', lease: recordOf(written) });
+    } catch (error) {
+      logger.debug({ err: error, purpose: effect.purpose }, 'the lease was not written');
+      this.#on({ type: 'writeFailed' });
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { client, namespace, name, retryPeriodMs } = this.#options;
+    try {
+      this.#observe(await client.get('leases', { namespace, name }, { timeoutMs: retryPeriodMs * 2 }));
+    } catch (error) {
+      if (isNotFound(error)) this.#observe(undefined);
+      else {
+        // Nothing was learnt; the next step tries again after its wait.
+        await sleep(this.#options.retryPeriodMs);
+        this.#on({ type: 'tick' });
+      }
+    }
+  }
+
+  #leaseFor({ purpose, holder, generation, expectedVersion }: ElectionEffect & { type: 'write' }): Lease {
+    const { namespace, name, leaseDurationMs } = this.#options;
+    const now = nowMicros();
+    if (purpose === 'acquire') this.#acquireTime = now;
+    return {
+      metadata: { namespace, name, resourceVersion: expectedVersion },
+      spec: {
+        holderIdentity: holder,
+        leaseDurationSeconds: purpose === 'release' ? 1 : Math.max(1, Math.ceil(leaseDurationMs / 1000)),
+        acquireTime: this.#acquireTime,
+        renewTime: now,
+        leaseTransitions: generation,
+      },
+    };
+  }
+
+  #acquireTime = nowMicros();
+}
+
+function recordOf(lease: Lease): LeaseRecord {
+  return {
+    holder: lease.spec?.holderIdentity ?? '',
+    generation: lease.spec?.leaseTransitions ?? 0,
+    version: lease.metadata?.resourceVersion ?? '0',
+  };
+}

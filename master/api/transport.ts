@@ -1,0 +1,189 @@
+/**
+ * How a client reaches the API servers: several base URLs in order of preference, each with its own connections and its own
+ * circuit breaker. A request goes to the first server that is not known to be failing, and on to the next one when the
+ * server could not be reached.
+ *
+ * Guarantees: a write is sent to a second server only when the first one certainly did not get it; otherwise the caller is
+ * told with `maybeApplied`. It does not follow redirects and does not throttle.
+ */
+import {
+  BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+} from 'cockatiel';
+import { type Dispatcher, Pool } from 'undici';
+import { sleep } from './clock.ts';
+import type { ClientConfig } from './config.ts';
+import { isStatusError, StatusError } from './errors.ts';
+import type { Status } from './types.ts';
+
+export interface ApiRequest {
+  method: string;
+  /** Path with its query. */
+  path: string;
+  body?: string | Buffer;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** How long to wait for the answer's headers from one server. */
+  timeoutMs?: number;
+}
+
+/** No API server answered. */
+export class ApiUnreachable extends Error {
+  override readonly name = 'ApiUnreachable';
+  /** True when a server may have carried the request out although its answer never came. */
+  readonly maybeApplied: boolean;
+
+  constructor(message: string, maybeApplied: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.maybeApplied = maybeApplied;
+  }
+}
+
+interface Server {
+  readonly url: string;
+  readonly pool: Pool;
+  readonly breaker: CircuitBreakerPolicy;
+}
+
+const connectTimeoutMs = 2_000;
+const defaultTimeoutMs = 10_000;
+/** How often one request is tried again because servers ask for patience (429, 503 with Retry-After). */
+const patientTries = 5;
+/** Errors after which the server certainly got nothing. */
+const neverSent = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+export class Transport {
+  readonly #servers: readonly Server[];
+  readonly #headers: Record<string, string>;
+  readonly #timeoutMs: number;
+
+  constructor(config: ClientConfig, options: { userAgent?: string; timeoutMs?: number } = {}) {
+    if (config.servers.length === 0) throw new Error('a client needs at least one API server');
+    const { ca, cert, key, serverName: servername } = config;
+    const tls = { ca, cert, key, servername, timeout: connectTimeoutMs };
+    this.#servers = config.servers.map((url) => ({
+      url,
+      pool: new Pool(url, { connect: tls, bodyTimeout: 0, keepAliveTimeout: 30_000, connections: null }),
+      breaker: circuitBreaker(handleWhen(isServersFault), { halfOpenAfter: 1_000, breaker: new ConsecutiveBreaker(2) }),
+    }));
+    this.#headers = { 'user-agent': options.userAgent ?? 'trimaster', accept: 'application/json' };
+    if (config.token) this.#headers.authorization = `Bearer ${config.token}`;
+    this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+  }
+
+  /**
+   * The answer of the first server that gives one; its status is below 400.
+   * Throws a StatusError for an answer that is an error, and ApiUnreachable.
+   */
+  async send(request: ApiRequest): Promise<Dispatcher.ResponseData> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#sendToAny(request);
+      } catch (error) {
+        const patient = isStatusError(error) && error.retryable && tries < patientTries;
+        if (!patient) throw error;
+        await sleep((error.retryAfterSeconds ?? 1) * 1000 * (0.5 + Math.random() / 2), request.signal);
+        request.signal?.throwIfAborted();
+      }
+    }
+  }
+
+  /** Ends all connections, also those of running watches. */
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.map(({ pool }) => pool.destroy()));
+  }
+
+  async #sendToAny(request: ApiRequest): Promise<Dispatcher.ResponseData> {
+    const failures: string[] = [];
+    let lastError: unknown;
+    for (const server of this.#inOrder()) {
+      try {
+        return await server.breaker.execute(() => this.#sendTo(server, request));
+      } catch (error) {
+        if (error instanceof BrokenCircuitError) {
+          failures.push(`${server.url}: known to be failing`);
+          continue;
+        }
+        request.signal?.throwIfAborted();
+        if (!isServersFault(error)) throw error;
+        const sent = !neverSent.has(codeOf(error)) && !isStatusError(error);
+        if (sent && request.method !== 'GET') {
+          throw new ApiUnreachable(`${server.url} did not answer: ${describe(error)}`, true, { cause: error });
+        }
+        failures.push(`${server.url}: ${describe(error)}`);
+        lastError = error;
+      }
+    }
+    if (isStatusError(lastError)) throw lastError;
+    throw new ApiUnreachable(`no API server answered (${failures.join('; ')})`, false, { cause: lastError });
+  }
+
+  /** Those that work first, in the order of preference. When none is known to work, all are asked. */
+  #inOrder(): readonly Server[] {
+    const works = this.#servers.filter(({ breaker }) => breaker.state !== 1);
+    return works.length > 0 ? [...works, ...this.#servers.filter((server) => !works.includes(server))] : this.#servers;
+  }
+
+  async #sendTo({ pool }: Server, request: ApiRequest): Promise<Dispatcher.ResponseData> {
+    const answer = await pool.request({
+      method: request.method as Dispatcher.HttpMethod,
+      path: request.path,
+      headers: { ...this.#headers, ...request.headers },
+      body: request.body ?? null,
+      signal: request.signal ?? null,
+      headersTimeout: request.timeoutMs ?? this.#timeoutMs,
+    });
+    if (answer.statusCode < 400) return answer;
+    throw await errorOf(answer, request);
+  }
+}
+
+/** The error that an answer of 400 and above stands for. */
+async function errorOf(answer: Dispatcher.ResponseData, request: ApiRequest): Promise<StatusError> {
+  const text = await answer.body.text();
+  const status = parseStatus(text) ?? {
+    kind: 'Status',
+    status: 'Failure',
+    code: answer.statusCode,
+    message: `${request.method} ${request.path}: ${answer.statusCode} ${text.slice(0, 200)}`,
+  };
+  const retryAfter = Number(answer.headers['retry-after']);
+  if (Number.isFinite(retryAfter) && status.details?.retryAfterSeconds === undefined) {
+    status.details = { ...status.details, retryAfterSeconds: retryAfter };
+  }
+  return new StatusError({ ...status, code: status.code ?? answer.statusCode });
+}
+
+function parseStatus(text: string): Status | undefined {
+  try {
+    const value: Status | null = JSON.parse(text);
+    return value?.kind === 'Status' ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the failure speaks against this server, so that another one is worth asking. */
+function isServersFault(error: unknown): boolean {
+  if (isStatusError(error)) return error.code === 503;
+  return !(error instanceof Error && error.name === 'AbortError');
+}
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+
+function describe(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors[0]);
+  return error instanceof Error ? error.message || codeOf(error) : String(error);
+}
