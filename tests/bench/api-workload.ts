@@ -1,0 +1,103 @@
+/**
+ * The work that is measured: ConfigMaps of about 0.8 KB, 32 connections, TLS, through the balancer. The same work was done
+ * on Kubernetes for `peer.json`.
+ */
+import { ApiClient } from '../support/api-client.ts';
+import { type Figures, figures, measure, total } from './measure.ts';
+
+const connections = 32;
+const namespace = '/api/v1/namespaces/default/configmaps';
+const objects = 2_000;
+const watchers = 100;
+const fanOutEvents = 300;
+
+export interface Servers {
+  readonly kubeconfig: string;
+  /** Of the API servers and the etcd members. */
+  readonly pids: readonly number[];
+}
+
+/** Runs the whole work, `size` 1 being the full one; tells each figure as soon as it is there. */
+export async function apiWorkload(
+  servers: Servers,
+  size: number,
+  tell: (name: string, figures: Figures) => void,
+): Promise<void> {
+  const api = new ApiClient(servers.kubeconfig, { connections, timeoutMs: 30_000 });
+  const times = (count: number): number => Math.max(connections, Math.round(count * size));
+  const run = async (name: string, count: number, operation: (turn: number) => Promise<unknown>): Promise<void> => {
+    tell(name, await measure(servers.pids, count, connections, async (turn) => void (await operation(turn))));
+  };
+  const nameOf = (turn: number): string => `bench-${turn % objects}`;
+  try {
+    for (let turn = 0; turn < 200; turn += 1) await api.json('POST', namespace, configMap(`warm-${turn}`, turn));
+    for (let turn = 0; turn < 200; turn += 1) await api.json('DELETE', `${namespace}/warm-${turn}`);
+    await run('create', objects, (turn) => api.json('POST', namespace, configMap(nameOf(turn), turn)));
+    await run('get, consistent', times(8_000), (turn) => api.json('GET', `${namespace}/${nameOf(turn)}`));
+    await run('get, resourceVersion=0', times(8_000), (turn) =>
+      api.json('GET', `${namespace}/${nameOf(turn)}?resourceVersion=0`),
+    );
+    await run('list 2,000', times(200), () => api.send('GET', namespace));
+    await run('list, selector (200 of 2,000)', times(600), () =>
+      api.send('GET', `${namespace}?labelSelector=tenth%3D3`),
+    );
+    await run('list, limit=100', times(1_000), () => api.send('GET', `${namespace}?limit=100`));
+    await run('update', times(4_000), (turn) =>
+      api.json('PUT', `${namespace}/${nameOf(turn)}`, configMap(nameOf(turn), turn)),
+    );
+    await run('merge patch', times(4_000), (turn) =>
+      api.json('PATCH', `${namespace}/${nameOf(turn)}`, { data: { turn: `p${turn}` } }, 'application/merge-patch+json'),
+    );
+    tell('watch fan-out, 100 watchers', await fanOut(servers, api));
+    await run('delete', objects, (turn) => api.json('DELETE', `${namespace}/${nameOf(turn)}`));
+  } finally {
+    await api.close();
+  }
+}
+
+/** Every event reaches each of the watchers; one operation is one event delivered to one watcher. */
+async function fanOut({ kubeconfig, pids }: Servers, writer: ApiClient): Promise<Figures> {
+  const client = new ApiClient(kubeconfig, { connections: watchers, timeoutMs: 30_000 });
+  const stop = new AbortController();
+  const expected = watchers * fanOutEvents;
+  const times: number[] = [];
+  const done = Promise.withResolvers<void>();
+  const { metadata } = await writer.json<{ metadata: { resourceVersion: string } }>('GET', `${namespace}?limit=1`);
+  const watch = async (): Promise<void> => {
+    const path = `${namespace}?watch=true&resourceVersion=${metadata.resourceVersion}`;
+    for await (const line of client.watch(path, stop.signal)) {
+      const sentAt = /"sentAt":"([\d.]+)"/.exec(line)?.[1];
+      if (sentAt === undefined) continue;
+      times.push(performance.now() - Number(sentAt));
+      if (times.length === expected) done.resolve();
+    }
+  };
+  const watching = Array.from({ length: watchers }, () =>
+    watch().catch((error: unknown) => {
+      if (!stop.signal.aborted) done.reject(error);
+    }),
+  );
+  // A watch is there once the server has sent its headers: give each of them a first event to count from.
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const cpuBefore = total(pids);
+  const from = performance.now();
+  for (let turn = 0; turn < fanOutEvents; turn += 1) {
+    const patch = { data: { sentAt: String(performance.now()) } };
+    await writer.json('PATCH', `${namespace}/bench-${turn}`, patch, 'application/merge-patch+json');
+  }
+  await done.promise;
+  const result = figures(times, performance.now() - from, total(pids) - cpuBefore);
+  stop.abort();
+  await Promise.all(watching);
+  await client.close();
+  return result;
+}
+
+function configMap(name: string, turn: number): unknown {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, labels: { app: 'bench', tenth: String(turn % 10) } },
+    data: { turn: String(turn), text: 'abcdefghij'.repeat(55) },
+  };
+}

@@ -1,0 +1,83 @@
+/**
+ * A plain HTTPS client of the API for tests and benchmarks. It shares no code with the product, so that it can be a witness:
+ * it retries nothing and hides nothing.
+ */
+import { readFileSync } from 'node:fs';
+import { Pool } from 'undici';
+import { parse } from 'yaml';
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+export class ApiClient {
+  readonly #pool: Pool;
+
+  /** `kubeconfig` is a file's path; `connections` bounds how many requests are under way at once. */
+  constructor(kubeconfig: string, options: { connections?: number; timeoutMs?: number } = {}) {
+    const { clusters, users } = parse(readFileSync(kubeconfig, 'utf8'));
+    const { cluster } = clusters[0];
+    const { user } = users[0];
+    const { connections = 32, timeoutMs = 5_000 } = options;
+    this.#pool = new Pool(cluster.server, {
+      connect: {
+        ca: pem(cluster['certificate-authority-data']),
+        cert: pem(user['client-certificate-data']),
+        key: pem(user['client-key-data']),
+        servername: cluster['tls-server-name'],
+        timeout: timeoutMs,
+      },
+      connections,
+      headersTimeout: timeoutMs,
+      bodyTimeout: 0,
+    });
+  }
+
+  /** Rejects when the connection fails; any status is an answer. */
+  async send(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    type = 'application/json',
+  ): Promise<Answer> {
+    const { statusCode, body: stream } = await this.#pool.request({
+      method,
+      path,
+      headers: body === undefined ? {} : { 'content-type': type },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    return { status: statusCode, text: await stream.text() };
+  }
+
+  /** The answer's JSON; rejects unless it is a success. */
+  async json<T>(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    type?: string,
+  ): Promise<T> {
+    const { status, text } = await this.send(method, path, body, type);
+    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${text.slice(0, 500)}`);
+    return JSON.parse(text);
+  }
+
+  /** The lines of a watch as they come, until the signal is aborted. */
+  async *watch(path: string, signal: AbortSignal): AsyncGenerator<string> {
+    const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal });
+    if (statusCode !== 200) throw new Error(`watch ${path}: ${statusCode} ${await body.text()}`);
+    let rest = '';
+    for await (const chunk of body.setEncoding('utf8')) {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+const pem = (data: string | undefined): string | undefined =>
+  data === undefined ? undefined : Buffer.from(data, 'base64').toString('utf8');
