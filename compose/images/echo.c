@@ -1,5 +1,7 @@
 /* Says who it is: its hostname, over HTTP on TCP (8080) and as a datagram on UDP (8081). It is what the examples and
- * tests put behind a Service to see which pod answered. TCP_PORT and UDP_PORT change the ports. */
+ * tests put behind a Service to see which pod answered. TCP_PORT and UDP_PORT change the ports.
+ *
+ * Called as `ask-udp ADDRESS PORT` it is the other side, which busybox lacks: it sends a datagram and prints the answer. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -50,7 +52,20 @@ static void answer(int fd) {
   _exit(0);
 }
 
-int main(void) {
+static int ask(const char *address, int number) {
+  char reply[2048];
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  struct timeval patience = {.tv_sec = 2};
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(number), .sin_addr.s_addr = inet_addr(address)};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 || send(fd, "?", 1, 0) < 0) { perror(address); return 1; }
+  ssize_t count = recv(fd, reply, sizeof reply, 0);
+  if (count < 0) { perror(address); return 1; }
+  return fwrite(reply, 1, count, stdout) == (size_t)count ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc == 3) return ask(argv[1], atoi(argv[2]));
   gethostname(name, sizeof name - 1);
   setvbuf(stdout, NULL, _IOLBF, 0);
   signal(SIGTERM, end);
