@@ -1,0 +1,127 @@
+/**
+ * The choice of a node for one pod: filters leave the nodes that will do, scores pick the best of them. It is pure but for
+ * the draw between equals, and takes nothing but the cache, so that it runs in one go and sees one state.
+ */
+import type { SchedulerCache } from './cache.ts';
+import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
+import { type Cluster, maxScore, Normalize, type Plugin, type Refusal, type Score } from './framework.ts';
+import type { NodeInfo } from './node-info.ts';
+import type { PodInfo } from './pod-info.ts';
+
+export type Choice = { node: string; feasible: number; evaluated: number } | { diagnosis: Diagnosis };
+
+/** Below this number of nodes all are looked at; above, enough to choose well from. */
+const alwaysEnough = 100;
+
+export class Algorithm {
+  readonly #filters: readonly Plugin[];
+  readonly #scores: readonly Score[];
+  readonly #random: () => number;
+  /** Where the next search starts, so that in a large cluster all nodes get their turn. */
+  #start = 0;
+
+  constructor(plugins: readonly Plugin[], random: () => number = Math.random) {
+    this.#filters = plugins.filter((plugin) => plugin.filter);
+    this.#scores = plugins.flatMap((plugin) => plugin.scoring ?? []);
+    this.#random = random;
+  }
+
+  choose(pod: PodInfo, cache: SchedulerCache): Choice {
+    const nodes = cache.nodes();
+    const wanted = nodesWanted(nodes.length);
+    const feasible: NodeInfo[] = [];
+    const refusals: { plugin: string; refusal: Refusal }[] = [];
+    let evaluated = 0;
+    for (; evaluated < nodes.length && feasible.length < wanted; evaluated++) {
+      const node = nodes[(this.#start + evaluated) % nodes.length]!;
+      const refused = this.refusal(pod, node);
+      if (refused) refusals.push(refused);
+      else feasible.push(node);
+    }
+    if (feasible.length === 0) return { diagnosis: diagnosisOf(refusals, nodes.length) };
+    this.#start = (this.#start + evaluated) % nodes.length;
+    const best = feasible.length === 1 ? feasible[0]! : this.#best(pod, feasible, cache);
+    return { node: best.name, feasible: feasible.length, evaluated };
+  }
+
+  /** The first filter that refuses the node, and why; undefined if the pod can run there. */
+  refusal(pod: PodInfo, node: NodeInfo): { plugin: string; refusal: Refusal } | undefined {
+    for (const plugin of this.#filters) {
+      const refusal = plugin.filter?.(pod, node);
+      if (refusal) return { plugin: plugin.name, refusal };
+    }
+    return undefined;
+  }
+
+  /** Whether the pod could run on the node as it is now. */
+  fits(pod: PodInfo, node: NodeInfo): boolean {
+    return node.node !== undefined && this.refusal(pod, node) === undefined;
+  }
+
+  #best(pod: PodInfo, candidates: readonly NodeInfo[], cache: SchedulerCache): NodeInfo {
+    const cluster = clusterOf(pod, candidates, cache);
+    const totals = new Float64Array(candidates.length);
+    for (const scoring of this.#scores) {
+      if (scoring.applies && !scoring.applies(pod)) continue;
+      const scores = Float64Array.from(candidates, (node) => scoring.score(pod, node, cluster));
+      normalize(scores, scoring.normalize);
+      for (let i = 0; i < totals.length; i++) totals[i]! += scoring.weight * scores[i]!;
+    }
+    return candidates[this.#highest(totals)]!;
+  }
+
+  /** The place of the highest total; among equals each is as likely as the others. */
+  #highest(totals: Float64Array): number {
+    let best = 0;
+    let equals = 1;
+    for (let i = 1; i < totals.length; i++) {
+      if (totals[i]! > totals[best]!) {
+        best = i;
+        equals = 1;
+      } else if (totals[i] === totals[best]) {
+        equals += 1;
+        if (this.#random() * equals < 1) best = i;
+      }
+    }
+    return best;
+  }
+}
+
+/**
+ * How many feasible nodes are enough: all of 100, then a share that falls from 50 % to 5 % as the cluster grows
+ * (Kubernetes' percentageOfNodesToScore, left at its default).
+ */
+export function nodesWanted(nodes: number): number {
+  if (nodes <= alwaysEnough) return nodes;
+  const percent = Math.max(5, 50 - Math.floor(nodes / 125));
+  return Math.max(alwaysEnough, Math.floor((nodes * percent) / 100));
+}
+
+function normalize(scores: Float64Array, how: Normalize): void {
+  if (how === Normalize.none) return;
+  const highest = scores.reduce((a, b) => Math.max(a, b), 0);
+  for (let i = 0; i < scores.length; i++) {
+    const share = highest === 0 ? 0 : (scores[i]! * maxScore) / highest;
+    scores[i] = how === Normalize.lowestIsBest ? maxScore - share : share;
+  }
+}
+
+function clusterOf(pod: PodInfo, candidates: readonly NodeInfo[], cache: SchedulerCache): Cluster {
+  let zones: Map<string, number> | undefined;
+  const countZones = (): Map<string, number> => {
+    const counts = new Map<string, number>();
+    for (const node of cache.nodes()) {
+      if (node.zone === undefined) continue;
+      counts.set(node.zone, (counts.get(node.zone) ?? 0) + node.podsOf(pod.owner ?? ''));
+    }
+    return counts;
+  };
+  return {
+    cache,
+    candidates,
+    siblingsIn(zone) {
+      zones ??= countZones();
+      return zones.get(zone) ?? 0;
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** What the scheduler knows of one pod, read from the object once instead of at every node. */
+import { controllerOf, keyOf } from '../api/meta.ts';
+import type { Pod, Toleration } from '../api/types.ts';
+import { type PreferredNodes, preferredNodes, type RequiredNodes, requiredNodes } from './node-selector.ts';
+import { podRequests, type Resources, scoredRequests } from './resources.ts';
+
+export interface HostPort {
+  readonly protocol: string;
+  readonly ip: string;
+  readonly port: number;
+}
+
+export interface PodInfo {
+  readonly pod: Pod;
+  readonly key: string;
+  readonly uid: string;
+  readonly priority: number;
+  readonly requests: Resources;
+  readonly scored: Resources;
+  readonly hostPorts: readonly HostPort[];
+  readonly tolerations: readonly Toleration[];
+  readonly required: RequiredNodes | undefined;
+  readonly preferred: readonly PreferredNodes[];
+  /** The uid of the controller that made it; its siblings are spread over nodes. */
+  readonly owner: string | undefined;
+  readonly images: readonly string[];
+}
+
+export const anyAddress = '0.0.0.0';
+
+export function podInfo(pod: Pod): PodInfo {
+  const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  const hostPorts = containers.flatMap((container) =>
+    (container.ports ?? []).flatMap(({ hostPort, hostIP, protocol }) =>
+      hostPort ? [{ protocol: protocol || 'TCP', ip: hostIP || anyAddress, port: hostPort }] : [],
+    ),
+  );
+  return {
+    pod,
+    key: keyOf(pod),
+    uid: pod.metadata?.uid ?? '',
+    priority: pod.spec?.priority ?? 0,
+    requests: podRequests(pod),
+    scored: scoredRequests(pod),
+    hostPorts,
+    tolerations: pod.spec?.tolerations ?? [],
+    required: requiredNodes(pod),
+    preferred: preferredNodes(pod),
+    owner: controllerOf(pod)?.uid,
+    images: containers.map((container) => normalImage(container.image ?? '')),
+  };
+}
+
+/** An image's name with its tag, as nodes report it: `echo` is `echo:latest`. */
+export function normalImage(name: string): string {
+  return name.lastIndexOf(':') > name.lastIndexOf('/') || name.includes('@') ? name : `${name}:latest`;
+}

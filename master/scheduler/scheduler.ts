@@ -1,0 +1,244 @@
+/**
+ * The scheduler: gives every pod that has no node the best node that will take it.
+ *
+ * The picture of the cluster and the queue are kept whether this process leads or not, so that a takeover waits for no
+ * list. Only a leader takes pods from the queue, and all that it writes carries its fence. The choice for one pod is
+ * synchronous; bindings and reports run beside the next choices, a bounded number at a time.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Client } from '../api/client.ts';
+import { type Clock, sleep, systemClock } from '../api/clock.ts';
+import { isConflict, isNotFound } from '../api/errors.ts';
+import { EventRecorder } from '../api/events.ts';
+import type { Informer } from '../api/informer.ts';
+import { kinds } from '../api/kinds.ts';
+import type { Term } from '../api/leader-elector.ts';
+import type { Logger } from '../api/logging.ts';
+import { deepEqual, getCondition, keyOf, metaOf, nowSeconds, setCondition } from '../api/meta.ts';
+import type { Pod } from '../api/types.ts';
+import { Algorithm } from './algorithm.ts';
+import { SchedulerCache } from './cache.ts';
+import type { SchedulerMetrics } from './metrics.ts';
+import type { NodeInfo } from './node-info.ts';
+import { plugins } from './plugins/index.ts';
+import { isFinished, isForUs } from './pod-facts.ts';
+import { podInfo } from './pod-info.ts';
+import { type QueuedPod, SchedulingQueue } from './queue.ts';
+import { Slots } from './slots.ts';
+
+export interface SchedulerOptions {
+  readonly pods: Informer<'pods'>;
+  readonly nodes: Informer<'nodes'>;
+  readonly metrics: SchedulerMetrics;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** How many bindings and reports may be under way at once. */
+  readonly concurrency?: number;
+}
+
+/** One pod's way through an attempt: with whose authority, and since when. */
+interface Attempt {
+  readonly queued: QueuedPod;
+  readonly client: Client;
+  readonly recorder: EventRecorder;
+  readonly signal: AbortSignal;
+  readonly startedAt: number;
+}
+
+const schedulerName = 'default-scheduler';
+/** After so much work in one go the event loop gets its turn, so that answers and watch events are not kept waiting. */
+const longestTurnMs = 10;
+const expiryPeriodMs = 5_000;
+/** Bindings that are under way when a term ends may still be answered for this long. */
+const lastAnswersMs = 1_000;
+/** How long a new leader waits at most to have seen what its predecessor wrote last. */
+const catchUpMs = 500;
+const streamLagMs = 20;
+
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #clock: Clock;
+  readonly #cache = new SchedulerCache();
+  readonly #queue: SchedulingQueue;
+  readonly #algorithm: Algorithm;
+
+  constructor(options: SchedulerOptions) {
+    const { metrics, random, clock = systemClock, pods, nodes } = options;
+    this.#options = options;
+    this.#clock = clock;
+    this.#queue = new SchedulingQueue({ clock, onEnter: (place, event) => metrics.entered(place, event) });
+    this.#algorithm = new Algorithm(plugins, random);
+    metrics.watch(this.#queue, this.#cache);
+    nodes.addHandler({
+      added: (node) => this.#changed('NodeAdd', this.#cache.setNode(node)),
+      updated: (_, node) => this.#changed('NodeUpdate', this.#cache.setNode(node)),
+      deleted: (node) => this.#cache.removeNode(metaOf(node).name ?? ''),
+    });
+    pods.addHandler({
+      added: (pod) => this.#podSeen(undefined, pod),
+      updated: (previous, pod) => this.#podSeen(previous, pod),
+      deleted: (pod) => this.#podGone(pod),
+    });
+  }
+
+  /** Keeps the picture clean until the signal is aborted: assumed pods that nobody confirmed lose their place. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(expiryPeriodMs, signal, this.#clock);
+      for (const { key } of this.#cache.expire(this.#clock.now())) {
+        this.#options.logger.warn({ pod: key }, 'the binding was never confirmed, scheduling again');
+        const pod = this.#options.pods.get(key);
+        if (pod) this.#podSeen(undefined, pod);
+      }
+    }
+  }
+
+  /** Schedules for one term of leadership; returns when it is over and nothing is under way any more. */
+  async lead({ client, signal, generation }: Term): Promise<void> {
+    const { metrics, logger, concurrency = 64 } = this.#options;
+    const recorder = new EventRecorder(client, { component: schedulerName }, logger);
+    const slots = new Slots(concurrency);
+    const lastAnswers = new AbortController();
+    await this.#catchUp(client, signal);
+    logger.info({ generation, ...this.#queue.counts() }, 'scheduling');
+    metrics.leads(true);
+    this.#queue.moveOn('LeadershipGained', () => true);
+    let turnStarted = performance.now();
+    for (let queued = await this.#queue.pop(signal); queued; queued = await this.#queue.pop(signal)) {
+      const startedAt = performance.now();
+      const task = this.#attempt({ queued, client, recorder, startedAt, signal: lastAnswers.signal });
+      if (task) await slots.start(task);
+      if (performance.now() - turnStarted < longestTurnMs) continue;
+      await nextTurn();
+      turnStarted = performance.now();
+    }
+    metrics.leads(false);
+    const timer = this.#clock.setTimeout(() => lastAnswers.abort(), lastAnswersMs);
+    await slots.idle();
+    this.#clock.clearTimeout(timer);
+  }
+
+  /** Chooses a node, and answers what is then to be done with the API server. */
+  #attempt(attempt: Attempt): (() => Promise<void>) | undefined {
+    const { queued, startedAt } = attempt;
+    const { pod } = queued;
+    const { metrics, pods } = this.#options;
+    if (!pods.get(pod.key) || this.#cache.has(pod.key)) return undefined;
+    const choice = this.#algorithm.choose(pod, this.#cache);
+    metrics.chosen((performance.now() - startedAt) / 1000);
+    if ('node' in choice) {
+      this.#cache.assume(pod, choice.node);
+      return () => this.#bind(attempt, choice.node);
+    }
+    const { message, plugins } = choice.diagnosis;
+    this.#queue.returnUnschedulable(queued, plugins);
+    metrics.refused(plugins);
+    metrics.attempted('unschedulable', (performance.now() - startedAt) / 1000);
+    return () => this.#report(attempt, message, 'Unschedulable');
+  }
+
+  async #bind(attempt: Attempt, node: string): Promise<void> {
+    const { queued, client, recorder, signal, startedAt } = attempt;
+    const { pod, key } = queued.pod;
+    const { namespace, name = '', uid } = metaOf(pod);
+    const { metrics, logger } = this.#options;
+    try {
+      await client.bind({ namespace, name, uid }, node, { signal });
+    } catch (error) {
+      metrics.attempted('error', (performance.now() - startedAt) / 1000);
+      await this.#bindingFailed(attempt, error);
+      return;
+    }
+    const now = this.#clock.now();
+    this.#cache.finishBinding(queued.pod, now);
+    metrics.attempted('scheduled', (performance.now() - startedAt) / 1000);
+    metrics.scheduled(queued.attempts, (now - queued.firstAddedAt) / 1000);
+    recorder.event(pod, kinds.pods, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`);
+    logger.debug({ pod: key, node }, 'bound');
+  }
+
+  /**
+   * The room is free again and the pod tries again. If the binding took place after all (its answer was lost), the watch
+   * tells so before the back-off is over, and the next try would only be refused with a conflict.
+   */
+  async #bindingFailed(attempt: Attempt, error: unknown): Promise<void> {
+    const { queued, signal } = attempt;
+    const { key, uid } = queued.pod;
+    const { pods, logger } = this.#options;
+    const freed = this.#cache.forget(queued.pod);
+    const pod = pods.get(key);
+    const stillWaits = pod?.metadata?.uid === uid && isForUs(pod) && !this.#cache.has(key);
+    if (stillWaits) this.#queue.returnFailed({ ...queued, pod: podInfo(pod) });
+    if (freed) this.#changed('AssignedPodDelete', freed);
+    const expected = isConflict(error) || isNotFound(error) || signal.aborted;
+    logger[expected ? 'debug' : 'warn']({ pod: key, err: error }, 'binding failed');
+    if (expected) return;
+    const message = `binding rejected: ${error instanceof Error ? error.message : String(error)}`;
+    await this.#report(attempt, message, 'SchedulerError');
+  }
+
+  /** Says why the pod waits: as an event, and in its PodScheduled condition if that says something else so far. */
+  async #report({ queued, client, recorder, signal }: Attempt, message: string, reason: string): Promise<void> {
+    const { pods, logger } = this.#options;
+    const pod = pods.get(queued.pod.key);
+    if (!pod || signal.aborted) return;
+    recorder.event(pod, kinds.pods, 'Warning', 'FailedScheduling', message);
+    const current = getCondition(pod.status?.conditions, 'PodScheduled');
+    if (current?.status === 'False' && current.reason === reason && current.message === message) return;
+    const condition = { type: 'PodScheduled', status: 'False', reason, message };
+    const [set] = setCondition(current ? [current] : [], condition, nowSeconds(this.#clock.now()));
+    const { namespace, name = '', uid } = metaOf(pod);
+    const patch = { metadata: { uid }, status: { conditions: [set] } };
+    try {
+      await client.patch('pods', { namespace, name }, patch, { type: 'strategic', subresource: 'status', signal });
+    } catch (error) {
+      logger.debug({ pod: queued.pod.key, err: error }, 'the condition was not written');
+    }
+  }
+
+  #podSeen(previous: Pod | undefined, pod: Pod): void {
+    const key = keyOf(pod);
+    if (isFinished(pod)) {
+      this.#podGone(pod);
+    } else if (pod.spec?.nodeName) {
+      this.#queue.remove(key);
+      this.#cache.setPod(pod);
+    } else if (!isForUs(pod)) {
+      this.#queue.remove(key);
+    } else if (!this.#cache.isAssumed(key)) {
+      const waits = previous !== undefined && this.#queue.has(key);
+      if (waits && !couldHelp(previous, pod)) this.#queue.refresh(podInfo(pod));
+      else this.#queue.add(podInfo(pod));
+    }
+  }
+
+  #podGone(pod: Pod): void {
+    this.#queue.remove(keyOf(pod));
+    const freed = this.#cache.removePod(pod);
+    if (freed) this.#changed('AssignedPodDelete', freed);
+  }
+
+  /** The node may have become better: pods that now fit on it are tried again. */
+  #changed(event: string, node: NodeInfo): void {
+    this.#queue.moveOn(event, (pod) => this.#algorithm.fits(pod, node));
+  }
+
+  /**
+   * What the former leader bound last may still be on its way here. A consistent read makes the API server see it, and it
+   * is then in this process's stream already. If that fails, the kubelets still refuse what does not fit.
+   */
+  async #catchUp(client: Client, signal: AbortSignal): Promise<void> {
+    try {
+      await client.list('pods', { limit: 1 }, AbortSignal.any([signal, AbortSignal.timeout(catchUpMs)]));
+      await sleep(streamLagMs, signal, this.#clock);
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, 'no consistent read at the start of the term');
+    }
+  }
+}
+
+/** Whether a waiting pod changed in a way that can matter to a node: its wishes, or its labels. */
+function couldHelp(previous: Pod, pod: Pod): boolean {
+  return !deepEqual(previous.spec, pod.spec) || !deepEqual(previous.metadata?.labels, pod.metadata?.labels);
+}

@@ -1,0 +1,27 @@
+/** A bounded number of tasks at a time. */
+export class Slots {
+  #free: number;
+  readonly #running = new Set<Promise<void>>();
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(count: number) {
+    this.#free = count;
+  }
+
+  /** Starts the task when there is a slot, and returns then; a task must not reject. */
+  async start(task: () => Promise<void>): Promise<void> {
+    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#free -= 1;
+    const running = task().finally(() => {
+      this.#running.delete(running);
+      this.#free += 1;
+      this.#waiting.shift()?.();
+    });
+    this.#running.add(running);
+  }
+
+  /** Resolves when no task runs. */
+  async idle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+}
