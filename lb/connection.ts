@@ -1,0 +1,320 @@
+/**
+ * One client's connection: the thin shell around `core/establish.ts` (sockets, one timer), then the relay.
+ *
+ * The client's bytes are read and kept until a backend has won; then they belong to the relay.
+ */
+import type { OnReadOpts, Socket } from 'node:net';
+import { AttemptFailed, AttemptUnneeded, BrokenCircuitError } from './breaker.ts';
+import {
+  type EstablishConfig,
+  type EstablishEffect,
+  type EstablishEvent,
+  type EstablishState,
+  type EstablishStep,
+  nextWake,
+  startEstablish,
+  step,
+} from './core/establish.ts';
+import { type RelayEnd, relay, reset, Upstream } from './relay.ts';
+
+/** What a connection needs from the balancer. */
+export interface ConnectionHost {
+  readonly establish: EstablishConfig;
+  now(): number;
+  /** The backends to try, best first. */
+  rank(): readonly string[];
+  dial(backend: string, onread: OnReadOpts): Socket;
+  /** Runs an attempt in the backend's circuit breaker; rejects without running it when that is open. */
+  guard(backend: string, attempt: () => Promise<void>): Promise<void>;
+  /** A sign of trouble with a backend, from the traffic. */
+  suspect(backend: string, weight: 'hint' | 'failure'): void;
+  onAttemptFailed(backend: string, reason: string): void;
+  onHedged(backend: string, cause: 'connect' | 'answer'): void;
+  onEstablished(connection: ClientConnection, backend: string, tookMs: number): void;
+  /** Once for each connection; `backend` is undefined if none was ever found. */
+  onClosed(connection: ClientConnection, backend: string | undefined, reason: string): void;
+}
+
+interface Dialled {
+  readonly backend: string;
+  upstream: Upstream | undefined;
+  helloSent: boolean;
+  /** Settles the attempt in the backend's breaker. */
+  readonly outcome: PromiseWithResolvers<void>;
+}
+
+/** More than this is no hello; reading waits then. */
+const helloLimitBytes = 64 * 1024;
+
+/** The client's bytes are unanswered for this long: have the backend checked. */
+const silenceMs = 250;
+
+export class ClientConnection {
+  readonly client: Socket;
+  readonly #host: ConnectionHost;
+  readonly #startedAt: number;
+  readonly #attempts = new Map<number, Dialled>();
+  #state: EstablishState;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  #hello: Buffer[] = [];
+  #helloBytes = 0;
+  #clientEnded = false;
+  #closed = false;
+  #backend: string | undefined;
+  #upstream: Socket | undefined;
+  #lastRead = 0;
+  #lastWritten = 0;
+  #unansweredSince: number | undefined;
+  #hinted = false;
+
+  constructor(client: Socket, host: ConnectionHost) {
+    this.client = client;
+    this.#host = host;
+    this.#startedAt = host.now();
+    this.#state = startEstablish(host.establish, this.#startedAt);
+  }
+
+  /** Begins to look for a backend. */
+  start(): void {
+    this.client.on('data', this.#onClientData);
+    this.client.on('end', this.#onClientEnd);
+    this.client.on('error', this.#onClientGone);
+    this.client.on('close', this.#onClientGone);
+    this.#carryOut({ state: this.#state, effects: [{ type: 'rank' }] });
+  }
+
+  /** The backend that this client is connected to. */
+  get backend(): string | undefined {
+    return this.#backend;
+  }
+
+  get bytesFromBackend(): number {
+    return this.#upstream?.bytesRead ?? 0;
+  }
+
+  get bytesToBackend(): number {
+    return this.#upstream?.bytesWritten ?? 0;
+  }
+
+  /** Closes both sides at once. */
+  close(reason: string): void {
+    if (this.#closed) return;
+    // Reset, so that the client does not take a cut answer for a whole one.
+    reset(this.client);
+    this.#upstream?.destroy();
+    this.#end(reason);
+  }
+
+  /**
+   * Called a few times a second: asks for a check of a backend that leaves the client's bytes unanswered. It may be
+   * right to (a long request), so this asks once for each silence and does no more.
+   */
+  sweep(now: number): void {
+    if (this.#upstream === undefined || this.#backend === undefined) return;
+    const read = this.bytesFromBackend;
+    const written = this.bytesToBackend;
+    if (read !== this.#lastRead) {
+      this.#unansweredSince = undefined;
+      this.#hinted = false;
+    } else if (written !== this.#lastWritten) {
+      this.#unansweredSince ??= now;
+    }
+    this.#lastRead = read;
+    this.#lastWritten = written;
+    if (!this.#hinted && this.#unansweredSince !== undefined && now - this.#unansweredSince >= silenceMs) {
+      this.#hinted = true;
+      this.#host.suspect(this.#backend, 'hint');
+    }
+  }
+
+  #event(event: EstablishEvent): void {
+    if (this.#closed) return;
+    this.#carryOut(step(this.#state, event, this.#host.now()));
+  }
+
+  #carryOut({ state, effects }: EstablishStep): void {
+    this.#state = state;
+    for (const effect of effects) {
+      if (this.#closed) return;
+      this.#perform(effect);
+    }
+    this.#schedule();
+  }
+
+  #perform(effect: EstablishEffect): void {
+    switch (effect.type) {
+      case 'rank':
+        this.#event({ type: 'candidates', order: this.#host.rank() });
+        break;
+      case 'dial':
+        this.#dial(effect.id, effect.backend);
+        break;
+      case 'send-hello':
+        this.#sendHello(effect.id);
+        break;
+      case 'abandon':
+        this.#abandon(effect.id, effect.reason);
+        break;
+      case 'hedged':
+        this.#host.onHedged(effect.backend, effect.cause);
+        this.#host.suspect(effect.backend, 'failure');
+        break;
+      case 'win':
+        this.#win(effect.id);
+        break;
+      case 'give-up':
+        this.close('no backend available');
+        break;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    const wakeAt = this.#closed ? undefined : nextWake(this.#state);
+    if (wakeAt === undefined) return;
+    this.#timer = setTimeout(this.#onTimer, Math.max(0, wakeAt - this.#host.now()));
+  }
+
+  // Sockets are read between a timer and an immediate: after a hold-up of this process, an answer that is already there
+  // comes before the verdict that there is none.
+  readonly #onTimer = () => {
+    this.#immediate = setImmediate(() => this.#event({ type: 'wake' }));
+  };
+
+  #dial(id: number, backend: string): void {
+    const dialled: Dialled = {
+      backend,
+      upstream: undefined,
+      helloSent: false,
+      outcome: Promise.withResolvers<void>(),
+    };
+    // An attempt that is dropped before the breaker let it begin has nobody who waits for its outcome.
+    dialled.outcome.promise.catch(() => {});
+    this.#attempts.set(id, dialled);
+    const attempt = () => {
+      if (this.#attempts.get(id) === dialled) this.#open(id, dialled);
+      return dialled.outcome.promise;
+    };
+    this.#host.guard(backend, attempt).catch((error: unknown) => {
+      if (error instanceof AttemptUnneeded) return;
+      this.#host.onAttemptFailed(backend, reasonOf(error));
+      this.#attempts.delete(id);
+      this.#event({ type: 'failed', id });
+    });
+  }
+
+  #open(id: number, dialled: Dialled): void {
+    const upstream = new Upstream(
+      (onread) => this.#host.dial(dialled.backend, onread),
+      (bytes) => this.#onFirstAnswer(id, bytes),
+    );
+    dialled.upstream = upstream;
+    const { socket } = upstream;
+    socket.on('connect', () => this.#event({ type: 'connected', id }));
+    const lost = (reason: string) => {
+      if (this.#attempts.get(id) !== dialled || this.#backend !== undefined) return;
+      this.#host.suspect(dialled.backend, 'failure');
+      socket.destroy();
+      dialled.outcome.reject(new AttemptFailed(reason));
+    };
+    socket.on('error', (error) => lost('code' in error ? String(error.code) : 'error'));
+    socket.on('end', () => lost('ended'));
+    socket.on('close', () => lost('closed'));
+  }
+
+  #sendHello(id: number): void {
+    const dialled = this.#attempts.get(id);
+    if (dialled?.upstream === undefined || dialled.helloSent) return;
+    dialled.helloSent = true;
+    for (const bytes of this.#hello) dialled.upstream.socket.write(bytes);
+  }
+
+  #abandon(id: number, reason: 'unneeded' | 'connect-timeout' | 'no-answer'): void {
+    const dialled = this.#attempts.get(id);
+    if (dialled === undefined) return;
+    this.#attempts.delete(id);
+    if (dialled.upstream !== undefined) reset(dialled.upstream.socket);
+    if (reason === 'unneeded') {
+      dialled.outcome.reject(new AttemptUnneeded());
+      return;
+    }
+    dialled.outcome.reject(new AttemptFailed(reason));
+  }
+
+  /** The first bytes of an attempt: it wins, and the relay, which is in place when `#event` returns, takes them. */
+  #onFirstAnswer(id: number, bytes: Buffer): 'used' | 'kept' | 'kept, wait' {
+    this.#event({ type: 'answered', id });
+    const winner = this.#attempts.get(id)?.upstream;
+    return winner === undefined || this.#closed ? 'used' : winner.receive(bytes);
+  }
+
+  #win(id: number): void {
+    const dialled = this.#attempts.get(id);
+    if (dialled?.upstream === undefined) throw new Error('invariant: the winner of a client has a socket');
+    this.#sendHello(id);
+    this.#hello = [];
+    this.#backend = dialled.backend;
+    this.#upstream = dialled.upstream.socket;
+    dialled.outcome.resolve();
+    this.client.off('data', this.#onClientData);
+    this.client.off('end', this.#onClientEnd);
+    this.client.off('error', this.#onClientGone);
+    this.client.off('close', this.#onClientGone);
+    relay(this.client, dialled.upstream, (end) => this.#onRelayEnd(end));
+    this.client.resume();
+    if (this.#clientEnded) this.#upstream.end();
+    this.#host.onEstablished(this, dialled.backend, this.#host.now() - this.#startedAt);
+  }
+
+  #onRelayEnd(end: RelayEnd): void {
+    if (end.by === 'backend' && this.#backend !== undefined) {
+      this.#host.suspect(this.#backend, end.error === undefined ? 'hint' : 'failure');
+    }
+    this.#end(`${end.by} ${end.error === undefined ? 'closed' : 'failed'}`);
+  }
+
+  readonly #onClientData = (bytes: Buffer) => {
+    this.#hello.push(bytes);
+    this.#helloBytes += bytes.length;
+    if (this.#helloBytes > helloLimitBytes) this.client.pause();
+    for (const { helloSent, upstream } of this.#attempts.values()) {
+      if (helloSent) upstream?.socket.write(bytes);
+    }
+    this.#event({ type: 'hello', replayable: isTlsHandshake(bytes) });
+  };
+
+  readonly #onClientEnd = () => {
+    this.#clientEnded = true;
+    if (this.#helloBytes === 0) this.close('client closed');
+  };
+
+  readonly #onClientGone = () => this.close('client closed');
+
+  #end(reason: string): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    if (this.#backend === undefined) for (const id of [...this.#attempts.keys()]) this.#abandon(id, 'unneeded');
+    this.#attempts.clear();
+    this.#hello = [];
+    this.#host.onClosed(this, this.#backend, reason);
+  }
+}
+
+/** A label of few values: what went wrong with an attempt. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AttemptFailed) return error.message;
+  return error instanceof BrokenCircuitError ? 'breaker-open' : 'error';
+}
+
+/**
+ * A TLS record of a handshake (RFC 8446, 5.1). Such a first flight may be sent to two masters: without early data, which
+ * Node's TLS servers do not take, it changes nothing there.
+ */
+function isTlsHandshake(bytes: Buffer): boolean {
+  return bytes[0] === 22 && (bytes.length === 1 || bytes[1] === 3);
+}

@@ -1,0 +1,361 @@
+/**
+ * The backends' health as a pure core: `step(state, event, now)` gives the next state and what the shell is to do.
+ *
+ * A backend is checked at jittered intervals. One failed check, or a sign of trouble from the traffic, makes it suspect
+ * and checks it again at once over a new connection; `fall` failures in a row make it down. A check that has no answer
+ * after half its time is joined by a second one over a new connection, so that silence is confirmed within one
+ * time-out instead of two. A backend that was down must pass `rise` checks.
+ *
+ * No I/O, no timers, no randomness of its own: the shell calls `step` with a `wake` event at `nextWake(state)`.
+ */
+
+/** Why a check failed: it answered "not ready", did not answer in time, refused, or broke off (also a bad certificate). */
+export type CheckFailure = 'unready' | 'silent' | 'refused' | 'broken';
+
+export type Health =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'up' }
+  | { readonly kind: 'suspect'; readonly failures: number }
+  | { readonly kind: 'down'; readonly failure: CheckFailure; readonly passes: number };
+
+/** A name and where it listens; `host` is looked up anew for each connection. */
+export interface BackendAddress {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+interface RunningCheck {
+  readonly id: number;
+  readonly startedAt: number;
+}
+
+export interface BackendState extends BackendAddress {
+  readonly health: Health;
+  /** When `health.kind` last changed. */
+  readonly since: number;
+  /** What the last failed check said; empty when the last one passed. */
+  readonly detail: string;
+  /** Passive: the circuit breaker refuses this backend until then (0: closed). */
+  readonly breakerOpenUntil: number;
+  /** Told to take no new connections while there are others. */
+  readonly draining: boolean;
+  /** Connections that were handed to this backend and are still open. */
+  readonly connections: number;
+  /** Invariant: at most two, the second joins a first one that is slow. */
+  readonly checks: readonly RunningCheck[];
+  readonly nextCheckAt: number;
+  readonly lastCheckAt: number;
+}
+
+export interface PoolConfig {
+  readonly checkIntervalMs: number;
+  readonly checkTimeoutMs: number;
+  /** Wait before a suspect or a returning backend is checked again. */
+  readonly recheckMs: number;
+  /** Failures in a row that make a backend down. */
+  readonly fall: number;
+  /** Passes in a row that bring a down backend back. */
+  readonly rise: number;
+  /** In [0, 1): spreads the checks of several balancers over time. */
+  readonly random: () => number;
+}
+
+export interface PoolState {
+  readonly config: PoolConfig;
+  readonly backends: readonly BackendState[];
+  readonly nextCheckId: number;
+  /** Moves on with each choice; see choice.ts. */
+  readonly cursor: number;
+}
+
+export type PoolEvent =
+  | { readonly type: 'wake' }
+  | { readonly type: 'check-passed'; readonly id: number }
+  | { readonly type: 'check-failed'; readonly id: number; readonly failure: CheckFailure; readonly detail: string }
+  /** The traffic looks bad: `failure` makes the backend suspect, `hint` only checks it now. */
+  | { readonly type: 'suspicion'; readonly backend: string; readonly weight: 'hint' | 'failure' }
+  | { readonly type: 'connection-opened'; readonly backend: string }
+  | { readonly type: 'connection-closed'; readonly backend: string }
+  | { readonly type: 'breaker-opened'; readonly backend: string; readonly until: number }
+  | { readonly type: 'breaker-closed'; readonly backend: string }
+  | { readonly type: 'draining'; readonly backend: string; readonly draining: boolean }
+  | { readonly type: 'backends'; readonly backends: readonly BackendAddress[] };
+
+export type PoolEffect =
+  | {
+      readonly type: 'check';
+      readonly id: number;
+      readonly backend: BackendAddress;
+      /** Over a new connection; otherwise one that is kept alive may be used. */
+      readonly fresh: boolean;
+      readonly timeoutMs: number;
+    }
+  | { readonly type: 'cancel-check'; readonly id: number }
+  | { readonly type: 'close-connections'; readonly backend: string; readonly reason: string }
+  | { readonly type: 'reset-breaker'; readonly backend: string }
+  | {
+      readonly type: 'health-changed';
+      readonly backend: string;
+      readonly from: Health['kind'];
+      readonly to: Health['kind'];
+      readonly detail: string;
+    };
+
+export interface PoolStep {
+  readonly state: PoolState;
+  readonly effects: readonly PoolEffect[];
+}
+
+/** Throws on settings that cannot work together. */
+export function createPool(config: PoolConfig, backends: readonly BackendAddress[], now: number): PoolState {
+  if (config.checkTimeoutMs <= 0 || config.checkIntervalMs <= 0) {
+    throw new Error('the check interval and the check time-out must be greater than zero');
+  }
+  if (config.fall < 1 || config.rise < 1) throw new Error('fall and rise must be at least 1');
+  requireDistinct(backends);
+  return { config, backends: backends.map((backend) => newBackend(backend, now)), nextCheckId: 1, cursor: 0 };
+}
+
+export function step(state: PoolState, event: PoolEvent, now: number): PoolStep {
+  switch (event.type) {
+    case 'wake':
+      return startDueChecks(state, now);
+    case 'check-passed':
+      return onCheckPassed(state, event.id, now);
+    case 'check-failed':
+      return onCheckFailed(state, event.id, event.failure, event.detail, now);
+    case 'suspicion':
+      return onSuspicion(state, event.backend, event.weight, now);
+    case 'connection-opened':
+      return quiet(change(state, event.backend, (b) => ({ ...b, connections: b.connections + 1 })));
+    case 'connection-closed':
+      return quiet(change(state, event.backend, (b) => ({ ...b, connections: Math.max(0, b.connections - 1) })));
+    case 'breaker-opened':
+      return quiet(change(state, event.backend, (b) => ({ ...b, breakerOpenUntil: event.until })));
+    case 'breaker-closed':
+      return quiet(change(state, event.backend, (b) => ({ ...b, breakerOpenUntil: 0 })));
+    case 'draining':
+      return quiet(change(state, event.backend, (b) => ({ ...b, draining: event.draining })));
+    case 'backends':
+      return onBackends(state, event.backends, now);
+    default:
+      return event satisfies never;
+  }
+}
+
+/** When `step` wants its next `wake`; undefined: only after another event. */
+export function nextWake(state: PoolState): number | undefined {
+  let earliest: number | undefined;
+  for (const backend of state.backends) {
+    const at = dueAt(backend, state.config);
+    if (at !== undefined && (earliest === undefined || at < earliest)) earliest = at;
+  }
+  return earliest;
+}
+
+/** When this backend's next check is due: its turn, or the second look at a first check that is slow. */
+function dueAt(backend: BackendState, config: PoolConfig): number | undefined {
+  const [first, second] = backend.checks;
+  if (first === undefined) return backend.nextCheckAt;
+  const mayConfirm = second === undefined && backend.health.kind !== 'down' && config.fall > 1;
+  return mayConfirm ? first.startedAt + config.checkTimeoutMs / 2 : undefined;
+}
+
+function startDueChecks(state: PoolState, now: number): PoolStep {
+  const effects: PoolEffect[] = [];
+  let nextCheckId = state.nextCheckId;
+  const backends = state.backends.map((backend) => {
+    const at = dueAt(backend, state.config);
+    if (at === undefined || at > now) return backend;
+    const confirms = backend.checks.length > 0;
+    const id = nextCheckId++;
+    effects.push({
+      type: 'check',
+      id,
+      backend: { name: backend.name, host: backend.host, port: backend.port },
+      fresh: confirms || backend.health.kind !== 'up',
+      timeoutMs: confirms ? state.config.checkTimeoutMs / 2 : state.config.checkTimeoutMs,
+    });
+    return { ...backend, checks: [...backend.checks, { id, startedAt: now }], lastCheckAt: now };
+  });
+  return effects.length === 0 ? quiet(state) : { state: { ...state, backends, nextCheckId }, effects };
+}
+
+function onCheckPassed(state: PoolState, id: number, now: number): PoolStep {
+  const backend = backendOfCheck(state, id);
+  if (backend === undefined) return quiet(state);
+  const effects: PoolEffect[] = cancelOthers(backend, id);
+  const health = afterPass(backend.health, state.config.rise);
+  const returning = health.kind === 'down';
+  const wait = returning ? state.config.recheckMs : state.config.checkIntervalMs;
+  const next: BackendState = {
+    ...withHealth(backend, health, now, effects, ''),
+    checks: [],
+    nextCheckAt: now + jittered(wait, state.config),
+  };
+  const after = change(state, backend.name, () => next);
+  if (health.kind === 'up' && backend.health.kind !== 'up') {
+    if (backend.health.kind === 'down') effects.push({ type: 'reset-breaker', backend: backend.name });
+    // Now there is somewhere better to go for the clients of masters that answer but are not ready.
+    for (const other of after.backends) {
+      if (other.health.kind === 'down' && other.connections > 0) {
+        effects.push({ type: 'close-connections', backend: other.name, reason: `${other.name} is not ready` });
+      }
+    }
+  }
+  return { state: after, effects };
+}
+
+function afterPass(health: Health, rise: number): Health {
+  if (health.kind !== 'down') return { kind: 'up' };
+  const passes = health.passes + 1;
+  return passes >= rise ? { kind: 'up' } : { ...health, passes };
+}
+
+function onCheckFailed(state: PoolState, id: number, failure: CheckFailure, detail: string, now: number): PoolStep {
+  const backend = backendOfCheck(state, id);
+  if (backend === undefined) return quiet(state);
+  const health = afterFailure(backend.health, failure, state.config.fall);
+  const down = health.kind === 'down';
+  const effects: PoolEffect[] = down ? cancelOthers(backend, id) : [];
+  const next: BackendState = {
+    ...withHealth(backend, health, now, effects, detail),
+    checks: down ? [] : backend.checks.filter((check) => check.id !== id),
+    nextCheckAt: now + jittered(down ? state.config.checkIntervalMs : state.config.recheckMs, state.config),
+  };
+  const after = change(state, backend.name, () => next);
+  if (down && backend.connections > 0 && mustClose(failure, after, backend.name)) {
+    effects.push({ type: 'close-connections', backend: backend.name, reason: `${backend.name} is down: ${detail}` });
+  }
+  return { state: after, effects };
+}
+
+function afterFailure(health: Health, failure: CheckFailure, fall: number): Health {
+  switch (health.kind) {
+    case 'unknown':
+    case 'down':
+      return { kind: 'down', failure, passes: 0 };
+    case 'up':
+      return fall <= 1 ? { kind: 'down', failure, passes: 0 } : { kind: 'suspect', failures: 1 };
+    case 'suspect':
+      return health.failures + 1 >= fall
+        ? { kind: 'down', failure, passes: 0 }
+        : { kind: 'suspect', failures: health.failures + 1 };
+    default:
+      return health satisfies never;
+  }
+}
+
+/** A dead master's clients gain by an error now; those of one that answers gain only if another master is up. */
+function mustClose(failure: CheckFailure, state: PoolState, name: string): boolean {
+  if (failure === 'silent' || failure === 'refused') return true;
+  return state.backends.some((other) => other.name !== name && other.health.kind === 'up');
+}
+
+function onSuspicion(state: PoolState, name: string, weight: 'hint' | 'failure', now: number): PoolStep {
+  const backend = find(state, name);
+  if (backend === undefined || backend.health.kind === 'down' || backend.health.kind === 'unknown') return quiet(state);
+  const effects: PoolEffect[] = [];
+  const suspect: Health =
+    weight === 'failure' && backend.health.kind === 'up' ? { kind: 'suspect', failures: 0 } : backend.health;
+  // A storm of bad signs asks no more often than every recheckMs.
+  const checkAt = Math.max(now, backend.lastCheckAt + state.config.recheckMs);
+  const next = {
+    ...withHealth(backend, suspect, now, effects, backend.detail),
+    nextCheckAt: Math.min(backend.nextCheckAt, checkAt),
+  };
+  const started = startDueChecks(
+    change(state, name, () => next),
+    now,
+  );
+  return { state: started.state, effects: [...effects, ...started.effects] };
+}
+
+function onBackends(state: PoolState, addresses: readonly BackendAddress[], now: number): PoolStep {
+  requireDistinct(addresses);
+  const effects: PoolEffect[] = [];
+  const backends = addresses.map((address) => {
+    const known = find(state, address.name);
+    return known !== undefined && known.host === address.host && known.port === address.port
+      ? known
+      : newBackend(address, now);
+  });
+  for (const old of state.backends) {
+    if (backends.includes(old)) continue;
+    for (const check of old.checks) effects.push({ type: 'cancel-check', id: check.id });
+    effects.push({ type: 'close-connections', backend: old.name, reason: `${old.name} was removed` });
+  }
+  const started = startDueChecks({ ...state, backends }, now);
+  return { state: started.state, effects: [...effects, ...started.effects] };
+}
+
+function newBackend({ name, host, port }: BackendAddress, now: number): BackendState {
+  return {
+    name,
+    host,
+    port,
+    health: { kind: 'unknown' },
+    since: now,
+    detail: '',
+    breakerOpenUntil: 0,
+    draining: false,
+    connections: 0,
+    checks: [],
+    nextCheckAt: now,
+    lastCheckAt: Number.NEGATIVE_INFINITY,
+  };
+}
+
+function withHealth(
+  backend: BackendState,
+  health: Health,
+  now: number,
+  effects: PoolEffect[],
+  detail: string,
+): BackendState {
+  const changed = health.kind !== backend.health.kind;
+  if (changed) {
+    effects.push({
+      type: 'health-changed',
+      backend: backend.name,
+      from: backend.health.kind,
+      to: health.kind,
+      detail,
+    });
+  }
+  return { ...backend, health, detail, since: changed ? now : backend.since };
+}
+
+function cancelOthers(backend: BackendState, id: number): PoolEffect[] {
+  return backend.checks.filter((check) => check.id !== id).map((check) => ({ type: 'cancel-check', id: check.id }));
+}
+
+/** Up to a tenth early, so that several balancers do not ask all at once for ever. */
+function jittered(ms: number, config: PoolConfig): number {
+  return ms * (1 - 0.1 * config.random());
+}
+
+function backendOfCheck(state: PoolState, id: number): BackendState | undefined {
+  return state.backends.find((backend) => backend.checks.some((check) => check.id === id));
+}
+
+function find(state: PoolState, name: string): BackendState | undefined {
+  return state.backends.find((backend) => backend.name === name);
+}
+
+function change(state: PoolState, name: string, update: (backend: BackendState) => BackendState): PoolState {
+  return { ...state, backends: state.backends.map((backend) => (backend.name === name ? update(backend) : backend)) };
+}
+
+function quiet(state: PoolState): PoolStep {
+  return { state, effects: [] };
+}
+
+function requireDistinct(backends: readonly BackendAddress[]): void {
+  const seen = new Set<string>();
+  for (const { name } of backends) {
+    if (seen.has(name)) throw new Error(`backend ${JSON.stringify(name)} is given twice`);
+    seen.add(name);
+  }
+}

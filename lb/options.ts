@@ -1,0 +1,189 @@
+/** The process's flags, checked and turned into options. */
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { BalancerOptions, ListenAddress } from './balancer.ts';
+import { isPolicyName, type PolicyName, policyNames } from './core/choice.ts';
+import type { BackendAddress } from './core/pool.ts';
+
+export interface ProcessOptions {
+  readonly balancer: BalancerOptions;
+  /** undefined: no admin port. */
+  readonly admin: ListenAddress | undefined;
+  readonly logLevel: string;
+}
+
+interface Flags {
+  readonly listen: ListenAddress;
+  readonly backend: readonly BackendAddress[];
+  readonly policy: string;
+  readonly healthPath: string;
+  readonly checkInterval: number;
+  readonly checkTimeout: number;
+  readonly connectTimeout: number;
+  readonly hedgeDelay: number;
+  readonly answerDelay: number;
+  readonly establishTimeout: number;
+  readonly caFile?: string;
+  readonly serverName: string;
+  readonly admin: ListenAddress | undefined;
+  readonly drain: number;
+  readonly logLevel: string;
+}
+
+/**
+ * Reads the flags. `--help` and errors end the process as commander does (an error with one line and code 1), unless
+ * `configure` changes the command first.
+ */
+export function parseOptions(
+  argv: readonly string[],
+  configure: (command: Command) => void = () => {},
+): ProcessOptions {
+  const command = createCommand();
+  configure(command);
+  command.parse([...argv], { from: 'user' });
+  const flags = command.opts<Flags>();
+  try {
+    return toOptions(flags);
+  } catch (error) {
+    return command.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function createCommand(): Command {
+  return new Command('trimaster-lb')
+    .description(
+      'TCP pass-through balancer for the API servers: connects each client to a master that is up, and never waits for a silent one.',
+    )
+    .option('--listen <host:port>', 'where clients connect', parseAddress, { host: '0.0.0.0', port: 6443 })
+    .requiredOption(
+      '--backend <name=host:port>',
+      'a master; give it once for each, or a comma-separated list. The host is looked up anew for each connection',
+      parseBackends,
+    )
+    .addOption(new Option('--policy <policy>', 'how to spread connections').choices(policyNames).default('round-robin'))
+    .option('--health-path <path>', 'what a check asks for over TLS; it must answer 200', parsePath, '/readyz')
+    .option('--check-interval <duration>', 'time between two checks of a master', parseDuration, 1_000)
+    .option('--check-timeout <duration>', 'a check without an answer for this long has failed', parseDuration, 1_000)
+    .option('--connect-timeout <duration>', 'a connect that takes this long has failed', parseDuration, 500)
+    .option(
+      '--hedge-delay <duration>',
+      'without a connection for this long, the next master is tried beside',
+      parseDuration,
+      150,
+    )
+    .option(
+      '--answer-delay <duration>',
+      'without an answer to a TLS hello for this long, the next master gets it too',
+      parseDuration,
+      250,
+    )
+    .option(
+      '--establish-timeout <duration>',
+      'how long a client waits while no master can be reached',
+      parseDuration,
+      5_000,
+    )
+    .option(
+      '--ca-file <file>',
+      "PEM file of the CA that must have signed the masters' certificates; not verified without it",
+    )
+    .option('--server-name <name>', "the name that the masters' certificates must be valid for", 'kubernetes')
+    .option('--admin <host:port>', 'where /healthz, /readyz, /state and /metrics are; "off" for none', parseAdmin, {
+      host: '0.0.0.0',
+      port: 8404,
+    })
+    .option('--drain <duration>', 'how long connections may go on after SIGTERM', parseDuration, 10_000)
+    .addOption(
+      new Option('--log-level <level>', 'least level that is logged')
+        .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+        .default('info'),
+    )
+    .allowExcessArguments(false)
+    .showHelpAfterError('(--help shows all flags)');
+}
+
+function toOptions(flags: Flags): ProcessOptions {
+  return {
+    balancer: {
+      listen: flags.listen,
+      backends: flags.backend,
+      policy: toPolicy(flags.policy),
+      healthPath: flags.healthPath,
+      checkIntervalMs: flags.checkInterval,
+      checkTimeoutMs: flags.checkTimeout,
+      connectTimeoutMs: flags.connectTimeout,
+      hedgeDelayMs: flags.hedgeDelay,
+      answerDelayMs: flags.answerDelay,
+      establishTimeoutMs: flags.establishTimeout,
+      serverName: flags.serverName,
+      drainMs: flags.drain,
+      ...(flags.caFile === undefined ? {} : { ca: readCa(flags.caFile) }),
+    },
+    admin: flags.admin,
+    logLevel: flags.logLevel,
+  };
+}
+
+function toPolicy(text: string): PolicyName {
+  if (!isPolicyName(text)) throw new Error(`--policy must be one of ${policyNames.join(', ')}`);
+  return text;
+}
+
+function readCa(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new Error(`cannot read --ca-file: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function parseBackends(text: string, previous: readonly BackendAddress[] = []): readonly BackendAddress[] {
+  const all = [...previous];
+  for (const part of text.split(',')) {
+    const [name, address, ...more] = part.trim().split('=');
+    if (name === undefined || name === '' || address === undefined || more.length > 0) {
+      throw new InvalidArgumentError(`${JSON.stringify(part)} is not name=host:port.`);
+    }
+    if (all.some((backend) => backend.name === name)) {
+      throw new InvalidArgumentError(`the name ${JSON.stringify(name)} is given twice.`);
+    }
+    all.push({ name, ...parseAddress(address) });
+  }
+  return all;
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+function parseAddress(text: string): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port <= 65_535)) {
+    throw new InvalidArgumentError(`${JSON.stringify(text)} is not host:port.`);
+  }
+  return { host, port };
+}
+
+function parseAdmin(text: string): ListenAddress | undefined {
+  return text === 'off' ? undefined : parseAddress(text);
+}
+
+function parsePath(text: string): string {
+  if (!/^\/\S*$/.test(text)) throw new InvalidArgumentError('A path begins with a slash.');
+  return text;
+}
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** Go's notation of durations, as Kubernetes' flags have it: 500ms, 1.5s, 1m30s. In milliseconds. */
+function parseDuration(text: string): number {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
+    throw new InvalidArgumentError(`${JSON.stringify(text)} is not a duration such as 500ms, 2s or 1m30s.`);
+  }
+  let ms = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    ms += Number(amount) * (unitsMs[unit ?? ''] ?? 0);
+  }
+  return ms;
+}

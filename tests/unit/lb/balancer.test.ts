@@ -1,0 +1,177 @@
+import { connect as tlsConnect } from 'node:tls';
+import test from 'ava';
+import { type PolicyName, policyNames } from '../../../lb/core/choice.ts';
+import { bench, hello, makeCredentials, TestClient, TestMaster, tlsServe, until } from './support.ts';
+
+const three = () => ['a', 'b', 'c'].map((name) => new TestMaster(name));
+
+for (const policy of policyNames as PolicyName[]) {
+  test(`${policy}: new connections are spread evenly over the masters that are up`, async (t) => {
+    const masters = three();
+    const { client, check, balancer } = await bench(t, masters, { policy });
+    check.failing.set('b', 'unready');
+    await until(() => balancer.snapshot().backends[1]?.health === 'down');
+    for (let i = 0; i < 6; i++) await (await client()).ask('x');
+    t.deepEqual(
+      masters.map(({ accepted }) => accepted),
+      [3, 0, 3],
+    );
+  });
+
+  test(`${policy}: a master that refuses costs the client nothing`, async (t) => {
+    const masters = three();
+    const { client } = await bench(t, masters, { policy });
+    await masters[0]?.kill();
+    for (let i = 0; i < 3; i++) t.regex(await (await client()).ask('x'), /^[bc]:x$/);
+  });
+
+  test(`${policy}: a master that is gone without a word costs one hedge delay`, async (t) => {
+    const { client, gone, balancer } = await bench(t, three(), { policy, connectTimeoutMs: 30_000, hedgeDelayMs: 20 });
+    gone.add('a').add('b');
+    const answers = [];
+    for (let i = 0; i < 3; i++) answers.push(await (await client()).ask('x'));
+    t.deepEqual(answers, ['c:x', 'c:x', 'c:x']);
+    t.regex(
+      await balancer.metrics.registry.metrics(),
+      /trimaster_lb_hedges_total\{backend="a",cause="connect"\} [1-9]/,
+    );
+  });
+
+  test(`${policy}: a master that accepts and never answers loses its client's hello to another`, async (t) => {
+    const masters = three();
+    const { client, balancer } = await bench(t, masters, { policy, answerDelayMs: 20 });
+    for (const master of masters.slice(0, 2)) master.mode = 'silent';
+    for (let i = 0; i < 3; i++) t.true((await (await client()).ask(hello)).startsWith('c:'));
+    t.is(balancer.snapshot().backends[2]?.connections, 3);
+  });
+
+  test(`${policy}: a master that resets or closes before its first answer is replaced with nothing lost`, async (t) => {
+    const masters = three();
+    const { client } = await bench(t, masters, { policy });
+    for (const [index, mode] of (['rude', 'closing'] as const).entries()) {
+      const master = masters[index];
+      if (master !== undefined) master.mode = mode;
+    }
+    for (let i = 0; i < 3; i++) t.true((await (await client()).ask(hello)).startsWith('c:'));
+  });
+
+  test(`${policy}: with all masters gone a client waits no longer than the establish time-out`, async (t) => {
+    const { client, gone } = await bench(t, three(), { policy, establishTimeoutMs: 300, connectTimeoutMs: 50 });
+    for (const name of ['a', 'b', 'c']) gone.add(name);
+    const waiting = await client();
+    await waiting.closed;
+    t.is(waiting.text, '');
+  });
+}
+
+test('a whole TLS session goes through, also when the first master is paused', async (t) => {
+  const credentials = await makeCredentials();
+  const masters = ['a', 'b'].map((name) => new TestMaster(name, tlsServe(name, credentials)));
+  const { port } = await bench(t, masters);
+  if (masters[0] !== undefined) masters[0].mode = 'silent';
+  for (let i = 0; i < 2; i++) {
+    const socket = tlsConnect({ host: '127.0.0.1', port, ca: credentials.ca, servername: 'kubernetes' });
+    const client = new TestClient(socket);
+    t.is(await client.ask('hi'), 'b:hi');
+    socket.destroy();
+  }
+});
+
+test('bytes that are no TLS hello are sent to one master only', async (t) => {
+  const masters = three();
+  const { client, balancer } = await bench(t, masters, { answerDelayMs: 10 });
+  for (const master of masters) master.mode = 'silent';
+  (await client()).socket.write('POST / HTTP/1.1');
+  // Tied to a master without an answer: nobody else can get the bytes any more.
+  await until(() => balancer.snapshot().connections === 1 && balancer.snapshot().establishing === 0);
+  t.is(
+    masters.reduce((sum, { accepted }) => sum + accepted, 0),
+    1,
+  );
+});
+
+test('connections to a master that turns silent are closed at once, those to others stay', async (t) => {
+  const masters = three();
+  const { client, check, balancer } = await bench(t, masters);
+  const clients = [await client(), await client(), await client()];
+  const names = [];
+  for (const one of clients) names.push((await one.ask('x'))[0]);
+  check.failing.set('b', 'silent');
+  await clients[names.indexOf('b')]?.closed;
+  t.is(await clients[names.indexOf('a')]?.ask('y'), 'a:y');
+  t.is(await clients[names.indexOf('c')]?.ask('y'), 'c:y');
+  t.is(balancer.snapshot().backends[1]?.connections, 0);
+});
+
+test('connections to an unready master stay while no other is up, and are closed when one is', async (t) => {
+  const masters = three();
+  const { client, check, balancer } = await bench(t, masters);
+  for (const name of ['a', 'b', 'c']) check.failing.set(name, 'unready');
+  await until(() => balancer.snapshot().backends.every(({ health }) => health === 'down'));
+  const only = await client();
+  const name = (await only.ask('x'))[0] ?? '';
+  t.regex(name, /[abc]/);
+  check.failing.delete(name === 'a' ? 'b' : 'a');
+  await only.closed;
+  t.regex(await (await client()).ask('x'), name === 'a' ? /^b/ : /^a/);
+});
+
+test('a master that comes back is used again, also at another address', async (t) => {
+  const [a, b] = [new TestMaster('a'), new TestMaster('b')];
+  const { client, balancer, check } = await bench(t, [a, b]);
+  check.failing.set('a', 'refused');
+  await a.kill();
+  await until(() => balancer.snapshot().backends[0]?.health === 'down');
+  t.is(await (await client()).ask('x'), 'b:x');
+  const again = new TestMaster('a');
+  t.teardown(() => again.kill());
+  balancer.setBackends([await again.start(), b.address]);
+  check.failing.delete('a');
+  await until(() => balancer.snapshot().backends[0]?.health === 'up');
+  const answers = [await (await client()).ask('x'), await (await client()).ask('x')];
+  t.deepEqual(answers.toSorted(), ['a:x', 'b:x']);
+});
+
+test('a draining backend gets no new connections and keeps its old ones', async (t) => {
+  const masters = three();
+  const { client, balancer } = await bench(t, masters);
+  const old = await client();
+  const name = (await old.ask('x'))[0] ?? '';
+  balancer.setDraining(name, true);
+  for (let i = 0; i < 4; i++) t.not((await (await client()).ask('x'))[0], name);
+  t.is(await old.ask('y'), `${name}:y`);
+});
+
+test('told to stop, it refuses new clients and lets the open ones finish', async (t) => {
+  const { client, balancer, stop, port } = await bench(t, three(), { drainMs: 30_000 });
+  const open = await client();
+  await open.ask('x');
+  stop();
+  const refused = await t.throwsAsync(TestClient.connect(port));
+  t.is((refused as NodeJS.ErrnoException | undefined)?.code, 'ECONNREFUSED');
+  t.regex(await open.ask('y'), /:y$/);
+  t.is(balancer.snapshot().status, 'draining');
+  open.socket.end();
+  await balancer.closed;
+  t.is(balancer.snapshot().status, 'stopped');
+});
+
+test('told to stop, it closes what is left when the drain time is over', async (t) => {
+  const { client, balancer, stop } = await bench(t, three(), { drainMs: 20 });
+  const open = await client();
+  await open.ask('x');
+  stop();
+  await Promise.all([open.closed, balancer.closed]);
+  t.is(balancer.snapshot().connections, 0);
+});
+
+test('a client that leaves takes its connection to the master along', async (t) => {
+  const masters = three();
+  const { client, balancer } = await bench(t, masters);
+  const leaving = await client();
+  await leaving.ask('x');
+  leaving.socket.destroy();
+  await until(() => masters.every(({ sockets }) => sockets.size === 0));
+  await until(() => balancer.snapshot().connections === 0);
+  t.true(balancer.snapshot().backends.every(({ connections }) => connections === 0));
+});
