@@ -1,0 +1,56 @@
+/**
+ * The table of controllers: each is a row here and a file or folder beside it. The names are kube-controller-manager's, for
+ * its flag --controllers.
+ */
+
+import { startCsrApproving } from './certificates/csr-approving.ts';
+import { startCsrCleaner } from './certificates/csr-cleaner.ts';
+import { startCsrSigning } from './certificates/csr-signing.ts';
+import type { StartController } from './context.ts';
+import { startNodeIpam } from './node-ipam.ts';
+import { startNodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
+import { startTaintEviction } from './node-lifecycle/taint-eviction.ts';
+import { startReplicationController } from './replication/replication-controller.ts';
+
+export interface ControllerRow {
+  readonly name: string;
+  readonly start: StartController;
+}
+
+export const controllerTable: readonly ControllerRow[] = checked([
+  { name: 'replicationcontroller-controller', start: startReplicationController },
+  { name: 'node-lifecycle-controller', start: startNodeLifecycle },
+  { name: 'taint-eviction-controller', start: startTaintEviction },
+  { name: 'node-ipam-controller', start: startNodeIpam },
+  { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
+  { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },
+  { name: 'certificatesigningrequest-cleaner-controller', start: startCsrCleaner },
+]);
+
+/** The table itself; throws when two rows have one name. */
+export function checked<T extends { readonly name: string }>(rows: readonly T[]): readonly T[] {
+  const names = new Set<string>();
+  for (const { name } of rows) {
+    if (names.has(name)) throw new Error(`the table of controllers has ${name} twice`);
+    names.add(name);
+  }
+  return rows;
+}
+
+/**
+ * The rows that `selection` asks for: `*` all, a name that one, `-name` not that one (it wins over `*`). Throws an Error that
+ * names what is not in the table.
+ */
+export function selectControllers<T extends { readonly name: string }>(
+  rows: readonly T[],
+  selection: readonly string[],
+): T[] {
+  const known = new Set(rows.map(({ name }) => name));
+  for (const item of selection) {
+    const name = item.replace(/^-/, '');
+    if (name !== '*' && !known.has(name)) throw new Error(`"${name}" is not in the list of known controllers`);
+  }
+  return rows.filter(
+    ({ name }) => selection.includes(name) || (selection.includes('*') && !selection.includes(`-${name}`)),
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * Whether the pods' cache shows all that earlier leaders did for a replication controller.
+ *
+ * Expectations cover only what this leader did in this term. Before the first creation or deletion for an owner, the leader
+ * therefore reads its pods from the API server, consistently. The fence closes the rest of the gap: no older leader's write
+ * can be applied after this term began. The same is done again when the outcome of a write is not known.
+ */
+import type { Client } from '../../api/client.ts';
+import { ApiUnreachable } from '../../api/client.ts';
+import { isStatusError } from '../../api/errors.ts';
+import { controllerOf, keyOf } from '../../api/meta.ts';
+import type { Pod, ReplicationController } from '../../api/types.ts';
+import { selects } from './claims.ts';
+import { type PodView, revisionOf } from './expectations.ts';
+
+export class Freshness {
+  readonly #client: Client;
+  readonly #view: PodView;
+  readonly #verified = new Set<string>();
+  /** Owner's uid → the revision of its last live list, which the cache had not reached. */
+  readonly #behind = new Map<string, number>();
+
+  constructor(client: Client, view: PodView) {
+    this.#client = client;
+    this.#view = view;
+  }
+
+  /** True once the cache is known to show what the API server had in this term. `cached`: the owner's pods in the cache. */
+  async verify(rc: ReplicationController, cached: readonly Pod[]): Promise<boolean> {
+    const uid = rc.metadata?.uid ?? '';
+    if (this.#verified.has(uid)) return true;
+    const target = this.#behind.get(uid);
+    if (target !== undefined && revisionOf(this.#view.resourceVersion) >= target) return this.#settle(uid);
+    const labelSelector = Object.entries(rc.spec?.selector ?? {})
+      .map(([name, value]) => `${name}=${value}`)
+      .join(',');
+    const list = await this.#client.list('pods', { namespace: rc.metadata?.namespace, labelSelector });
+    const revision = revisionOf(list.metadata.resourceVersion);
+    const mine = list.items.filter((pod) => selects(rc, pod) && (controllerOf(pod)?.uid ?? uid) === uid);
+    if (showsTheSame(this.#view, cached, mine, revision)) return this.#settle(uid);
+    // Keep the first target: a busy cache passes it even if the two lists never come out equal.
+    if (target === undefined) this.#behind.set(uid, revision);
+    return false;
+  }
+
+  /** What is known of this owner no longer holds: the next creation or deletion verifies anew. */
+  doubt(rc: ReplicationController): void {
+    this.#verified.delete(rc.metadata?.uid ?? '');
+    this.#behind.delete(rc.metadata?.uid ?? '');
+  }
+
+  #settle(uid: string): boolean {
+    this.#behind.delete(uid);
+    this.#verified.add(uid);
+    return true;
+  }
+}
+
+/** Whether the cache holds every live pod at least as new, and no cached pod is missing from the list it should be in. */
+function showsTheSame(view: PodView, cached: readonly Pod[], live: readonly Pod[], revision: number): boolean {
+  const liveUids = new Set(live.map((pod) => pod.metadata?.uid));
+  const allSeen = live.every((pod) => {
+    const seen = view.get(keyOf(pod))?.metadata;
+    return (
+      seen?.uid === pod.metadata?.uid && revisionOf(seen?.resourceVersion) >= revisionOf(pod.metadata?.resourceVersion)
+    );
+  });
+  return (
+    allSeen &&
+    cached.every((pod) => liveUids.has(pod.metadata?.uid) || revisionOf(pod.metadata?.resourceVersion) > revision)
+  );
+}
+
+/** Whether a failed write may have been applied after all. */
+export function outcomeUnknown(error: unknown): boolean {
+  if (error instanceof ApiUnreachable) return error.maybeApplied;
+  return isStatusError(error) ? error.reason === 'Timeout' || error.code >= 500 : true;
+}
