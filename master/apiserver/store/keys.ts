@@ -1,25 +1,29 @@
 /** The layout of keys in etcd: `/registry/<resource>/<namespace>/<name>` or `/registry/<resource>/<name>`. */
-import type { Fence } from '../../api/fence.ts';
 
-const root = '/registry/';
+/** Every object lies under this prefix. */
+export const rootPrefix = '/registry/';
+
+/** What the store keeps for itself; no object, never listed. */
+export const ownPrefix = '/trimaster/';
 
 /** The key of an object. */
 export function objectKey(resource: string, namespace: string | undefined, name: string): string {
-  return namespace === undefined ? `${root}${resource}/${name}` : `${root}${resource}/${namespace}/${name}`;
+  return namespace === undefined ? `${rootPrefix}${resource}/${name}` : `${rootPrefix}${resource}/${namespace}/${name}`;
 }
 
 /** The prefix of all objects of a resource, or of those in one namespace. */
 export function listPrefix(resource: string, namespace?: string): string {
-  return namespace === undefined ? `${root}${resource}/` : `${root}${resource}/${namespace}/`;
+  return namespace === undefined ? `${rootPrefix}${resource}/` : `${rootPrefix}${resource}/${namespace}/`;
 }
 
-/** The key whose value is the generation of a lease: what a fenced write compares against. */
-export function fenceKey(fence: Pick<Fence, 'namespace' | 'lease'>): string {
-  return `${root}fences/${fence.namespace}/${fence.lease}`;
-}
-
-/** `/registry/pods/` of `/registry/pods/default/a`: the part of the key that says which collection it belongs to. */
+/** `/registry/pods/` of `/registry/pods/default/a`: which collection a key or prefix belongs to; '' for none. */
 export function collectionOf(key: string): string {
-  const slash = key.indexOf('/', root.length);
-  return key.startsWith(root) && slash > 0 ? key.slice(0, slash + 1) : '';
+  if (!key.startsWith(rootPrefix)) return '';
+  const slash = key.indexOf('/', rootPrefix.length);
+  return slash < 0 ? '' : key.slice(0, slash + 1);
+}
+
+/** The first key after all that start with this prefix, which ends in a slash: '/' is followed by '0'. */
+export function prefixEnd(prefix: string): string {
+  return `${prefix.slice(0, -1)}0`;
 }

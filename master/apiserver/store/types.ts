@@ -99,8 +99,9 @@ export interface StoreEvent {
 
 export interface WatchListener {
   /**
-   * Changes in order, one call for what came together. `revision` is what the watch has now reached; with no events it is
-   * progress alone (for bookmarks). Must return quickly: it runs within the delivery to all watchers.
+   * Changes in order, one call for what came together, never empty. `revision` is what the watch has now reached. Watchers of
+   * the same prefix are mostly given the very same array, so what is made of it may be shared by its identity. Must return
+   * quickly: it runs within the delivery to all watchers.
    */
   onEvents(events: readonly StoreEvent[], revision: number): void;
   /** The store ended the watch: its events were lost (Expired: list again) or the store is closing. */
@@ -108,7 +109,7 @@ export interface WatchListener {
 }
 
 export interface WatchSource {
-  /** The revision up to which everything was delivered. */
+  /** The revision up to which everything was delivered; it grows without events too (for bookmarks). */
   readonly revision: number;
   /** No call of the listener happens after this. */
   close(): void;

@@ -1,0 +1,54 @@
+/** The objects of one resource: by key, and in the order of their keys, kept at every change so that a list only copies. */
+import { prefixEnd } from './keys.ts';
+import type { Stored } from './types.ts';
+
+export class Collection {
+  readonly #byKey = new Map<string, Stored>();
+  /** Invariant: the values of #byKey, sorted by key. */
+  readonly #sorted: Stored[] = [];
+
+  get size(): number {
+    return this.#sorted.length;
+  }
+
+  get(key: string): Stored | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** Puts an object under its key and gives what was there. */
+  put(stored: Stored): Stored | undefined {
+    const previous = this.#byKey.get(stored.key);
+    this.#byKey.set(stored.key, stored);
+    const last = this.#sorted.at(-1);
+    if (!previous && (!last || last.key < stored.key)) this.#sorted.push(stored);
+    else this.#sorted.splice(lowerBound(this.#sorted, stored.key), previous ? 1 : 0, stored);
+    return previous;
+  }
+
+  /** Removes a key and gives what was there. */
+  delete(key: string): Stored | undefined {
+    const previous = this.#byKey.get(key);
+    if (!previous) return undefined;
+    this.#byKey.delete(key);
+    this.#sorted.splice(lowerBound(this.#sorted, key), 1);
+    return previous;
+  }
+
+  /** Those whose key starts with `prefix`, in order; the array is the caller's. */
+  list(prefix: string): Stored[] {
+    const from = lowerBound(this.#sorted, prefix);
+    return this.#sorted.slice(from, lowerBound(this.#sorted, prefixEnd(prefix), from));
+  }
+}
+
+/** The index of the first entry whose key is not before `key`. */
+function lowerBound(sorted: readonly Stored[], key: string, from = 0): number {
+  let low = from;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]!.key < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,159 @@
+/** The Store over etcd: reads from the watch cache, writes through transactions. */
+import { type Clock, systemClock } from '../../api/clock.ts';
+import { expired, serviceUnavailable, statusError } from '../../api/errors.ts';
+import type { Logger } from '../../api/logging.ts';
+import type { KubeObject } from '../../api/types.ts';
+import { keepCompacting } from './compaction.ts';
+import type { WindowLimits } from './event-window.ts';
+import type { EtcdTls } from './member.ts';
+import { EtcdError, grpcCodes } from './member.ts';
+import { Members } from './members.ts';
+import { OwnWrites } from './own-writes.ts';
+import { RevisionCheck } from './revision-check.ts';
+import type { Deleted, Freshness, Listed, Store, Stored, WatchListener, WatchSource, WriteOptions } from './types.ts';
+import { storedFromValue } from './value.ts';
+import { WatchCache } from './watch-cache.ts';
+import { readPrefix, WatchFeed } from './watch-feed.ts';
+import { Writer } from './writer.ts';
+
+export interface EtcdStoreOptions {
+  /** URLs of the etcd members' client ports, this master's own first. */
+  readonly endpoints: readonly string[];
+  readonly tls?: EtcdTls | undefined;
+  readonly logger: Logger;
+  readonly clock?: Clock | undefined;
+  readonly compactionIntervalMs?: number | undefined;
+  readonly windowLimits?: WindowLimits | undefined;
+}
+
+/** How long a read waits for a revision that the cache does not have yet, as Kubernetes' watch cache. */
+const futureRevisionMs = 3000;
+/** Within this time a member answers the regular probes at least once if it can. */
+const lostAfterMs = 8000;
+
+export class EtcdStore implements Store {
+  readonly #options: EtcdStoreOptions;
+  readonly #members: Members;
+  readonly #cache: WatchCache;
+  readonly #feed: WatchFeed;
+  readonly #check: RevisionCheck;
+  readonly #writer: Writer;
+
+  constructor(options: EtcdStoreOptions) {
+    const { logger, clock = systemClock } = options;
+    const ownWrites = new OwnWrites();
+    this.#options = options;
+    this.#members = new Members(options);
+    this.#cache = new WatchCache({ ownWrites, limits: options.windowLimits, clock });
+    this.#feed = new WatchFeed({ members: this.#members, cache: this.#cache, logger, clock });
+    this.#check = new RevisionCheck({
+      members: this.#members,
+      cache: this.#cache,
+      onStale: (reason) => this.#feed.doubt(reason),
+    });
+    this.#writer = new Writer({ members: this.#members, cache: this.#cache, ownWrites, clock });
+  }
+
+  /** Follows etcd until the signal is aborted; then ends all watches and closes the connections. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { logger, clock, compactionIntervalMs: intervalMs } = this.#options;
+    await Promise.all([
+      this.#members.run(signal),
+      this.#feed.run(signal),
+      keepCompacting({ members: this.#members, logger, intervalMs, clock }, signal),
+    ]);
+    this.#cache.endWatches(serviceUnavailable('the server is shutting down'));
+  }
+
+  /** Resolves when the cache is filled, or when the signal is aborted. */
+  async filled(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !(await this.#cache.waitFor(0, 250)));
+  }
+
+  get ready(): boolean {
+    return this.#cache.filled && this.#members.silentForMs < lostAfterMs;
+  }
+
+  get cacheRevision(): number {
+    return this.#cache.revision;
+  }
+
+  /** Objects by key prefix of their resource, for metrics. */
+  get objectCounts(): ReadonlyMap<string, number> {
+    return this.#cache.sizes;
+  }
+
+  get watcherCount(): number {
+    return this.#cache.watcherCount;
+  }
+
+  currentRevision(): Promise<number> {
+    return this.#check.current();
+  }
+
+  async get(key: string, freshness: Freshness): Promise<Stored | undefined> {
+    await this.#reach(freshness);
+    return this.#cache.get(key);
+  }
+
+  async list(prefix: string, freshness: Freshness): Promise<Listed> {
+    await this.#reach(freshness);
+    return this.#cache.list(prefix);
+  }
+
+  async listAt(prefix: string, revision: number): Promise<Listed> {
+    if (revision > this.#cache.revision) await this.#reach({ kind: 'atLeast', revision });
+    const remembered = this.#cache.listAt(prefix, revision);
+    if (remembered) return remembered;
+    try {
+      const { kvs } = await this.#members.read((member) => readPrefix(member, prefix, revision));
+      return { items: kvs.map((kv) => storedFromValue(kv.key, kv.value, kv.revision)), revision };
+    } catch (error) {
+      if (error instanceof EtcdError && error.code === grpcCodes.outOfRange) {
+        throw expired(`The provided resource version is too old: ${revision}`);
+      }
+      throw error;
+    }
+  }
+
+  create(key: string, object: KubeObject, options: WriteOptions = {}): Promise<Stored> {
+    return this.#writer.put(key, object, 0, options);
+  }
+
+  update(key: string, object: KubeObject, expectedRevision: number, options: WriteOptions = {}): Promise<Stored> {
+    return this.#writer.put(key, object, expectedRevision, options);
+  }
+
+  delete(key: string, expectedRevision: number, options: WriteOptions = {}): Promise<Deleted> {
+    return this.#writer.delete(key, expectedRevision, options);
+  }
+
+  watch(prefix: string, from: number, listener: WatchListener): WatchSource {
+    const watcher = this.#cache.watch(prefix, from, listener);
+    if (from > this.#cache.revision) {
+      // Either this server is a little behind, or the revision is of a history that a restored backup has undone.
+      const check = (current: number): void => {
+        if (from > current) watcher.end(expired(`too new resource version: ${from} (${current})`));
+      };
+      this.#check.current().then(check, (error) => watcher.end(error));
+    }
+    return watcher;
+  }
+
+  async #reach(freshness: Freshness): Promise<void> {
+    if (freshness.kind === 'consistent') return this.#check.fresh();
+    if (!this.#cache.filled) throw serviceUnavailable('the watch cache is not filled yet', 1);
+    if (freshness.kind === 'any') return;
+    const { revision } = freshness;
+    if (revision <= this.#cache.revision || (await this.#cache.waitFor(revision, futureRevisionMs))) return;
+    throw tooLarge(revision, this.#cache.revision);
+  }
+}
+
+/** As Kubernetes words it; clients know it by the cause. */
+function tooLarge(revision: number, current: number): Error {
+  return statusError('Timeout', `Too large resource version: ${revision}, current: ${current}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  });
+}

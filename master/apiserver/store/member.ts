@@ -1,0 +1,208 @@
+/**
+ * One etcd member, reached over etcd3's connections. Every call has a deadline. etcd3's own retries, breakers and Watcher are not
+ * used: a retry there sends a write twice whose first outcome is unknown, and its Watcher goes on from the header's revision
+ * after a reconnect, which skips the events that an unsynced watch had still to deliver.
+ */
+import { Etcd3, type IOptions } from 'etcd3';
+import {
+  decodeHeaderOnly,
+  decodeRange,
+  decodeTxn,
+  decodeWatch,
+  encodeCompaction,
+  encodeRange,
+  encodeTxn,
+  encodeWatchCreate,
+  encodeWatchProgress,
+  type Header,
+  type RangeRequest,
+  type RangeResponse,
+  type TxnRequest,
+  type TxnResponse,
+  type WatchResponse,
+} from './wire.ts';
+
+export interface EtcdTls {
+  readonly ca: Buffer;
+  readonly cert?: Buffer | undefined;
+  readonly key?: Buffer | undefined;
+}
+
+/** gRPC's codes that the store tells apart. */
+export const grpcCodes = { invalidArgument: 3, deadlineExceeded: 4, outOfRange: 11, unavailable: 14 } as const;
+
+/** A call that failed, with gRPC's code and etcd's or the transport's own words. */
+export class EtcdError extends Error {
+  override readonly name = 'EtcdError';
+  readonly code: number;
+  readonly details: string;
+
+  constructor(member: string, code: number, details: string) {
+    super(`etcd member ${member}: ${details} (gRPC code ${code})`);
+    this.code = code;
+    this.details = details;
+  }
+
+  /** Whether the request certainly changed nothing and never will: etcd refused it, or it never left this process. */
+  get refused(): boolean {
+    if (this.details.startsWith(notSent)) return true;
+    return this.details.startsWith('etcdserver:') && definiteCodes.has(this.code);
+  }
+
+  /** Whether another member, or the same one later, may answer the same request otherwise. */
+  get transient(): boolean {
+    return !(this.details.startsWith('etcdserver:') && definiteCodes.has(this.code));
+  }
+}
+
+/** How gRPC says that a request never left this process. */
+const notSent = 'No connection established';
+
+/** INVALID_ARGUMENT, PERMISSION_DENIED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, OUT_OF_RANGE, UNAUTHENTICATED. */
+const definiteCodes: ReadonlySet<number> = new Set([3, 7, 8, 9, 11, 16]);
+
+export interface WatchStreamListener {
+  onResponse(response: WatchResponse): void;
+  /** The stream is over, for whatever reason; called once, and not after `close`. */
+  onEnd(error: Error): void;
+}
+
+export interface WatchStream {
+  /** Asks the member to say how far the watch is: what it answers proves it alive. */
+  requestProgress(): void;
+  close(): void;
+}
+
+export class Member {
+  readonly url: string;
+  readonly #options: IOptions;
+  #connection: Connection | undefined;
+
+  constructor(url: string, tls: EtcdTls | undefined) {
+    this.url = url;
+    this.#options = { hosts: url, grpcOptions };
+    if (tls) {
+      const { ca, cert, key } = tls;
+      this.#options.credentials = {
+        rootCertificate: ca,
+        ...(key && { privateKey: key }),
+        ...(cert && { certChain: cert }),
+      };
+    }
+  }
+
+  async range(request: RangeRequest, timeoutMs: number): Promise<RangeResponse> {
+    return this.#call(rangePath, encodeRange(request), decodeRange, timeoutMs);
+  }
+
+  async txn(request: TxnRequest, timeoutMs: number): Promise<TxnResponse> {
+    return this.#call(txnPath, encodeTxn(request), decodeTxn, timeoutMs);
+  }
+
+  async compact(revision: number, timeoutMs: number): Promise<Header> {
+    return this.#call(compactPath, encodeCompaction(revision), decodeHeaderOnly, timeoutMs);
+  }
+
+  /** The newest revision that a majority has, and the cluster's identity. */
+  async revision(timeoutMs: number): Promise<Header> {
+    return this.#call(rangePath, revisionRequest, decodeHeaderOnly, timeoutMs);
+  }
+
+  /** Watches every key there is from `startRevision` on. */
+  async watch(startRevision: number, listener: WatchStreamListener): Promise<WatchStream> {
+    const { client, metadata } = await this.#service('Watch');
+    const call = client.makeBidiStreamRequest(watchPath, asIs, decodeWatch, metadata);
+    let open = true;
+    const end = (error: Error): void => {
+      if (!open) return;
+      open = false;
+      call.cancel();
+      listener.onEnd(error);
+    };
+    call.on('data', (response: WatchResponse) => {
+      if (open) listener.onResponse(response);
+    });
+    call.on('error', (error: Error) => end(new Error(`the watch at ${this.url} broke: ${error.message}`)));
+    call.on('end', () => end(new Error(`the watch at ${this.url} was ended by the member`)));
+    call.write(encodeWatchCreate(startRevision));
+    return {
+      requestProgress: () => {
+        if (open) call.write(encodeWatchProgress());
+      },
+      close: () => {
+        open = false;
+        call.cancel();
+      },
+    };
+  }
+
+  /** Drops the connections; the next call makes new ones, to wherever the name points then. */
+  reset(): void {
+    this.#connection?.close();
+    this.#connection = undefined;
+  }
+
+  async #call<T>(path: string, request: Buffer, decode: (bytes: Buffer) => T, timeoutMs: number): Promise<T> {
+    const { client, metadata } = this.#connection?.keyValues ?? (await this.#service('KV'));
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const deadline = Date.now() + timeoutMs;
+    try {
+      client.makeUnaryRequest(path, asIs, decode, request, metadata, { deadline }, (error, response) => {
+        if (error) reject(new EtcdError(this.url, error.code, error.details));
+        else if (response === undefined) reject(new EtcdError(this.url, grpcCodes.unavailable, 'an empty answer'));
+        else resolve(response);
+      });
+    } catch (error) {
+      // The connection was reset in between.
+      throw new EtcdError(
+        this.url,
+        grpcCodes.unavailable,
+        `${notSent}: ${error instanceof Error ? error.message : error}`,
+      );
+    }
+    return promise;
+  }
+
+  async #service(name: 'KV' | 'Watch'): Promise<Service> {
+    this.#connection ??= new Connection(this.#options);
+    return this.#connection.service(name);
+  }
+}
+
+type Service = Awaited<ReturnType<Connection['service']>>;
+
+/** Opens etcd3's gRPC clients to calls that bring their own encoding. */
+class Connection extends Etcd3 {
+  keyValues: Service | undefined;
+
+  async service(name: 'KV' | 'Watch') {
+    const service = await this.pool.withConnection(name, ({ client, metadata }) => ({ client, metadata }));
+    if (name === 'KV') this.keyValues = service;
+    return service;
+  }
+}
+
+const grpcOptions = {
+  // Each client has connections of its own: a reset truly dials again, and a long list does not hold up the watch.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.max_receive_message_length': -1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1000,
+  // A member that restarts may have another address.
+  'grpc.dns_min_time_between_resolutions_ms': 500,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3000,
+  'grpc.enable_channelz': 0,
+  'grpc.enable_retries': 0,
+  'grpc.service_config_disable_resolution': 1,
+};
+
+const rangePath = '/etcdserverpb.KV/Range';
+const txnPath = '/etcdserverpb.KV/Txn';
+const compactPath = '/etcdserverpb.KV/Compact';
+const watchPath = '/etcdserverpb.Watch/Watch';
+const revisionRequest = encodeRange({ key: '\0', countOnly: true });
+
+function asIs(message: Buffer): Buffer {
+  return message;
+}

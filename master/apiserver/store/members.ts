@@ -1,0 +1,174 @@
+/**
+ * The etcd members that this API server knows, its own first. Answers which one to use: the first in order that answers
+ * linearizable reads. A member that failed a call is out at once and tried again in the background, with back-off, so no request ever
+ * waits for a dead or silent member twice, and the own member is used again as soon as it is back.
+ */
+import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
+import { type Clock, sleep, systemClock } from '../../api/clock.ts';
+import { serviceUnavailable } from '../../api/errors.ts';
+import type { Logger } from '../../api/logging.ts';
+import { EtcdError, type EtcdTls, Member } from './member.ts';
+
+export interface MembersOptions {
+  /** URLs of the members' client ports, the preferred one first. */
+  readonly endpoints: readonly string[];
+  readonly tls?: EtcdTls | undefined;
+  readonly logger: Logger;
+  readonly clock?: Clock | undefined;
+}
+
+const probeTimeoutMs = 1000;
+/** How often a member that is thought healthy is asked, so that a failover does not land on a dead one. */
+const probeIntervalMs = 5000;
+const firstProbeDelayMs = 100;
+const longestProbeDelayMs = 2000;
+/** The patience of one attempt of a read. */
+const readAttemptMs = 1000;
+/** How long a read is tried on one member after the other. An election of etcd takes one to three seconds. */
+const readPatienceMs = 10_000;
+
+interface MemberState {
+  readonly member: Member;
+  healthy: boolean;
+  /** Ends the wait before the next probe. */
+  wake: () => void;
+}
+
+export class Members {
+  readonly #states: readonly MemberState[];
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #changed = new Set<() => void>();
+  #turn = 0;
+  #heardAt = Number.NEGATIVE_INFINITY;
+
+  constructor({ endpoints, tls, logger, clock = systemClock }: MembersOptions) {
+    if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
+    this.#states = endpoints.map((url) => ({ member: new Member(url, tls), healthy: false, wake: () => {} }));
+    this.#logger = logger;
+    this.#clock = clock;
+  }
+
+  /** Milliseconds since a linearizable call last succeeded. */
+  get silentForMs(): number {
+    return this.#clock.now() - this.#heardAt;
+  }
+
+  /** Keeps the members' states up to date until the signal is aborted, then closes all connections. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#states.map((state) => this.#keepProbing(state, signal)));
+    for (const { member } of this.#states) member.reset();
+  }
+
+  /** The member to use now. When none is known to be well, all are tried in turn. */
+  best(): Member {
+    const well = this.#states.find(({ healthy }) => healthy);
+    if (well) return well.member;
+    const { member } = this.#states[this.#turn]!;
+    this.#turn = (this.#turn + 1) % this.#states.length;
+    return member;
+  }
+
+  /** Whether a member in front of this one has become usable. */
+  hasBetterThan(member: Member): boolean {
+    const well = this.#states.find(({ healthy }) => healthy);
+    return well !== undefined && well.member !== member;
+  }
+
+  /** Calls back whenever a member's health changes. Returns the function that ends this. */
+  onChange(listener: () => void): () => void {
+    this.#changed.add(listener);
+    return () => this.#changed.delete(listener);
+  }
+
+  /** A call through this member succeeded that needed a majority of members. */
+  heard(): void {
+    this.#heardAt = this.#clock.now();
+  }
+
+  /** A call through this member failed in a way that is the member's: the others are used until it proves itself well. */
+  suspect(member: Member, error: Error): void {
+    const state = this.#states.find((candidate) => candidate.member === member);
+    if (!state?.healthy) return;
+    this.#logger.warn({ member: member.url, reason: error.message }, 'an etcd member failed');
+    this.#setHealth(state, false);
+    state.wake();
+  }
+
+  /** Calls a member, and others after it while they fail. Only for what may safely be done twice. */
+  async read<T>(call: (member: Member, timeoutMs: number) => Promise<T>, patienceMs = readPatienceMs): Promise<T> {
+    const giveUpAt = this.#clock.now() + patienceMs;
+    const mayRetry = (error: unknown): boolean =>
+      error instanceof EtcdError && error.transient && this.#clock.now() < giveUpAt;
+    const again = retry(handleWhen(mayRetry), {
+      maxAttempts: Number.POSITIVE_INFINITY,
+      backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 250 }),
+    });
+    try {
+      return await again.execute(() => this.#attempt(call));
+    } catch (error) {
+      if (error instanceof EtcdError && error.transient) throw unreachable(error);
+      throw error;
+    }
+  }
+
+  async #attempt<T>(call: (member: Member, timeoutMs: number) => Promise<T>): Promise<T> {
+    const member = this.best();
+    try {
+      const result = await call(member, readAttemptMs);
+      this.heard();
+      return result;
+    } catch (error) {
+      if (error instanceof EtcdError && error.transient) this.suspect(member, error);
+      throw error;
+    }
+  }
+
+  async #keepProbing(state: MemberState, signal: AbortSignal): Promise<void> {
+    let delayMs = firstProbeDelayMs;
+    while (!signal.aborted) {
+      const healthy = await this.#probe(state.member);
+      if (signal.aborted) return;
+      this.#setHealth(state, healthy);
+      if (healthy) {
+        delayMs = firstProbeDelayMs;
+        await this.#pause(state, probeIntervalMs, signal);
+      } else {
+        // A silent connection would stay silent; a new one also asks for the name's address again.
+        state.member.reset();
+        await sleep(delayMs, signal, this.#clock);
+        delayMs = Math.min(delayMs * 2, longestProbeDelayMs);
+      }
+    }
+  }
+
+  async #probe(member: Member): Promise<boolean> {
+    try {
+      await member.revision(probeTimeoutMs);
+      this.heard();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Waits for the next regular probe, or for a suspicion. */
+  async #pause(state: MemberState, delayMs: number, signal: AbortSignal): Promise<void> {
+    if (!state.healthy) return;
+    const suspicion = new AbortController();
+    state.wake = () => suspicion.abort();
+    await sleep(delayMs, AbortSignal.any([signal, suspicion.signal]), this.#clock);
+    state.wake = () => {};
+  }
+
+  #setHealth(state: MemberState, healthy: boolean): void {
+    if (state.healthy === healthy) return;
+    state.healthy = healthy;
+    if (healthy) this.#logger.info({ member: state.member.url }, 'an etcd member answers');
+    for (const listener of this.#changed) listener();
+  }
+}
+
+export function unreachable(error: Error): Error {
+  return serviceUnavailable(`etcd does not answer: ${error.message}`, 1, { cause: error });
+}

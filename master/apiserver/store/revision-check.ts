@@ -1,0 +1,92 @@
+/**
+ * What makes a read from memory as fresh as etcd: before it, one small linearizable request learns etcd's revision, and the
+ * read waits until the cache is there. Reads that wait at the same time share the request. A read that arrives while one is in
+ * flight waits for the next, because that one may have been answered before the write that the read must see.
+ */
+import { timeout } from '../../api/errors.ts';
+import type { Members } from './members.ts';
+import type { WatchCache } from './watch-cache.ts';
+
+export interface RevisionCheckOptions {
+  readonly members: Pick<Members, 'read'>;
+  readonly cache: Pick<WatchCache, 'revision' | 'waitFor'>;
+  /** Called when the cache stays behind for so long that its watch must be at fault. */
+  readonly onStale: (reason: string) => void;
+}
+
+/** Events reach the cache within milliseconds; past this the watch is given up for another. */
+const staleAfterMs = 1000;
+const patienceMs = 10_000;
+
+export class RevisionCheck {
+  readonly #options: RevisionCheckOptions;
+  readonly #revision: Shared<number>;
+  readonly #fresh: Shared<void>;
+
+  constructor(options: RevisionCheckOptions) {
+    this.#options = options;
+    this.#revision = new Shared(() => this.#ask());
+    this.#fresh = new Shared(async () => this.#reach(await this.#ask()));
+  }
+
+  /** The newest revision of etcd. */
+  current(): Promise<number> {
+    return this.#revision.get();
+  }
+
+  /** Resolves when the cache has every write that was acknowledged before the call. */
+  fresh(): Promise<void> {
+    return this.#fresh.get();
+  }
+
+  async #ask(): Promise<number> {
+    const { revision } = await this.#options.members.read((member, timeoutMs) => member.revision(timeoutMs));
+    return revision;
+  }
+
+  async #reach(revision: number): Promise<void> {
+    const { cache, onStale } = this.#options;
+    if (cache.revision >= revision) return;
+    if (await cache.waitFor(revision, staleAfterMs)) return;
+    onStale(`the cache is at revision ${cache.revision} while etcd is at ${revision}`);
+    if (await cache.waitFor(revision, patienceMs)) return;
+    throw timeout(`the watch cache did not reach revision ${revision} in time`);
+  }
+}
+
+/** Runs a request for all who ask for it before it starts; never two at once. */
+class Shared<T> {
+  readonly #request: () => Promise<T>;
+  #running: Promise<T> | undefined;
+  #next: Promise<T> | undefined;
+
+  constructor(request: () => Promise<T>) {
+    this.#request = request;
+  }
+
+  get(): Promise<T> {
+    this.#next ??= this.#start();
+    return this.#next;
+  }
+
+  async #start(): Promise<T> {
+    // Even with none in flight, the others of this turn of the event loop may still join.
+    await (this.#running?.then(noop, noop) ?? turn());
+    const request = this.#request();
+    this.#running = request;
+    this.#next = undefined;
+    try {
+      return await request;
+    } finally {
+      if (this.#running === request) this.#running = undefined;
+    }
+  }
+}
+
+function noop(): void {}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

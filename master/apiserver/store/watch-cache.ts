@@ -1,0 +1,246 @@
+/**
+ * The state of etcd in memory, and what led to it. One feed applies etcd's events in order; reads are answered from here, and
+ * every watcher is told from here.
+ *
+ * Delivery is by batch: whatever was applied since the last turn of the event loop goes out together, once per prefix, so
+ * that watchers of one prefix get the very same array and may share what they make of it. A watcher only queues what it is
+ * given, so none can slow another.
+ */
+import { type Clock, systemClock } from '../../api/clock.ts';
+import { expired, serviceUnavailable } from '../../api/errors.ts';
+import { Collection } from './collection.ts';
+import { defaultWindowLimits, EventWindow, type RememberedEvent, type WindowLimits } from './event-window.ts';
+import { collectionOf } from './keys.ts';
+import type { OwnWrites } from './own-writes.ts';
+import type { Listed, Stored, StoreEvent, WatchListener } from './types.ts';
+import { storedFromValue, tokenOf, withRevision } from './value.ts';
+import { Watcher } from './watcher.ts';
+import type { KeyValue, WireEvent } from './wire.ts';
+
+export interface WatchCacheOptions {
+  readonly ownWrites: OwnWrites;
+  readonly limits?: WindowLimits | undefined;
+  readonly clock?: Clock | undefined;
+}
+
+interface Waiter {
+  readonly revision: number;
+  resolve(reached: boolean): void;
+}
+
+export class WatchCache {
+  readonly #ownWrites: OwnWrites;
+  readonly #limits: WindowLimits;
+  readonly #clock: Clock;
+  #collections = new Map<string, Collection>();
+  #window = new EventWindow(0);
+  /** Invariant: the state is exactly etcd's at this revision. */
+  #revision = 0;
+  #filled = false;
+  #waiters: Waiter[] = [];
+  readonly #watchers = new Map<string, Set<Watcher>>();
+  #undelivered: StoreEvent[] = [];
+  #delivered = 0;
+  #deliveryIsDue = false;
+
+  constructor({ ownWrites, limits = defaultWindowLimits, clock = systemClock }: WatchCacheOptions) {
+    this.#ownWrites = ownWrites;
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Whether there is a state at all. */
+  get filled(): boolean {
+    return this.#filled;
+  }
+
+  /** Objects by collection, for metrics. */
+  get sizes(): ReadonlyMap<string, number> {
+    return new Map([...this.#collections].map(([name, { size }]) => [name, size]));
+  }
+
+  get watcherCount(): number {
+    let count = 0;
+    for (const watchers of this.#watchers.values()) count += watchers.size;
+    return count;
+  }
+
+  /** Starts over from a state that was read whole: what happened between is unknown, so every watcher must list again. */
+  reset(kvs: Iterable<KeyValue>, revision: number): void {
+    this.#ownWrites.lose();
+    this.#collections = new Map();
+    for (const { key, value, revision: modified } of kvs)
+      this.#collection(key)?.put(storedFromValue(key, value, modified));
+    this.#window = new EventWindow(revision, this.#limits);
+    this.#revision = revision;
+    this.#filled = true;
+    this.#undelivered = [];
+    this.#delivered = revision;
+    this.endWatches(expired('too old resource version: the server has started its cache anew'));
+    this.#wakeWaiters();
+  }
+
+  /** Applies events that follow the present state, all of whole revisions. */
+  apply(events: readonly WireEvent[]): void {
+    for (const { type, kv } of events) {
+      const collectionName = collectionOf(kv.key);
+      if (collectionName !== '') this.#applyOne(type, kv);
+      this.#revision = kv.revision;
+    }
+    this.#deliverSoon();
+    this.#wakeWaiters();
+  }
+
+  /** Nothing more will come up to this revision. */
+  progress(revision: number): void {
+    if (revision <= this.#revision) return;
+    this.#revision = revision;
+    this.#deliverSoon();
+    this.#wakeWaiters();
+  }
+
+  get(key: string): Stored | undefined {
+    return this.#collections.get(collectionOf(key))?.get(key);
+  }
+
+  list(prefix: string): Listed {
+    return { items: this.#collections.get(collectionOf(prefix))?.list(prefix) ?? [], revision: this.#revision };
+  }
+
+  /** The state at a past revision, by undoing what happened since; undefined where that is forgotten or yet to come. */
+  listAt(prefix: string, revision: number): Listed | undefined {
+    if (revision === this.#revision) return this.list(prefix);
+    if (revision < this.#window.start || revision > this.#revision) return undefined;
+    const state = new Collection();
+    for (const stored of this.list(prefix).items) state.put(stored);
+    for (const event of this.#window.after(revision).reverse()) {
+      if (!event.key.startsWith(prefix)) continue;
+      const before = event.deleted ?? event.previous;
+      if (before) state.put(before);
+      else state.delete(event.key);
+    }
+    return { items: state.list(prefix), revision };
+  }
+
+  /** What happened to a key after a revision, oldest first; undefined where that is forgotten. */
+  historyOf(key: string, after: number): StoreEvent[] | undefined {
+    if (after < this.#window.start) return undefined;
+    return this.#window.after(after).filter((event) => event.key === key);
+  }
+
+  /** Resolves true when the cache has reached a revision, false when it did not within the time. */
+  waitFor(revision: number, timeoutMs: number): Promise<boolean> {
+    if (this.#filled && this.#revision >= revision) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        revision,
+        resolve: (reached) => {
+          this.#clock.clearTimeout(timer);
+          resolve(reached);
+        },
+      };
+      const timer = this.#clock.setTimeout(() => {
+        this.#waiters = this.#waiters.filter((other) => other !== waiter);
+        resolve(false);
+      }, timeoutMs);
+      this.#waiters.push(waiter);
+    });
+  }
+
+  watch(prefix: string, from: number, listener: WatchListener): Watcher {
+    if (!this.#filled) throw serviceUnavailable('the watch cache is not filled yet', 1);
+    if (from < this.#window.start) throw expired(`too old resource version: ${from} (${this.#window.start})`);
+    const name = collectionOf(prefix);
+    const watchers = this.#watchers.get(name) ?? new Set();
+    const watcher = new Watcher({
+      prefix,
+      from,
+      listener,
+      missed: this.#window.after(from).filter(({ key }) => key.startsWith(prefix)),
+      registeredAt: this.#revision,
+      delivered: () => this.#delivered,
+      detach: () => watchers.delete(watcher),
+    });
+    this.#watchers.set(name, watchers.add(watcher));
+    this.#deliverSoon();
+    return watcher;
+  }
+
+  /** Ends every watch. */
+  endWatches(error: Error): void {
+    for (const watchers of this.#watchers.values()) {
+      for (const watcher of [...watchers]) watcher.end(error);
+    }
+  }
+
+  #applyOne(type: WireEvent['type'], { key, value, revision }: KeyValue): void {
+    const collection = this.#collection(key);
+    if (!collection) return;
+    let event: RememberedEvent;
+    if (type === 'put') {
+      this.#ownWrites.saw(tokenOf(value), revision);
+      const current = storedFromValue(key, value, revision);
+      const before = collection.put(current);
+      event = before ? { type, key, revision, current, previous: before } : { type, key, revision, current };
+    } else {
+      const deleted = collection.delete(key);
+      if (!deleted) return;
+      event = { type, key, revision, previous: withRevision(deleted, revision), deleted };
+    }
+    this.#window.add(event, this.#clock.now());
+    this.#undelivered.push(event);
+  }
+
+  #collection(key: string): Collection | undefined {
+    const name = collectionOf(key);
+    if (name === '') return undefined;
+    let collection = this.#collections.get(name);
+    if (!collection) {
+      collection = new Collection();
+      this.#collections.set(name, collection);
+    }
+    return collection;
+  }
+
+  #deliverSoon(): void {
+    if (this.#deliveryIsDue) return;
+    this.#deliveryIsDue = true;
+    setImmediate(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    this.#deliveryIsDue = false;
+    const events = this.#undelivered;
+    const revision = this.#revision;
+    this.#undelivered = [];
+    this.#delivered = revision;
+    const byCollection = Map.groupBy(events, ({ key }) => collectionOf(key));
+    for (const [name, watchers] of this.#watchers) {
+      const batch = byCollection.get(name) ?? [];
+      const byPrefix = new Map([[name, batch]]);
+      for (const watcher of watchers) watcher.deliver(underPrefix(byPrefix, batch, watcher.prefix), revision);
+    }
+  }
+
+  #wakeWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const reached = this.#waiters.filter(({ revision }) => revision <= this.#revision);
+    if (reached.length === 0) return;
+    this.#waiters = this.#waiters.filter(({ revision }) => revision > this.#revision);
+    for (const waiter of reached) waiter.resolve(true);
+  }
+}
+
+/** The part of a batch under a prefix, worked out once however many watchers ask. */
+function underPrefix(known: Map<string, StoreEvent[]>, batch: readonly StoreEvent[], prefix: string): StoreEvent[] {
+  let part = known.get(prefix);
+  if (!part) {
+    part = batch.filter(({ key }) => key.startsWith(prefix));
+    known.set(prefix, part);
+  }
+  return part;
+}
