@@ -1,0 +1,88 @@
+/**
+ * A compose cluster of the tests' own: project, ports, networks, volumes and kubeconfig beside any cluster that is up.
+ * Faults are what a user would do by hand: `docker kill`, `docker start`.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DockerComposeEnvironment, type StartedDockerComposeEnvironment, Wait } from 'testcontainers';
+import { run } from '../../compose/system.ts';
+
+export const masters = ['master-1', 'master-2', 'master-3'] as const;
+export const nodes = ['node-1', 'node-2'] as const;
+
+const root = join(import.meta.dirname, '../..');
+
+export class ComposeCluster {
+  readonly project: string;
+  readonly kubeconfig: string;
+  readonly adminPort: number;
+  readonly #directory: string;
+  readonly #environment: StartedDockerComposeEnvironment;
+
+  constructor(project: string, directory: string, adminPort: number, environment: StartedDockerComposeEnvironment) {
+    this.project = project;
+    this.#directory = directory;
+    this.kubeconfig = join(directory, 'kubeconfig');
+    this.adminPort = adminPort;
+    this.#environment = environment;
+  }
+
+  /** Brings the whole cluster up and resolves when every container is healthy. */
+  static async start(): Promise<ComposeCluster> {
+    const project = process.env.TRIMASTER_TEST_PROJECT ?? `trimaster-test-${process.pid}`;
+    const directory = mkdtempSync(join(tmpdir(), `${project}-`));
+    const [port, adminPort] = [await freePort(), await freePort()];
+    const environment = new DockerComposeEnvironment(join(root, 'compose'), 'compose.yaml')
+      .withProjectName(project)
+      .withEnvironment({
+        COMPOSE_PROJECT_NAME: project,
+        TRIMASTER_PORT: String(port),
+        TRIMASTER_ADMIN_PORT: String(adminPort),
+        TRIMASTER_KUBECONFIG_DIR: directory,
+      })
+      .withDefaultWaitStrategy(Wait.forHealthCheck())
+      .withWaitStrategy('pki-1', Wait.forOneShotStartup())
+      .withStartupTimeout(120_000);
+    return new ComposeCluster(project, directory, adminPort, await environment.up());
+  }
+
+  /** SIGKILL for every process of the container, as a machine that loses its power. */
+  async kill(service: string): Promise<void> {
+    await run('docker', ['kill', this.containerOf(service)]);
+  }
+
+  async startAgain(service: string): Promise<void> {
+    await run('docker', ['start', this.containerOf(service)]);
+  }
+
+  /** Runs a command in a container and gives what it printed. */
+  async exec(service: string, ...command: string[]): Promise<string> {
+    return run('docker', ['exec', this.containerOf(service), ...command], { timeoutMs: 30_000 });
+  }
+
+  /** What kubectl prints. */
+  async kubectl(...args: string[]): Promise<string> {
+    return run('kubectl', ['--kubeconfig', this.kubeconfig, ...args], { cwd: root, timeoutMs: 120_000 });
+  }
+
+  containerOf(service: string): string {
+    return `${this.project}-${service}-1`;
+  }
+
+  /** Removes containers, networks and volumes. */
+  async remove(): Promise<void> {
+    await this.#environment.down({ removeVolumes: true, timeout: 5_000 });
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}
