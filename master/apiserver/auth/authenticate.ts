@@ -1,0 +1,52 @@
+/**
+ * Who asks. Authenticators are tried in order: the client's certificate, then its bearer token; a request with neither is
+ * anonymous, one whose credentials nobody vouches for is refused with 401.
+ *
+ * Everyone known is in system:authenticated; the anonymous user is in system:unauthenticated.
+ */
+import { unauthorized } from '../../api/errors.ts';
+import type { UserInfo } from '../registry/context.ts';
+import type { ClientConnection } from './certificates.ts';
+
+/** What authentication looks at. */
+export interface Credentials {
+  readonly connection: ClientConnection;
+  /** The Authorization header. */
+  readonly authorization: string | undefined;
+}
+
+/** Says whose bearer token this is; undefined when it is none of this authenticator's. */
+export type TokenAuthenticator = (token: string) => Promise<UserInfo | undefined>;
+
+export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+export interface AuthenticatorOptions {
+  readonly certificate: (connection: ClientConnection) => UserInfo | undefined;
+  readonly tokens: readonly TokenAuthenticator[];
+}
+
+/** Gives the user of a request, at once where the connection's certificate says it. Throws 401. */
+export type Authenticator = (credentials: Credentials) => UserInfo | Promise<UserInfo>;
+
+export function createAuthenticator({ certificate, tokens }: AuthenticatorOptions): Authenticator {
+  return ({ connection, authorization }) => {
+    const user = certificate(connection);
+    if (user) return user;
+    if (authorization === undefined || authorization === '') return anonymous;
+    const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    return token === undefined ? anonymous : byToken(token, tokens);
+  };
+}
+
+/** Adds the group of everybody who is known. */
+export function known(user: UserInfo): UserInfo {
+  return { ...user, groups: [...user.groups, 'system:authenticated'] };
+}
+
+async function byToken(token: string, authenticators: readonly TokenAuthenticator[]): Promise<UserInfo> {
+  for (const authenticate of authenticators) {
+    const user = await authenticate(token);
+    if (user) return known(user);
+  }
+  throw unauthorized();
+}

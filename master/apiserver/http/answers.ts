@@ -1,0 +1,90 @@
+/** Objects and lists from the registry, written in the representation that the client asked for. */
+import { badRequest, statusError } from '../../api/errors.ts';
+import type { Status } from '../../api/types.ts';
+import type { DeleteResult, ListResult, Subresource } from '../registry/context.ts';
+import type { Resource } from '../registry/resource.ts';
+import type { Stored } from '../store/types.ts';
+import { type Exchange, representationOf } from './exchange.ts';
+import {
+  defaultColumns,
+  type IncludeObject,
+  listBytes,
+  listTableJson,
+  metadataJson,
+  metadataListJson,
+  objectTableJson,
+  type TableOptions,
+} from './lists.ts';
+import type { Shape } from './negotiate.ts';
+import { sendObject } from './respond.ts';
+
+export function sendStored(
+  exchange: Exchange,
+  resource: Resource,
+  code: number,
+  stored: Stored,
+  part?: Subresource,
+): void {
+  const as = representationOf(exchange);
+  sendObject(exchange.response, code, as, storedText(exchange, resource, as.shape, stored, part));
+}
+
+export function sendList(exchange: Exchange, resource: Resource, result: ListResult): void {
+  const as = representationOf(exchange);
+  sendObject(exchange.response, 200, as, listText(exchange, resource, as.shape, result));
+}
+
+/** What tables of this request carry; `includeObject` out of rule is 400. */
+export function tableOptions(exchange: Exchange, resource: Resource, part?: Subresource): TableOptions {
+  const include = exchange.info.query.get('includeObject') || 'Metadata';
+  if (!isInclude(include)) throw badRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`);
+  const columns = part === 'scale' ? defaultColumns : resource.columns;
+  return { columns, include, now: Date.now() };
+}
+
+/** The answer to a DELETE after which the object is no more. */
+export function deletedStatus({ kind }: Resource, { object }: DeleteResult): Status {
+  const { name = '', uid } = object.object.metadata ?? {};
+  const details: NonNullable<Status['details']> = { name };
+  if (kind.group !== '') details.group = kind.group;
+  details.kind = kind.resource;
+  if (uid !== undefined) details.uid = uid;
+  return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+}
+
+function storedText(
+  exchange: Exchange,
+  resource: Resource,
+  shape: Shape,
+  stored: Stored,
+  part: Subresource | undefined,
+): Buffer | string {
+  switch (shape) {
+    case 'object':
+      return stored.bytes;
+    case 'table':
+      return `${objectTableJson(stored, tableOptions(exchange, resource, part))}\n`;
+    case 'metadata':
+      return `${metadataJson(stored)}\n`;
+    case 'metadata-list':
+      throw notAcceptable('PartialObjectMetadataList', 'not a list');
+  }
+}
+
+function listText(exchange: Exchange, resource: Resource, shape: Shape, result: ListResult): Buffer | string {
+  switch (shape) {
+    case 'object':
+      return listBytes(resource.kind, result);
+    case 'table':
+      return `${listTableJson(result, tableOptions(exchange, resource))}\n`;
+    case 'metadata-list':
+      return `${metadataListJson(result)}\n`;
+    case 'metadata':
+      throw notAcceptable('PartialObjectMetadata', 'a list');
+  }
+}
+
+const notAcceptable = (asked: string, got: string) =>
+  statusError('NotAcceptable', `you requested ${asked}, but the requested object is ${got}`);
+
+const isInclude = (text: string): text is IncludeObject => text === 'None' || text === 'Metadata' || text === 'Object';

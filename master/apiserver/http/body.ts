@@ -1,0 +1,158 @@
+/**
+ * Request bodies: read within a limit, and decoded by content type. Everything that can be wrong with one is a Status of
+ * 400, 413 or 415; nothing is ever thrown at the process.
+ */
+import type { IncomingMessage } from 'node:http';
+import { parse as parseYaml } from 'yaml';
+import { badRequest, statusError } from '../../api/errors.ts';
+import type { KubeObject } from '../../api/types.ts';
+import type { Patch } from '../registry/context.ts';
+
+/** As Kubernetes: 3 MiB, because etcd takes requests of 1.5 MiB and JSON may shrink on the way. */
+export const bodyLimitBytes = 3 * 1024 * 1024;
+
+/** The whole body. 413 as soon as it is known to be too large; the rest is then not read. */
+export function readBody(request: IncomingMessage, limitBytes = bodyLimitBytes): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes));
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > limitBytes) {
+        request.off('data', onData);
+        request.pause();
+        reject(tooLarge(limitBytes));
+        return;
+      }
+      chunks.push(chunk);
+    };
+    request.on('data', onData);
+    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    request.on('error', (error) => reject(badRequest(`unable to read the request's body: ${error.message}`)));
+    request.on('close', () => {
+      if (!request.complete) reject(badRequest('unexpected EOF'));
+    });
+  });
+}
+
+const patchTypes: Record<string, Patch['type']> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+const objectTypes = ['application/json', 'application/yaml'];
+
+/** The media type without parameters; '' when there is none. */
+export function mediaType(contentType: string | undefined): string {
+  if (contentType === undefined) return '';
+  const semicolon = contentType.indexOf(';');
+  return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
+}
+
+/** The body of a PATCH, whose content type says how it is meant. */
+export function decodePatch(contentType: string | undefined, body: Buffer): Patch {
+  const type = patchTypes[mediaType(contentType)];
+  if (type === undefined) throw unsupported(Object.keys(patchTypes));
+  const patch = parseJson(body, (why) => `error decoding patch: ${why}`);
+  if (type === 'json' && !Array.isArray(patch)) {
+    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
+  }
+  if (type !== 'json' && (patch === null || typeof patch !== 'object' || Array.isArray(patch))) {
+    throw badRequest('error decoding patch: the patch must be an object');
+  }
+  return { type, patch };
+}
+
+/** What the body should hold, for messages and for what the body leaves unsaid. */
+export interface Expected {
+  readonly kind: string;
+  readonly apiVersion: string;
+  /** For kinds that every group has, such as DeleteOptions: any apiVersion will do. */
+  readonly anyVersion?: boolean;
+}
+
+/**
+ * The object in a body. `kind` and `apiVersion` may be left out, and are filled in; said, they must be the expected ones.
+ */
+export function decodeObject(contentType: string | undefined, body: Buffer, expected: Expected): KubeObject {
+  const type = mediaType(contentType);
+  let value: unknown;
+  const why = (reason: string): string =>
+    `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; ${reason}`;
+  if (type === '' || type === 'application/json') {
+    value = parseJson(body, (reason) => why(`json parse error: ${reason}`));
+  } else if (type === 'application/yaml') {
+    value = fromYaml(body, (reason) => why(`yaml: ${reason}`));
+  } else {
+    throw unsupported(objectTypes);
+  }
+  if (!isRecord(value)) throw badRequest(why('json parse error: the body must be an object'));
+  return checkType(value, expected);
+}
+
+/** A body that may be missing: DeleteOptions. */
+export function decodeOptional(
+  contentType: string | undefined,
+  body: Buffer,
+  expected: Expected,
+): KubeObject | undefined {
+  return body.length === 0 ? undefined : decodeObject(contentType, body, expected);
+}
+
+function checkType(value: Record<string, unknown>, expected: Expected): KubeObject {
+  const { kind, apiVersion, metadata } = value;
+  if (kind !== undefined && kind !== '' && kind !== expected.kind) {
+    throw badRequest(
+      `${String(kind)} in version ${JSON.stringify(versionOf(apiVersion ?? expected.apiVersion))} cannot be handled as a ${expected.kind}`,
+    );
+  }
+  if (!expected.anyVersion && apiVersion !== undefined && apiVersion !== '' && apiVersion !== expected.apiVersion) {
+    throw badRequest(
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected.apiVersion})`,
+    );
+  }
+  if (metadata !== undefined && metadata !== null && !isRecord(metadata)) {
+    throw badRequest(
+      `${expected.kind} in version ${JSON.stringify(versionOf(expected.apiVersion))} cannot be handled as a ${expected.kind}: json: cannot unmarshal ${jsonTypeOf(metadata)} into Go struct field ${expected.kind}.metadata of type v1.ObjectMeta`,
+    );
+  }
+  return { ...value, kind: expected.kind, apiVersion: expected.apiVersion };
+}
+
+function parseJson(body: Buffer, message: (why: string) => string): unknown {
+  if (body.length === 0) throw badRequest(message('unexpected end of JSON input'));
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw badRequest(message(error instanceof Error ? error.message : String(error)));
+  }
+}
+
+function fromYaml(body: Buffer, message: (why: string) => string): unknown {
+  try {
+    return parseYaml(body.toString('utf8'), { version: '1.1', merge: true, logLevel: 'error' });
+  } catch (error) {
+    throw badRequest(message(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)));
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const jsonTypeOf = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value);
+
+function versionOf(apiVersion: unknown): string {
+  const text = String(apiVersion);
+  return text.slice(text.indexOf('/') + 1);
+}
+
+const unsupported = (types: readonly string[]) =>
+  statusError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
+  );
+
+const tooLarge = (limitBytes: number) =>
+  statusError('RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);

@@ -1,0 +1,52 @@
+/** One request on its way through the server: who asks, for what, and where the answer goes. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { badRequest } from '../../api/errors.ts';
+import { fenceHeader, parseFence } from '../../api/fence.ts';
+import type { RequestContext, UserInfo } from '../registry/context.ts';
+import type { WriteOptions } from './list-options.ts';
+import { negotiate, type Representation } from './negotiate.ts';
+import type { RequestInfo } from './request-info.ts';
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly info: RequestInfo;
+  readonly user: UserInfo;
+  /** Aborted when the client has gone, the request's time is over, or the server gives up waiting for it. */
+  readonly abort: AbortController;
+}
+
+/** A route: answers the exchange or throws a StatusError. */
+export type Handler = (exchange: Exchange) => void | Promise<void>;
+
+const readOptions: WriteOptions = { dryRun: false, fieldManager: undefined, fieldValidation: 'Ignore' };
+
+/** What the registry needs to know of a request. */
+export function contextOf(exchange: Exchange, options: WriteOptions = readOptions): RequestContext {
+  const context: { -readonly [Key in keyof RequestContext]: RequestContext[Key] } = {
+    user: exchange.user,
+    dryRun: options.dryRun,
+    fieldValidation: options.fieldValidation,
+    warnings: [],
+    signal: exchange.abort.signal,
+  };
+  if (options.fieldManager !== undefined) context.fieldManager = options.fieldManager;
+  const fence = exchange.request.headers[fenceHeader];
+  if (typeof fence === 'string') {
+    try {
+      context.fence = parseFence(fence);
+    } catch (error) {
+      throw badRequest(error instanceof Error ? error.message : String(error));
+    }
+  }
+  return context;
+}
+
+export const representationOf = (exchange: Exchange): Representation => negotiate(exchange.request.headers.accept);
+
+/** The namespace that the path names; undefined for all of them. */
+export const namespaceOf = (exchange: Exchange): string | undefined => exchange.info.namespace || undefined;
+
+/** The connection as what it is here: the server speaks TLS only. */
+export const tlsSocketOf = (request: IncomingMessage): TLSSocket => request.socket as TLSSocket;

@@ -1,0 +1,200 @@
+/**
+ * The server's metrics, under Kubernetes' names. Counting a request costs a map look-up and a few additions: labels and
+ * lines are only put together when /metrics is asked for.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry as Metrics } from 'prom-client';
+import type { Handler } from './exchange.ts';
+import type { RequestInfo } from './request-info.ts';
+import { sendBytes } from './respond.ts';
+import type { Watches } from './watch-routes.ts';
+
+export class ServerMetrics {
+  readonly registry = new Metrics();
+  readonly #series = new Map<string, Series>();
+  #reading = 0;
+  #mutating = 0;
+
+  constructor(watches: Watches) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    const series = this.#series;
+    new Counter({
+      name: 'apiserver_request_total',
+      help: 'Counter of apiserver requests broken out for each verb, dry run value, group, version, resource, scope, component, and HTTP response code.',
+      labelNames: [...requestLabels, 'code'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { labels, codes } of series.values()) {
+          for (const [code, count] of codes) this.inc({ ...labels, code: String(code) }, count);
+        }
+      },
+    });
+    this.registry.registerMetric(new RequestDurations(series));
+    const inFlight = (): [string, number][] => [
+      ['readOnly', this.#reading],
+      ['mutating', this.#mutating],
+    ];
+    new Gauge({
+      name: 'apiserver_current_inflight_requests',
+      help: 'Number of requests being handled now, by kind of request.',
+      labelNames: ['request_kind'],
+      registers,
+      collect() {
+        for (const [kind, count] of inFlight()) this.set({ request_kind: kind }, count);
+      },
+    });
+    new Gauge({
+      name: 'apiserver_registered_watchers',
+      help: 'Number of currently registered watchers for a given resource.',
+      labelNames: ['group', 'version', 'kind'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { kind, count } of watches.counts().values()) {
+          this.set({ group: kind.group, version: kind.version, kind: kind.kind }, count);
+        }
+      },
+    });
+  }
+
+  /** A request begins. Watches are not counted as in flight: they stay. */
+  begin(info: RequestInfo): void {
+    if (info.verb !== 'watch') this.#count(info, 1);
+  }
+
+  /** A request has been answered. `known`: it met a route, so that its names are of a bounded set. */
+  end(info: RequestInfo, code: number, seconds: number, known: boolean): void {
+    if (info.verb !== 'watch') this.#count(info, -1);
+    const scope = scopeOf(info);
+    const dryRun = info.query.size > 0 && info.query.get('dryRun') === 'All' ? 'All' : '';
+    const key = known
+      ? `${info.verb} ${info.group}/${info.version}/${info.resource}/${info.isResource ? info.subresource : info.path} ${scope} ${dryRun}`
+      : info.method;
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = newSeries(known ? labelsOf(info, scope, dryRun) : unknownLabels(info));
+      this.#series.set(key, series);
+    }
+    observe(series, code, seconds);
+  }
+
+  /** GET /metrics */
+  readonly route: Handler = async ({ response }) => {
+    const text = await this.registry.metrics();
+    sendBytes(response, 200, this.registry.contentType, Buffer.from(text));
+  };
+
+  #count({ verb }: RequestInfo, by: number): void {
+    if (verb === 'get' || verb === 'list' || verb === 'head') this.#reading += by;
+    else this.#mutating += by;
+  }
+}
+
+/** All requests with the same labels. */
+interface Series {
+  readonly labels: Record<(typeof requestLabels)[number], string>;
+  readonly codes: Map<number, number>;
+  sumSeconds: number;
+  count: number;
+  /** How many took at most as long as the bucket of that place, and more than the one before. */
+  readonly buckets: number[];
+}
+
+const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const;
+
+/** Seconds; Kubernetes' own. */
+const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
+
+/** A histogram that is read from the series instead of keeping its own. */
+class RequestDurations extends Histogram {
+  readonly #series: ReadonlyMap<string, Series>;
+
+  constructor(series: ReadonlyMap<string, Series>) {
+    super({
+      name: 'apiserver_request_duration_seconds',
+      help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
+      labelNames: requestLabels,
+      buckets: bounds,
+      registers: [],
+    });
+    this.#series = series;
+  }
+
+  override async get(): ReturnType<Histogram['get']> {
+    const metric = await super.get();
+    return { ...metric, values: [...this.#series.values()].flatMap((series) => linesOf(series)) };
+  }
+
+  /** What prom-client asks where it writes the text. */
+  getForPromString(): ReturnType<Histogram['get']> {
+    return this.get();
+  }
+}
+
+function linesOf({ labels, buckets, count, sumSeconds }: Series) {
+  const name = 'apiserver_request_duration_seconds';
+  let total = 0;
+  const lines = bounds.map((le, index) => {
+    total += buckets[index] ?? 0;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: total };
+  });
+  return [
+    ...lines,
+    { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: count },
+    { metricName: `${name}_sum`, labels, value: sumSeconds },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
+}
+
+const newSeries = (labels: Series['labels']): Series => ({
+  labels,
+  codes: new Map(),
+  sumSeconds: 0,
+  count: 0,
+  buckets: bounds.map(() => 0),
+});
+
+function observe(series: Series, code: number, seconds: number): void {
+  series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
+  series.count += 1;
+  series.sumSeconds += seconds;
+  let place = 0;
+  while (place < bounds.length && seconds > (bounds[place] ?? 0)) place += 1;
+  if (place < bounds.length) series.buckets[place] = (series.buckets[place] ?? 0) + 1;
+}
+
+const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
+
+function labelsOf(info: RequestInfo, scope: string, dryRun: string): Series['labels'] {
+  const { verb, group, version, resource, subresource } = info;
+  return {
+    verb: verbs[verb] ?? verb.toUpperCase(),
+    dry_run: dryRun,
+    group,
+    version,
+    resource,
+    subresource: info.isResource ? subresource : info.path,
+    scope,
+    component: 'apiserver',
+  };
+}
+
+function unknownLabels({ method }: RequestInfo): Series['labels'] {
+  return {
+    verb: method,
+    dry_run: '',
+    group: '',
+    version: '',
+    resource: '',
+    subresource: '',
+    scope: '',
+    component: 'apiserver',
+  };
+}
+
+function scopeOf({ isResource, name, namespace, verb }: RequestInfo): string {
+  if (!isResource) return '';
+  if (name !== '' || verb === 'create') return 'resource';
+  return namespace === '' ? 'cluster' : 'namespace';
+}

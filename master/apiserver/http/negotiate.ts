@@ -1,0 +1,87 @@
+/**
+ * Content negotiation: which representation of an object the client asked for.
+ *
+ * Served are JSON and YAML; a client that takes protobuf only is told 406. Beside the object itself, a client may ask for
+ * it as a Table (what kubectl prints) or as PartialObjectMetadata, with `;as=…;v=v1;g=meta.k8s.io`.
+ */
+import { StatusError, statusError } from '../../api/errors.ts';
+
+export type Shape = 'object' | 'table' | 'metadata' | 'metadata-list';
+
+export interface Representation {
+  readonly shape: Shape;
+  readonly format: 'json' | 'yaml';
+  /** What the answer's Content-Type says. */
+  readonly contentType: string;
+}
+
+export const jsonObject: Representation = { shape: 'object', format: 'json', contentType: 'application/json' };
+const yamlObject: Representation = { shape: 'object', format: 'yaml', contentType: 'application/yaml' };
+
+const shapes: Record<string, Shape> = {
+  Table: 'table',
+  PartialObjectMetadata: 'metadata',
+  PartialObjectMetadataList: 'metadata-list',
+};
+
+/** Clients send a few headers over and over; the cache is bounded because a client may send anything. */
+const parsed = new Map<string, Representation | StatusError>();
+const parsedLimit = 256;
+
+/** Reads an Accept header. Throws 406 where nothing in it can be served. */
+export function negotiate(accept: string | undefined): Representation {
+  if (accept === undefined || accept === '' || accept === 'application/json' || accept === '*/*') return jsonObject;
+  let result = parsed.get(accept);
+  if (result === undefined) {
+    result = read(accept) ?? notAcceptable();
+    if (parsed.size < parsedLimit) parsed.set(accept, result);
+  }
+  if (result instanceof StatusError) throw result;
+  return result;
+}
+
+/** One entry of an Accept header. */
+export interface MediaRange {
+  readonly type: string;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** The entries of an Accept header, the most wanted first. */
+export function mediaRanges(accept: string): MediaRange[] {
+  const ranges = accept.split(',').map((entry) => {
+    const [type = '', ...rest] = entry.split(';');
+    const parameters: Record<string, string> = {};
+    for (const parameter of rest) {
+      const equals = parameter.indexOf('=');
+      if (equals > 0) parameters[parameter.slice(0, equals).trim().toLowerCase()] = parameter.slice(equals + 1).trim();
+    }
+    return { type: type.trim().toLowerCase(), parameters };
+  });
+  const quality = (range: MediaRange): number => {
+    const value = Number(range.parameters.q ?? 1);
+    return Number.isNaN(value) ? 1 : value;
+  };
+  return ranges.filter((range) => quality(range) > 0).sort((a, b) => quality(b) - quality(a));
+}
+
+function read(accept: string): Representation | undefined {
+  for (const { type, parameters } of mediaRanges(accept)) {
+    const isYaml = type === 'application/yaml';
+    if (!isYaml && type !== 'application/json' && type !== '*/*' && type !== 'application/*') continue;
+    const as = parameters.as;
+    if (as === undefined) return isYaml ? yamlObject : jsonObject;
+    const shape = shapes[as];
+    const { v = '', g = '' } = parameters;
+    if (shape === undefined || v !== 'v1' || g !== 'meta.k8s.io') continue;
+    const format = isYaml ? 'yaml' : 'json';
+    return { shape, format, contentType: `application/${format};as=${as};v=${v};g=${g}` };
+  }
+  return undefined;
+}
+
+function notAcceptable(): StatusError {
+  return statusError(
+    'NotAcceptable',
+    'only the following media types are accepted: application/json, application/yaml',
+  );
+}

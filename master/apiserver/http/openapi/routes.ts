@@ -1,0 +1,93 @@
+/** /openapi/v2 and /openapi/v3: documents made when first asked for, with hashes so that clients cache them for good. */
+import { createHash } from 'node:crypto';
+import { statusError } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kinds.ts';
+import type { Exchange, Handler } from '../exchange.ts';
+import { mediaRanges } from '../negotiate.ts';
+import { sendBytes, sendJson } from '../respond.ts';
+import { documentName, openApiV2, openApiV3 } from './documents.ts';
+
+export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
+  const routes = new Map<string, Handler>();
+  const names = new Map<string, Kind[]>();
+  for (const kind of kinds) names.set(documentName(kind), [...(names.get(documentName(kind)) ?? []), kind]);
+
+  const documents = new Map<string, () => Document>();
+  for (const [name, members] of names)
+    documents.set(
+      name,
+      once(() => documentOf(openApiV3(members))),
+    );
+  const v2 = once(() => documentOf(openApiV2(kinds)));
+
+  routes.set('/openapi/v2', (exchange) => {
+    checkJson(exchange);
+    send(exchange, v2());
+  });
+  routes.set('/openapi/v3', ({ response }) => {
+    const paths = [...documents].map(([name, document]) => [
+      name,
+      { serverRelativeURL: `/openapi/v3/${name}?hash=${document().hash}` },
+    ]);
+    sendJson(response, 200, { paths: Object.fromEntries(paths) });
+  });
+  for (const [name, document] of documents) {
+    routes.set(`/openapi/v3/${name}`, (exchange) => {
+      checkJson(exchange);
+      const asked = exchange.info.query.get('hash');
+      if (asked !== null && asked !== document().hash) {
+        exchange.response.writeHead(301, { Location: `/openapi/v3/${name}?hash=${document().hash}` });
+        exchange.response.end();
+        return;
+      }
+      send(exchange, document(), asked !== null);
+    });
+  }
+  return routes;
+}
+
+interface Document {
+  readonly bytes: Buffer;
+  readonly hash: string;
+}
+
+function documentOf(value: unknown): Document {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() };
+}
+
+function send({ request, response }: Exchange, { bytes, hash }: Document, forGood = false): void {
+  response.setHeader('ETag', `"${hash}"`);
+  response.setHeader('Vary', 'Accept');
+  if (request.headers['if-none-match'] === `"${hash}"`) {
+    response.writeHead(304);
+    response.end();
+    return;
+  }
+  if (forGood) {
+    response.writeHead(200, {
+      'Cache-Control': 'public, immutable',
+      'Content-Type': 'application/json',
+      'Content-Length': bytes.length,
+    });
+    response.end(bytes);
+    return;
+  }
+  sendBytes(response, 200, 'application/json', bytes);
+}
+
+/** The protobuf form is not served. */
+function checkJson({ request }: Exchange): void {
+  const { accept } = request.headers;
+  if (accept === undefined || accept === '') return;
+  if (mediaRanges(accept).some(({ type }) => type === 'application/json' || type.endsWith('*'))) return;
+  throw statusError('NotAcceptable', 'only the following media types are accepted: application/json');
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * One request's way: request info → authenticate → authorize → route → answer. Whatever is thrown on the way comes out of
+ * here as a rejection, and becomes a Status in one place (server.ts).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
+import type { Authenticator } from '../auth/authenticate.ts';
+import { type Authorizer, refusal } from '../auth/authorize.ts';
+import type { UserInfo } from '../registry/context.ts';
+import { type Exchange, type Handler, tlsSocketOf } from './exchange.ts';
+import type { ServerMetrics } from './metrics.ts';
+import { parseRequest, type RequestInfo } from './request-info.ts';
+import { sendError } from './respond.ts';
+
+export interface RequestsOptions {
+  readonly authenticate: Authenticator;
+  readonly authorize: Authorizer;
+  /** Requests on resources. */
+  readonly resources: Handler;
+  /** Whether the group, version and resource are served: what is not is refused as unknown before anything else. */
+  readonly serves: (info: RequestInfo) => boolean;
+  /** All other paths. */
+  readonly paths: ReadonlyMap<string, Handler>;
+  /** `<resource>/<subresource>` of those that may stay open for long. */
+  readonly streams: ReadonlySet<string>;
+  readonly metrics: ServerMetrics;
+  /** What a request that is no stream may take. */
+  readonly requestTimeoutMs: number;
+}
+
+interface Flight {
+  readonly response: ServerResponse;
+  readonly abort: AbortController;
+  /** Milliseconds, on the clock of `performance.now`. */
+  readonly deadline: number;
+}
+
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #inFlight = new Set<Flight>();
+  #draining = false;
+  #drained: (() => void) | undefined;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+  }
+
+  /** Answers a request, or rejects with what went wrong. */
+  readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { metrics, serves, paths, authenticate, authorize, resources } = this.#options;
+    const info = parseRequest(request.method ?? 'GET', request.url ?? '/');
+    const startedAt = performance.now();
+    const abort = new AbortController();
+    const deadline = this.#isStream(info) ? Number.POSITIVE_INFINITY : startedAt + this.#options.requestTimeoutMs;
+    const flight = { response, abort, deadline };
+    const known = info.isResource ? serves(info) : paths.has(normal(info.path));
+
+    this.#inFlight.add(flight);
+    metrics.begin(info);
+    response.on('close', () => {
+      this.#inFlight.delete(flight);
+      if (!response.writableFinished) abort.abort();
+      metrics.end(info, response.statusCode, (performance.now() - startedAt) / 1000, known);
+      if (this.#inFlight.size === 0) this.#drained?.();
+    });
+    // Its client shall come back over another connection, to a server that stays.
+    if (this.#draining) response.shouldKeepAlive = false;
+
+    const credentials = { connection: tlsSocketOf(request), authorization: request.headers.authorization };
+    const who = authenticate(credentials);
+    const user: UserInfo = who instanceof Promise ? await who : who;
+    if (!authorize(user, info)) throw refusal(user, info);
+    const exchange: Exchange = { request, response, info, user, abort };
+    if (info.isResource) return resources(exchange);
+    return this.#path(exchange);
+  };
+
+  /** Answers with 504 what has taken too long. To be called now and then. */
+  expire(): void {
+    const now = performance.now();
+    for (const { response, abort, deadline } of this.#inFlight) {
+      if (now <= deadline) continue;
+      abort.abort();
+      sendError(
+        response,
+        timeout('Timeout: request did not complete within requested timeout - context deadline exceeded'),
+      );
+    }
+  }
+
+  /** From now on every answer closes its connection. Resolves when no request is in flight. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    for (const { response } of this.#inFlight) response.shouldKeepAlive = false;
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+      if (this.#inFlight.size === 0) resolve();
+    });
+  }
+
+  #path(exchange: Exchange): void | Promise<void> {
+    const { info, response } = exchange;
+    const handler = this.#options.paths.get(normal(info.path));
+    if (!handler) throw pathNotFound();
+    if (info.method !== 'GET' && info.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      throw methodNotAllowed();
+    }
+    return handler(exchange);
+  }
+
+  #isStream({ verb, resource, subresource }: RequestInfo): boolean {
+    return verb === 'watch' || (subresource !== '' && this.#options.streams.has(`${resource}/${subresource}`));
+  }
+}
+
+/** A path without its last slash. */
+const normal = (path: string): string => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);

@@ -1,0 +1,222 @@
+/**
+ * The verbs on resources, for every row of the table of kinds: each reads its parameters and body, asks the registry, and
+ * writes the answer in the representation that the client wants. No resource is named here.
+ */
+import { badRequest, methodNotAllowed, pathNotFound } from '../../api/errors.ts';
+import { apiVersionOf } from '../../api/kinds.ts';
+import type { DeleteOptions, KubeObject } from '../../api/types.ts';
+import type { ActionSubresource, ObjectName, Subresource } from '../registry/context.ts';
+import type { Registry } from '../registry/registry.ts';
+import type { Resource } from '../registry/resource.ts';
+import { deletedStatus, sendList, sendStored } from './answers.ts';
+import { decodeObject, decodeOptional, decodePatch, type Expected, mediaType, readBody } from './body.ts';
+import { contextOf, type Exchange, type Handler, namespaceOf } from './exchange.ts';
+import { dryRunOf, parseDeleteOptions, parseListOptions, parseWriteOptions } from './list-options.ts';
+import { addWarnings, sendJson } from './respond.ts';
+
+/** A subresource that is a stream of its own (log, exec, proxy), by `<resource>/<subresource>`. */
+export type ConnectHandler = (exchange: Exchange, name: ObjectName) => void | Promise<void>;
+
+/** What may stop a write that the rules of authorization alone cannot judge, as it depends on the object. Throws. */
+export type WriteGuard = (exchange: Exchange, object?: KubeObject) => Promise<void>;
+
+export interface ResourceRoutesOptions {
+  readonly registry: Registry;
+  readonly watch: (exchange: Exchange, resource: Resource) => Promise<void>;
+  readonly connect: ReadonlyMap<string, ConnectHandler>;
+  readonly guard: WriteGuard;
+}
+
+type SubresourceRow = Resource['kind']['subresources'][number];
+
+export function resourceRoutes({ registry, watch, connect, guard }: ResourceRoutesOptions): Handler {
+  return async (exchange) => {
+    const { info } = exchange;
+    const resource = registry.resource(info.group, info.version, info.resource);
+    if (!resource) throw pathNotFound();
+    checkScope(exchange, resource);
+    if (info.subresource !== '') return subresource(exchange, resource);
+    switch (info.verb) {
+      case 'get':
+        return get(exchange, resource);
+      case 'list':
+        return list(exchange, resource);
+      case 'watch':
+        return watch(exchange, resource);
+      case 'create':
+        if (info.name !== '') throw methodNotAllowed();
+        return create(exchange, resource);
+      case 'update':
+        return update(exchange, resource);
+      case 'patch':
+        return patch(exchange, resource);
+      case 'delete':
+        return remove(exchange, resource);
+      case 'deletecollection':
+        return deleteCollection(exchange, resource);
+      default:
+        throw methodNotAllowed();
+    }
+  };
+
+  async function subresource(exchange: Exchange, resource: Resource): Promise<void> {
+    const { info } = exchange;
+    const row = resource.kind.subresources.find(({ name }) => name === info.subresource);
+    if (!row) throw pathNotFound();
+    const handler = connect.get(`${info.resource}/${row.name}`);
+    if (!row.verbs.includes(info.verb)) throw methodNotAllowed();
+    if (handler) return handler(exchange, objectName(exchange));
+    if (isAction(row.name)) return act(exchange, resource, row, row.name);
+    if (!isPart(row.name)) throw pathNotFound();
+    switch (info.verb) {
+      case 'get':
+        return get(exchange, resource, row.name);
+      case 'update':
+        return update(exchange, resource, row, row.name);
+      case 'patch':
+        return patch(exchange, resource, row, row.name);
+      default:
+        throw methodNotAllowed();
+    }
+  }
+
+  async function get(exchange: Exchange, resource: Resource, part?: Subresource): Promise<void> {
+    const resourceVersion = exchange.info.query.get('resourceVersion');
+    const stored = await resource.get(
+      contextOf(exchange),
+      objectName(exchange),
+      resourceVersion ? { resourceVersion } : {},
+      part,
+    );
+    sendStored(exchange, resource, 200, stored, part);
+  }
+
+  async function list(exchange: Exchange, resource: Resource): Promise<void> {
+    const options = parseListOptions(exchange.info.query);
+    sendList(exchange, resource, await resource.list(contextOf(exchange), namespaceOf(exchange), options));
+  }
+
+  async function create(exchange: Exchange, resource: Resource): Promise<void> {
+    const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'CreateOptions'));
+    const object = await readObject(exchange, expectedOf(resource));
+    await guard(exchange, object);
+    const stored = await resource.create(context, namespaceOf(exchange), object);
+    addWarnings(exchange.response, context.warnings);
+    sendStored(exchange, resource, 201, stored);
+  }
+
+  async function update(
+    exchange: Exchange,
+    resource: Resource,
+    row?: SubresourceRow,
+    part?: Subresource,
+  ): Promise<void> {
+    const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'UpdateOptions'));
+    const object = await readObject(exchange, expectedOf(resource, row));
+    await guard(exchange);
+    const stored = await resource.update(context, objectName(exchange), object, part);
+    addWarnings(exchange.response, context.warnings);
+    sendStored(exchange, resource, 200, stored, part);
+  }
+
+  async function patch(
+    exchange: Exchange,
+    resource: Resource,
+    row?: SubresourceRow,
+    part?: Subresource,
+  ): Promise<void> {
+    const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'PatchOptions'));
+    const body = await readBody(exchange.request);
+    const change = decodePatch(exchange.request.headers['content-type'], body);
+    if (change.type !== 'json') checkPatchType(change.patch, expectedOf(resource, row));
+    await guard(exchange);
+    const stored = await resource.patch(context, objectName(exchange), change, part);
+    addWarnings(exchange.response, context.warnings);
+    sendStored(exchange, resource, 200, stored, part);
+  }
+
+  async function remove(exchange: Exchange, resource: Resource): Promise<void> {
+    const options = await readDeleteOptions(exchange);
+    const context = contextOf(exchange, { ...plainOptions(), dryRun: dryRunOf(options) });
+    await guard(exchange);
+    const result = await resource.delete(context, objectName(exchange), options);
+    addWarnings(exchange.response, context.warnings);
+    if (result.gone) sendJson(exchange.response, 200, deletedStatus(resource, result));
+    else sendStored(exchange, resource, 200, result.object);
+  }
+
+  async function deleteCollection(exchange: Exchange, resource: Resource): Promise<void> {
+    const options = await readDeleteOptions(exchange);
+    const context = contextOf(exchange, { ...plainOptions(), dryRun: dryRunOf(options) });
+    await guard(exchange);
+    const listOptions = parseListOptions(exchange.info.query);
+    sendList(exchange, resource, await resource.deleteCollection(context, namespaceOf(exchange), listOptions, options));
+  }
+
+  async function act(
+    exchange: Exchange,
+    resource: Resource,
+    row: SubresourceRow,
+    action: ActionSubresource,
+  ): Promise<void> {
+    const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'CreateOptions'));
+    const body = await readObject(exchange, expectedOf(resource, row));
+    await guard(exchange);
+    const answer = await resource.createSubresource(context, objectName(exchange), action, body);
+    addWarnings(exchange.response, context.warnings);
+    sendJson(exchange.response, 201, answer);
+  }
+}
+
+/** A namespaced resource is read over all namespaces, but named and written within one; others are in none. */
+function checkScope({ info }: Exchange, { kind }: Resource): void {
+  if (!kind.namespaced) {
+    if (info.namespace !== '' && info.resource !== 'namespaces') throw pathNotFound();
+  } else if (info.namespace === '') {
+    if (info.verb === 'create' || info.verb === 'deletecollection') throw methodNotAllowed();
+    if (info.verb !== 'list' && info.verb !== 'watch') throw pathNotFound();
+  }
+}
+
+function objectName({ info }: Exchange): ObjectName {
+  const inNamespace = info.namespace !== '' && info.resource !== 'namespaces';
+  return inNamespace ? { namespace: info.namespace, name: info.name } : { name: info.name };
+}
+
+function expectedOf({ kind }: Resource, row?: SubresourceRow): Expected {
+  if (!row?.kind) return { kind: kind.kind, apiVersion: apiVersionOf(kind) };
+  const { group = kind.group, version = kind.version } = row;
+  return { kind: row.kind, apiVersion: apiVersionOf({ group, version }) };
+}
+
+async function readObject({ request }: Exchange, expected: Expected): Promise<KubeObject> {
+  return decodeObject(request.headers['content-type'], await readBody(request), expected);
+}
+
+async function readDeleteOptions({ request, info }: Exchange): Promise<DeleteOptions> {
+  const body = await readBody(request);
+  const type = mediaType(request.headers['content-type']);
+  const given = decodeOptional(body.length === 0 ? '' : type, body, {
+    kind: 'DeleteOptions',
+    apiVersion: 'v1',
+    anyVersion: true,
+  });
+  return parseDeleteOptions(info.query, given);
+}
+
+/** A patch may repeat kind and apiVersion, but not change them. */
+function checkPatchType(patch: unknown, expected: Expected): void {
+  const { kind, apiVersion }: KubeObject = typeof patch === 'object' && patch !== null ? patch : {};
+  if ((kind ?? expected.kind) !== expected.kind || (apiVersion ?? expected.apiVersion) !== expected.apiVersion) {
+    throw badRequest(
+      `the patch is of ${String(apiVersion)}, Kind=${String(kind)}, which does not match the expected ${expected.apiVersion}, Kind=${expected.kind}`,
+    );
+  }
+}
+
+const plainOptions = () => ({ dryRun: false, fieldManager: undefined, fieldValidation: 'Ignore' as const });
+
+const isAction = (name: string): name is ActionSubresource => name === 'binding' || name === 'eviction';
+
+const isPart = (name: string): name is Subresource =>
+  name === 'status' || name === 'scale' || name === 'finalize' || name === 'approval';

@@ -1,0 +1,92 @@
+/**
+ * Writing answers. An answer that is an object is written from bytes wherever the store already has them; what is made
+ * here (Status, lists, tables) is serialized once. Every answer has a length, so that connections are kept.
+ */
+import type { ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import { stringify as toYaml } from 'yaml';
+import type { StatusError } from '../../api/errors.ts';
+import type { Status } from '../../api/types.ts';
+import type { Representation } from './negotiate.ts';
+
+const noCache = 'no-cache, private';
+
+/** Sends bytes with their type. Does nothing when the request was answered meanwhile, because its time was over. */
+export function sendBytes(response: ServerResponse, code: number, contentType: string, bytes: Buffer): void {
+  if (response.headersSent) return;
+  response.writeHead(code, {
+    'Cache-Control': noCache,
+    'Content-Type': contentType,
+    'Content-Length': bytes.length,
+  });
+  response.end(bytes);
+}
+
+/** Sends JSON text as the representation that was asked for. */
+export function sendObject(response: ServerResponse, code: number, as: Representation, json: Buffer | string): void {
+  const bytes = as.format === 'yaml' ? Buffer.from(yamlOf(json)) : typeof json === 'string' ? Buffer.from(json) : json;
+  sendBytes(response, code, as.contentType, bytes);
+}
+
+/** Sends a value as JSON. */
+export function sendJson(
+  response: ServerResponse,
+  code: number,
+  value: unknown,
+  contentType = 'application/json',
+): void {
+  sendBytes(response, code, contentType, Buffer.from(JSON.stringify(value)));
+}
+
+export function sendText(response: ServerResponse, code: number, text: string): void {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  sendBytes(response, code, 'text/plain; charset=utf-8', Buffer.from(text));
+}
+
+/** Sends an error's Status with its code, and says when to come back where the error says so. */
+export function sendStatus(response: ServerResponse, status: Status): void {
+  const retryAfter = status.details?.retryAfterSeconds;
+  if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
+  sendJson(response, status.code ?? 500, status);
+}
+
+/**
+ * Sends an error if the answer has not begun; one that has begun cannot be taken back, so its connection is cut, which
+ * tells the client that it has not the whole.
+ */
+export function sendError(response: ServerResponse, error: StatusError): void {
+  if (response.writableEnded) return;
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  for (const name of response.getHeaderNames()) {
+    if (name === 'content-type' || name === 'content-length' || name === 'content-encoding')
+      response.removeHeader(name);
+  }
+  // The rest of a body that was refused is not read: the connection cannot carry another request.
+  if (!response.req.complete) response.setHeader('Connection', 'close');
+  sendStatus(response, error.status);
+}
+
+/** Adds one `Warning` header a message (RFC 7234, code 299), which kubectl prints. */
+export function addWarnings(response: ServerResponse, warnings: readonly string[]): void {
+  if (warnings.length === 0) return;
+  const seen = [...new Set(warnings)];
+  response.setHeader(
+    'Warning',
+    seen.map((text) => `299 - "${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`),
+  );
+}
+
+/** `200 OK` and the like, for logs. */
+export const codeText = (code: number): string => `${code} ${STATUS_CODES[code] ?? ''}`.trim();
+
+/** Header text without what a header must not hold. */
+function printable(text: string): string {
+  return [...text].map((character) => (/[\x20-\x7e]/.test(character) ? character : ' ')).join('');
+}
+
+function yamlOf(json: Buffer | string): string {
+  return toYaml(JSON.parse(json.toString()), { aliasDuplicateObjects: false, lineWidth: 0 });
+}

@@ -1,0 +1,169 @@
+/**
+ * The HTTP part of the API server: express over HTTPS.
+ *
+ * Purpose: everything between a client's connection and the registry: TLS, who asks and whether they may, content types,
+ * the verbs of the API for every row of the table of kinds, watches, discovery, OpenAPI, health, metrics, and the way to
+ * the kubelets.
+ * Guarantees: every answer to an error is a Status; no request can end the process; a watcher that does not read costs
+ * little and slows nobody; a shutdown turns /readyz red first and loses no request that it has accepted.
+ * Not its business: what objects mean, and how they are kept.
+ */
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import express, { type ErrorRequestHandler } from 'express';
+import { aborted, sleep } from '../../api/clock.ts';
+import { internalError, isStatusError } from '../../api/errors.ts';
+import type { Logger } from '../../api/logging.ts';
+import type { Authenticator } from '../auth/authenticate.ts';
+import type { Authorizer } from '../auth/authorize.ts';
+import type { Registry } from '../registry/registry.ts';
+import { discoveryRoutes } from './discovery.ts';
+import type { Handler } from './exchange.ts';
+import { type HealthCheck, healthRoutes } from './health.ts';
+import { ServerMetrics } from './metrics.ts';
+import { openApiRoutes } from './openapi/routes.ts';
+import { Requests } from './requests.ts';
+import { type ConnectHandler, resourceRoutes, type WriteGuard } from './resource-routes.ts';
+import { sendError, sendJson } from './respond.ts';
+import { version } from './version.ts';
+import { Watches } from './watch-routes.ts';
+
+export interface ServerOptions {
+  readonly registry: Registry;
+  readonly authenticate: Authenticator;
+  readonly authorize: Authorizer;
+  readonly guard: WriteGuard;
+  /** Subresources that are streams. */
+  readonly connect: ReadonlyMap<string, ConnectHandler>;
+  readonly health: readonly HealthCheck[];
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Files: the serving certificate with its key, and the authority that signs clients. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string };
+  readonly requestTimeoutMs: number;
+  /** How long, once told to stop, the server still serves with a red /readyz. */
+  readonly shutdownDelayMs: number;
+  /** How long requests in flight may take to end after that. */
+  readonly drainMs?: number;
+  readonly logger: Logger;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly port: number;
+  readonly metrics: ServerMetrics;
+  /** Resolves when the server has shut down in good order after the signal. */
+  readonly closed: Promise<void>;
+}
+
+/** Listens until the signal, and then shuts down in order. Rejects when the port cannot be had. */
+export async function startServer(options: ServerOptions, signal: AbortSignal): Promise<RunningServer> {
+  const { registry, logger, tls } = options;
+  const watches = new Watches();
+  const metrics = new ServerMetrics(watches);
+  const requests = new Requests({
+    authenticate: options.authenticate,
+    authorize: options.authorize,
+    resources: resourceRoutes({ ...options, watch: watches.serve }),
+    serves: ({ group, version: v, resource }) => registry.resource(group, v, resource) !== undefined,
+    paths: pathRoutes(options, metrics, signal),
+    streams: new Set(options.connect.keys()),
+    metrics,
+    requestTimeoutMs: options.requestTimeoutMs,
+  });
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  // One handler reads the path once; the table of kinds is the routing table.
+  app.use((request, response) => requests.handle(request, response));
+  app.use(errorHandler(logger));
+
+  const server = createServer(
+    {
+      cert: readFileSync(tls.certFile),
+      key: readFileSync(tls.keyFile),
+      ca: readFileSync(tls.clientCaFile),
+      requestCert: true,
+      // Who presents no certificate, or a wrong one, is dealt with by authentication.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: 10_000,
+      headersTimeout: 32_000,
+      requestTimeout: options.requestTimeoutMs,
+      // Longer than the 90 s after which Go's clients give up idle connections, so that they never meet a closed one.
+      keepAliveTimeout: 130_000,
+      noDelay: true,
+    },
+    app,
+  );
+  server.timeout = 0;
+  server.on('tlsClientError', (error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
+
+  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(options.port, options.host, 4096, resolve);
+  await listening;
+  server.on('error', (error) => logger.error({ err: error }, 'the listener failed'));
+  const expiry = setInterval(() => requests.expire(), 1_000);
+
+  const closed = aborted(signal).then(async () => {
+    logger.info({ delayMs: options.shutdownDelayMs }, 'shutting down: no longer ready');
+    await sleep(options.shutdownDelayMs);
+    server.close();
+    server.closeIdleConnections();
+    const drained = requests.drain();
+    watches.endAll();
+    const enough = new AbortController();
+    await Promise.race([drained, sleep(options.drainMs ?? options.requestTimeoutMs, enough.signal)]);
+    enough.abort();
+    clearInterval(expiry);
+    server.closeAllConnections();
+    logger.info('shut down');
+  });
+  return { port: (server.address() as AddressInfo).port, metrics, closed };
+}
+
+/** All paths that are not resources. */
+function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: AbortSignal): Map<string, Handler> {
+  const { registry, logger, health } = options;
+  const shutdown: HealthCheck = {
+    name: 'shutdown',
+    on: ['readyz'],
+    check() {
+      if (signal.aborted) throw new Error('process is shutting down');
+    },
+  };
+  const ping: HealthCheck = { name: 'ping', on: ['healthz', 'livez', 'readyz'], check() {} };
+  const kinds = registry.all.map(({ kind }) => kind);
+  const routes = new Map<string, Handler>([
+    ...healthRoutes([ping, ...health, shutdown], (name, error) => {
+      logger.info(
+        { check: name, error: error instanceof Error ? error.message : String(error) },
+        'health check failed',
+      );
+    }),
+    ...discoveryRoutes(kinds),
+    ...openApiRoutes(kinds),
+    ['/version', ({ response }) => sendJson(response, 200, version)],
+    ['/metrics', metrics.route],
+  ]);
+  const paths = [...routes.keys()].sort();
+  return routes.set('/', ({ response }) => sendJson(response, 200, { paths }));
+}
+
+/** The one place where an error becomes an answer. What is no Status was not foreseen: 500, and its cause is logged. */
+function errorHandler(logger: Logger): ErrorRequestHandler {
+  // Express knows error handlers by their four parameters.
+  return (error: unknown, request, response, _next) => {
+    if (isStatusError(error)) {
+      if (error.code >= 500) logger.warn({ err: error, method: request.method, url: request.url }, 'request failed');
+      sendError(response, error);
+      return;
+    }
+    logger.error({ err: error, method: request.method, url: request.url }, 'a request met an unforeseen error');
+    sendError(response, internalError(error));
+  };
+}

@@ -1,0 +1,206 @@
+/**
+ * One open watch on one connection.
+ *
+ * Events are gathered and written once a turn of the event loop. What the client does not take stays queued here as
+ * references to the store's bytes, up to a bound; past it the watch is told 410 and closed, and the client starts again.
+ * So a watcher that never reads costs little and slows nobody.
+ */
+import type { ServerResponse } from 'node:http';
+import { type Clock, systemClock, type Timer } from '../../api/clock.ts';
+import { expired, isExpired, type StatusError } from '../../api/errors.ts';
+import type { ResourceEvent, WatchListener } from '../registry/context.ts';
+import { type EventEncoder, errorLine } from './watch-events.ts';
+
+export interface WatchStreamOptions {
+  readonly response: ServerResponse;
+  readonly contentType: string;
+  readonly encoder: EventEncoder;
+  /** Whether the client asked for bookmarks. */
+  readonly bookmarks: boolean;
+  /** After this the watch ends without an error. */
+  readonly timeoutMs: number;
+  /** Bytes that may wait for the client beside the initial events. */
+  readonly backlogLimitBytes?: number;
+  readonly bookmarkIntervalMs?: number;
+  readonly clock?: Clock;
+}
+
+/** As much as is handed to the socket at once. */
+const writeBytes = 128 * 1024;
+/** How long a client may take to read the rest of a watch that is over, before its connection is cut. */
+const lastWordsMs = 10_000;
+
+export class WatchStream implements WatchListener {
+  readonly #options: WatchStreamOptions;
+  readonly #response: ServerResponse;
+  readonly #clock: Clock;
+  readonly #closed = new AbortController();
+  readonly #timers: Timer[] = [];
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #initialBytes = 0;
+  #initial = true;
+  #blocked = false;
+  #flushPending = false;
+  #ending = false;
+  #revision = 0;
+
+  constructor(options: WatchStreamOptions) {
+    this.#options = options;
+    this.#response = options.response;
+    this.#clock = options.clock ?? systemClock;
+    this.#response.on('close', this.#close);
+    this.#response.on('drain', () => {
+      this.#blocked = false;
+      this.#flush();
+    });
+  }
+
+  /** Aborted when the watch is over, for whatever reason. */
+  get signal(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /** The watch has begun: from here on what waits is bounded, and the client is told that it is open. */
+  begin(): void {
+    this.#initial = false;
+    this.#initialBytes = this.#queuedBytes;
+    if (this.#ending) return;
+    this.#writeHead();
+    this.#response.flushHeaders();
+    const { clock, timeoutMs, bookmarks, bookmarkIntervalMs = 60_000 } = { ...this.#options, clock: this.#clock };
+    this.#timers.push(clock.setTimeout(() => this.end(), timeoutMs));
+    if (bookmarks) this.#bookmarkEvery(bookmarkIntervalMs);
+  }
+
+  onEvents(events: readonly ResourceEvent[], revision: number): void {
+    if (this.#ending) return;
+    if (revision > this.#revision) this.#revision = revision;
+    for (const event of events) for (const part of this.#options.encoder.event(event)) this.#push(part);
+    if (!this.#initial && this.#backlog() > this.#limit()) {
+      this.#giveUp();
+      return;
+    }
+    this.#schedule();
+  }
+
+  onInitialEventsEnd(revision: number): void {
+    if (revision > this.#revision) this.#revision = revision;
+    if (this.#ending || !this.#options.bookmarks) return;
+    this.#push(this.#options.encoder.bookmark(revision, true));
+    this.#schedule();
+  }
+
+  onEnd(error?: StatusError): void {
+    if (error && !this.#ending) this.#push(errorLine(error.status));
+    this.#finish();
+  }
+
+  /** Ends the watch without an error, with a last bookmark so that the client goes on from here. */
+  end(): void {
+    if (!this.#ending && this.#options.bookmarks && this.#revision > 0) {
+      this.#push(this.#options.encoder.bookmark(this.#revision, false));
+    }
+    this.#finish();
+  }
+
+  #push(part: Buffer): void {
+    this.#queue.push(part);
+    this.#queuedBytes += part.length;
+  }
+
+  #schedule(): void {
+    if (this.#flushPending || this.#blocked || this.#queue.length === 0) return;
+    this.#flushPending = true;
+    setImmediate(() => {
+      this.#flushPending = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0 && !this.#blocked) {
+      this.#writeHead();
+      if (!this.#response.write(this.#take())) this.#blocked = true;
+    }
+    if (this.#ending && this.#queue.length === 0 && !this.#response.writableEnded && !this.#response.destroyed) {
+      this.#writeHead();
+      this.#response.end();
+    }
+  }
+
+  /** The next bytes to write, joined: one write is one TLS record or a few. */
+  #take(): Buffer {
+    let parts = this.#queue;
+    if (this.#queuedBytes <= writeBytes) {
+      this.#queue = [];
+    } else {
+      let bytes = 0;
+      let count = 0;
+      while (count < parts.length && (count === 0 || bytes < writeBytes)) bytes += parts[count++]?.length ?? 0;
+      this.#queue = parts.slice(count);
+      parts = parts.slice(0, count);
+    }
+    const joined = Buffer.concat(parts);
+    this.#queuedBytes -= joined.length;
+    this.#initialBytes = Math.min(this.#initialBytes, this.#queuedBytes);
+    return joined;
+  }
+
+  #backlog(): number {
+    return this.#queuedBytes + this.#response.writableLength;
+  }
+
+  #limit(): number {
+    return this.#initialBytes + (this.#options.backlogLimitBytes ?? 4 * 1024 * 1024);
+  }
+
+  #giveUp(): void {
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.onEnd(expired('too old resource version: the watcher is too slow'));
+  }
+
+  #finish(): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#timers.push(this.#clock.setTimeout(() => this.#response.destroy(), lastWordsMs));
+    this.#flush();
+    this.#closed.abort();
+  }
+
+  #bookmarkEvery(intervalMs: number): void {
+    // A little earlier or later each time, so that many watches do not wake at once.
+    const delay = intervalMs * (0.9 + Math.random() * 0.2);
+    const timer = this.#clock.setTimeout(() => {
+      this.#timers.splice(this.#timers.indexOf(timer), 1);
+      if (this.#ending) return;
+      if (this.#revision > 0) {
+        this.#push(this.#options.encoder.bookmark(this.#revision, false));
+        this.#schedule();
+      }
+      this.#bookmarkEvery(intervalMs);
+    }, delay);
+    this.#timers.push(timer);
+  }
+
+  #writeHead(): void {
+    if (this.#response.headersSent) return;
+    this.#response.writeHead(200, {
+      'Cache-Control': 'no-cache, private',
+      'Content-Type': this.#options.contentType,
+      'Transfer-Encoding': 'chunked',
+    });
+  }
+
+  readonly #close = (): void => {
+    this.#ending = true;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    for (const timer of this.#timers) this.#clock.clearTimeout(timer);
+    this.#closed.abort();
+  };
+}
+
+/** Whether a watch that could not begin is answered as an ERROR event (as Kubernetes does for 410) or as HTTP. */
+export const isStreamError = (error: unknown): error is StatusError => isExpired(error);

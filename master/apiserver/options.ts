@@ -1,0 +1,80 @@
+/** The command line of the API server. Flags are Kubernetes' own where Kubernetes has them. */
+import { hostname } from 'node:os';
+import type { Command } from 'commander';
+import { commaList, command, durationMs, portNumber, wholeNumber } from '../api/flags.ts';
+
+export interface Options {
+  readonly securePort: number;
+  readonly bindAddress: string;
+  /** '' : looked up from the host's name at start. */
+  readonly advertiseAddress: string;
+  readonly etcdServers: readonly string[];
+  readonly etcdCafile?: string;
+  readonly etcdCertfile?: string;
+  readonly etcdKeyfile?: string;
+  readonly clientCaFile: string;
+  readonly tlsCertFile: string;
+  readonly tlsPrivateKeyFile: string;
+  readonly tokenAuthFile?: string;
+  readonly kubeletCertificateAuthority?: string;
+  readonly kubeletClientCertificate?: string;
+  readonly kubeletClientKey?: string;
+  readonly kubeletPreferredAddressTypes: readonly string[];
+  readonly serviceClusterIpRange: string;
+  readonly serviceNodePortRange: string;
+  readonly defaultNotReadyTolerationSeconds: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+  readonly requestTimeout: number;
+  readonly shutdownDelayDuration: number;
+  readonly logLevel: string;
+}
+
+/** The command, to be parsed with `.parse()` and read with `.opts<Options>()`. */
+export function apiServerCommand(): Command {
+  return command('apiserver', 'Serves the Kubernetes API over etcd.')
+    .option('--secure-port <port>', 'where HTTPS is served; 0 for a free port', portNumber, 6_443)
+    .option('--bind-address <address>', 'the address to listen on', '0.0.0.0')
+    .option(
+      '--advertise-address <address>',
+      `where the cluster's members reach this API server; by default the address of ${hostname()}`,
+      '',
+    )
+    .requiredOption('--etcd-servers <urls>', 'etcd members, with commas, the nearest first', commaList)
+    .option('--etcd-cafile <file>', 'the authority of the etcd members')
+    .option('--etcd-certfile <file>', 'client certificate for etcd')
+    .option('--etcd-keyfile <file>', 'its key')
+    .requiredOption('--client-ca-file <file>', 'the authority that signs client certificates')
+    .requiredOption('--tls-cert-file <file>', 'the serving certificate')
+    .requiredOption('--tls-private-key-file <file>', 'its key')
+    .option('--token-auth-file <file>', 'bearer tokens, lines of token,user,uid,"group1,group2"')
+    .option('--kubelet-certificate-authority <file>', 'the authority of kubelets; without it they are not verified')
+    .option('--kubelet-client-certificate <file>', 'client certificate for kubelets')
+    .option('--kubelet-client-key <file>', 'its key')
+    .option(
+      '--kubelet-preferred-address-types <types>',
+      'which address of a node to use, the most wanted first',
+      commaList,
+      ['Hostname', 'InternalIP'],
+    )
+    .option('--service-cluster-ip-range <cidr>', 'addresses of Services', '10.96.0.0/16')
+    .option('--service-node-port-range <range>', 'ports of NodePort Services', '30000-32767')
+    .option(
+      '--default-not-ready-toleration-seconds <seconds>',
+      'how long pods stay on a node that is not ready, unless they say so themselves',
+      wholeNumber,
+      10,
+    )
+    .option(
+      '--default-unreachable-toleration-seconds <seconds>',
+      'the same for a node that cannot be reached',
+      wholeNumber,
+      10,
+    )
+    .option('--request-timeout <duration>', 'how long a request that is no stream may take', durationMs, 60_000)
+    .option(
+      '--shutdown-delay-duration <duration>',
+      'how long to serve on, no longer ready, before shutting down',
+      durationMs,
+      0,
+    );
+}

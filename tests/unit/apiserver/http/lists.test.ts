@@ -1,0 +1,57 @@
+import test from 'ava';
+import { kinds } from '../../../../master/api/kinds.ts';
+import { defaultColumns, listBytes, listTableJson, metadataListJson } from '../../../../master/apiserver/http/lists.ts';
+import type { Stored } from '../../../../master/apiserver/store/types.ts';
+
+function stored(name: string): Stored {
+  const object = {
+    metadata: { name, creationTimestamp: '2026-01-01T00:00:00Z', resourceVersion: '7' },
+    data: { a: 'b' },
+  };
+  return { key: name, revision: 7, object, bytes: Buffer.from(JSON.stringify(object)) };
+}
+
+const items = [stored('a'), stored('b')];
+const result = { items, revision: 9, continue: 'more', remainingItemCount: 3 };
+const metadata = { resourceVersion: '9', continue: 'more', remainingItemCount: 3 };
+
+test('a list joins the bytes of its items', (t) => {
+  t.deepEqual(JSON.parse(listBytes(kinds.configmaps, result).toString()), {
+    kind: 'ConfigMapList',
+    apiVersion: 'v1',
+    metadata,
+    items: items.map(({ object }) => object),
+  });
+  t.deepEqual(JSON.parse(listBytes(kinds.leases, { items: [], revision: 1 }).toString()), {
+    kind: 'LeaseList',
+    apiVersion: 'coordination.k8s.io/v1',
+    metadata: { resourceVersion: '1' },
+    items: [],
+  });
+});
+
+test('a table has a row of cells for each item, with its metadata', (t) => {
+  const table = JSON.parse(listTableJson(result, { columns: defaultColumns, include: 'Metadata', now: 0 }));
+  t.deepEqual(table.metadata, metadata);
+  t.deepEqual(
+    table.columnDefinitions.map(({ name }: { name: string }) => name),
+    ['Name', 'Created At'],
+  );
+  t.deepEqual(table.rows[1], {
+    cells: ['b', '2026-01-01T00:00:00Z'],
+    object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: items[1]?.object.metadata },
+  });
+});
+
+test('a table carries the whole objects or none where that is asked for', (t) => {
+  const first = (include: 'Object' | 'None') =>
+    JSON.parse(listTableJson(result, { columns: defaultColumns, include, now: 0 })).rows[0].object;
+  t.deepEqual(first('Object'), items[0]?.object);
+  t.is(first('None'), null);
+});
+
+test('a list of partial metadata has nothing but metadata', (t) => {
+  const { kind, items: parts } = JSON.parse(metadataListJson(result));
+  t.is(kind, 'PartialObjectMetadataList');
+  t.deepEqual(Object.keys(parts[0]), ['kind', 'apiVersion', 'metadata']);
+});

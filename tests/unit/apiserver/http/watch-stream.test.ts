@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import test, { type ExecutionContext } from 'ava';
+import { expired } from '../../../../master/api/errors.ts';
+import { kinds } from '../../../../master/api/kinds.ts';
+import { eventEncoder } from '../../../../master/apiserver/http/watch-events.ts';
+import { WatchStream, type WatchStreamOptions } from '../../../../master/apiserver/http/watch-stream.ts';
+import type { ResourceEvent } from '../../../../master/apiserver/registry/context.ts';
+
+const columns = [
+  {
+    name: 'Name',
+    type: 'string' as const,
+    description: 'the name',
+    priority: 0 as const,
+    value: () => 'a',
+  },
+];
+const table = { columns, include: 'None' as const, now: () => 0 };
+
+function event(type: ResourceEvent['type'], revision: number, padding = ''): ResourceEvent {
+  const object = { metadata: { name: 'a', resourceVersion: String(revision) }, padding };
+  return { type, stored: { key: '/a', revision, object, bytes: Buffer.from(JSON.stringify(object)) } };
+}
+
+/** A stream on a real connection, and the client's side of it, not yet read from. */
+async function open(
+  t: ExecutionContext,
+  options: Partial<WatchStreamOptions> = {},
+): Promise<{ stream: WatchStream; answer: IncomingMessage }> {
+  const { promise, resolve } = Promise.withResolvers<ServerResponse>();
+  const server = createServer((_request, response) => resolve(response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no address');
+  const request = get({ port: address.port, host: '127.0.0.1', agent: false });
+  request.on('error', () => {});
+  const answered = once(request, 'response');
+  const encoder = eventEncoder(kinds.configmaps, 'object', table);
+  const common = { contentType: 'application/json', encoder, bookmarks: false, timeoutMs: 60_000 };
+  const stream = new WatchStream({ response: await promise, ...common, ...options });
+  stream.begin();
+  const [answer] = await answered;
+  return { stream, answer };
+}
+
+async function linesOf(answer: IncomingMessage): Promise<{ type: string; object: Record<string, unknown> }[]> {
+  let text = '';
+  for await (const chunk of answer.setEncoding('utf8')) text += chunk;
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
+}
+
+test('events are written in order, one JSON line each, and the end is clean', async (t) => {
+  const { stream, answer } = await open(t);
+  stream.onEvents([event('ADDED', 5), event('MODIFIED', 6)], 6);
+  stream.onEvents([event('DELETED', 7)], 7);
+  stream.end();
+  const lines = await linesOf(answer);
+  t.deepEqual(
+    lines.map(({ type }) => type),
+    ['ADDED', 'MODIFIED', 'DELETED'],
+  );
+  t.true(answer.complete);
+});
+
+test('who asked for bookmarks gets one now and then and at the end', async (t) => {
+  const { stream, answer } = await open(t, { bookmarks: true, bookmarkIntervalMs: 1, timeoutMs: 100 });
+  stream.onEvents([], 41);
+  stream.onInitialEventsEnd(42);
+  const lines = await linesOf(answer);
+  t.true(lines.length >= 3);
+  t.true(lines.every(({ type }) => type === 'BOOKMARK'));
+  t.deepEqual(lines[0]?.object, {
+    kind: 'ConfigMap',
+    apiVersion: 'v1',
+    metadata: { resourceVersion: '42', creationTimestamp: null, annotations: { 'k8s.io/initial-events-end': 'true' } },
+  });
+  t.true(stream.signal.aborted);
+});
+
+test('a watcher that does not read is told 410 and closed, and nothing is kept for it', async (t) => {
+  const { stream, answer } = await open(t, { backlogLimitBytes: 1024 * 1024 });
+  const padding = 'x'.repeat(100_000);
+  for (let revision = 1; revision < 1000 && !stream.signal.aborted; revision += 1) {
+    stream.onEvents([event('ADDED', revision, padding)], revision);
+    await new Promise(setImmediate);
+  }
+  t.true(stream.signal.aborted);
+  const lines = await linesOf(answer);
+  const last = lines.at(-1);
+  t.is(last?.type, 'ERROR');
+  t.is(last?.object.code, 410);
+});
+
+test('an error ends the watch as its last event', async (t) => {
+  const { stream, answer } = await open(t);
+  stream.onEnd(expired('too old resource version: 1 (2)'));
+  const lines = await linesOf(answer);
+  t.deepEqual(lines, [{ type: 'ERROR', object: { ...expired('too old resource version: 1 (2)').status } }]);
+});
+
+test('a client that goes away ends the watch', async (t) => {
+  const { stream, answer } = await open(t);
+  answer.destroy();
+  await new Promise((resolve) => stream.signal.addEventListener('abort', resolve, { once: true }));
+  stream.onEvents([event('ADDED', 1)], 1);
+  t.pass();
+});
+
+test('the events of a table carry the column definitions once', (t) => {
+  const encoder = eventEncoder(kinds.configmaps, 'table', table);
+  const object = (revision: number) =>
+    JSON.parse(Buffer.concat([...encoder.event(event('ADDED', revision))]).toString()).object;
+  t.is(object(1).columnDefinitions.length, 1);
+  t.deepEqual(object(2), {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: { resourceVersion: '2' },
+    columnDefinitions: [],
+    rows: [{ cells: ['a'], object: null }],
+  });
+});
