@@ -28,9 +28,12 @@ export interface ControllerContext {
 /** Runs for a term; resolves when the signal is aborted and nothing is under way any more. */
 export type StartController = (context: ControllerContext) => Promise<void>;
 
+/** No key waits longer than this after failures: after an outage the cluster is whole again soon. */
+const maxDelayMs = 30_000;
+
 /** A work queue that the metrics know. */
 export function newQueue({ metrics, clock }: ControllerContext, name: string): WorkQueue {
-  const queue = new WorkQueue({ name, clock });
+  const queue = new WorkQueue({ name, maxDelayMs, clock });
   metrics.watchQueue(queue);
   return queue;
 }

@@ -7,10 +7,17 @@ import { startCsrApproving } from './certificates/csr-approving.ts';
 import { startCsrCleaner } from './certificates/csr-cleaner.ts';
 import { startCsrSigning } from './certificates/csr-signing.ts';
 import type { StartController } from './context.ts';
+import { startEndpoints } from './endpoints/endpoints.ts';
+import { startEndpointSlices } from './endpoints/endpointslices.ts';
+import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { startNamespaces } from './namespace.ts';
 import { startNodeIpam } from './node-ipam.ts';
 import { startNodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
 import { startTaintEviction } from './node-lifecycle/taint-eviction.ts';
+import { startPodGc } from './pod-gc.ts';
 import { startReplicationController } from './replication/replication-controller.ts';
+import { startRootCaPublisher, startServiceAccounts } from './service-account.ts';
+import { startTokenCleaner } from './token-cleaner.ts';
 
 export interface ControllerRow {
   readonly name: string;
@@ -22,6 +29,14 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'node-lifecycle-controller', start: startNodeLifecycle },
   { name: 'taint-eviction-controller', start: startTaintEviction },
   { name: 'node-ipam-controller', start: startNodeIpam },
+  { name: 'endpoints-controller', start: startEndpoints },
+  { name: 'endpointslice-controller', start: startEndpointSlices },
+  { name: 'namespace-controller', start: startNamespaces },
+  { name: 'garbage-collector-controller', start: startGarbageCollector },
+  { name: 'pod-garbage-collector-controller', start: startPodGc },
+  { name: 'serviceaccount-controller', start: startServiceAccounts },
+  { name: 'root-ca-certificate-publisher-controller', start: startRootCaPublisher },
+  { name: 'token-cleaner-controller', start: startTokenCleaner },
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },
   { name: 'certificatesigningrequest-cleaner-controller', start: startCsrCleaner },

@@ -13,6 +13,7 @@ import { kinds } from '../../api/kinds.ts';
 import { controllerOf, deepEqual, keyOf, newControllerRef } from '../../api/meta.ts';
 import type { OwnerReference, Pod, ReplicationController } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
+import { atOnce } from '../at-once.ts';
 import { namespaceIndex, podIndex } from '../caches.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
 import { isActive } from '../pod-facts.ts';
@@ -20,7 +21,7 @@ import { type Claims, claimPods, selects } from './claims.ts';
 import { Expectations } from './expectations.ts';
 import { Freshness, outcomeUnknown } from './freshness.ts';
 import { podsToDelete } from './pod-ranking.ts';
-import { atOnce, slowStart } from './slow-start.ts';
+import { slowStart } from './slow-start.ts';
 import { computeStatus, type ReplicaFailure } from './status.ts';
 
 /** Kubernetes' burst: at most this many creations or deletions in one pass. */

@@ -3,8 +3,7 @@
  * forbidden field), the other 499 that would be refused as well are never sent.
  */
 
-/** How many requests of one run are on their way at once: enough to hide a round trip, few enough for few connections. */
-export const inFlight = 32;
+import { atOnce } from '../at-once.ts';
 
 /** Runs `request` up to `count` times. Gives how many succeeded and the first error, if one ended the run. */
 export async function slowStart(
@@ -18,21 +17,4 @@ export async function slowStart(
     if (errors.length > 0) return { succeeded, error: errors[0] };
   }
   return { succeeded };
-}
-
-/** Calls `request` for every item, a bounded number at once, and gives all errors. */
-export async function atOnce<T>(items: readonly T[], request: (item: T) => Promise<void>): Promise<unknown[]> {
-  const errors: unknown[] = [];
-  const rest = items[Symbol.iterator]();
-  const worker = async (): Promise<void> => {
-    for (const item of rest) {
-      try {
-        await request(item);
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(inFlight, items.length) }, worker));
-  return errors;
 }
