@@ -1,0 +1,71 @@
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { Option } from 'commander';
+import { Client } from '../../master/api/client.ts';
+import { sleep } from '../../master/api/clock.ts';
+import { loadKubeconfig } from '../../master/api/config.ts';
+import { commaList, command, durationMs, portNumber, runMain } from '../../master/api/flags.ts';
+import { createLogger } from '../../master/api/logging.ts';
+import { runProxy } from './proxy.ts';
+
+interface Options {
+  kubeconfig: string;
+  master: string[];
+  hostnameOverride: string;
+  proxyMode: 'iptables' | 'none';
+  clusterCidr: string;
+  iptablesBalance: 'nth' | 'random';
+  iptablesSyncPeriod: number;
+  iptablesMinSyncPeriod: number;
+  bindAddress: string;
+  healthzPort: number;
+  metricsPort: number;
+  logLevel: string;
+}
+
+const options = command('kube-proxy', 'makes Services and the ways to other nodes work on this node')
+  .requiredOption('--kubeconfig <path>', 'how to reach the API server and who to be; waited for if it is not there yet')
+  .option('--master <urls>', 'API servers to use instead of that in the kubeconfig, with commas', commaList, [])
+  .option('--hostname-override <name>', 'the name of this node', hostname())
+  .addOption(
+    new Option('--proxy-mode <mode>', 'how Services are made to work')
+      .choices(['iptables', 'none'])
+      .default('iptables'),
+  )
+  .option('--cluster-cidr <cidr>', 'addresses of all pods', '10.244.0.0/16')
+  .addOption(
+    new Option('--iptables-balance <how>', 'how a new connection gets its endpoint: in turn or at random')
+      .choices(['nth', 'random'])
+      .default('nth'),
+  )
+  .option('--iptables-sync-period <duration>', 'how often the rules are checked unasked', durationMs, 30_000)
+  .option('--iptables-min-sync-period <duration>', 'changes within this time are put in force together', durationMs, 50)
+  .option('--bind-address <ip>', 'where health and metrics are served', '0.0.0.0')
+  .option('--healthz-port <port>', 'port of /healthz', portNumber, 10256)
+  .option('--metrics-port <port>', 'port of /metrics', portNumber, 10249)
+  .parse()
+  .opts<Options>();
+
+const logger = createLogger('kube-proxy', options.logLevel);
+
+await runMain(async (signal) => {
+  // The kubelet gets this node its certificate and writes the file.
+  while (!existsSync(options.kubeconfig) && !signal.aborted) await sleep(100, signal);
+  if (signal.aborted) return;
+  const config = loadKubeconfig(options.kubeconfig);
+  if (options.master.length > 0) config.servers = options.master;
+  const { hostnameOverride: nodeName, proxyMode: mode, iptablesBalance: balance, ...rest } = options;
+  await runProxy(
+    {
+      ...rest,
+      client: new Client(config, { userAgent: 'kube-proxy' }),
+      nodeName,
+      mode,
+      balance,
+      minSyncPeriodMs: options.iptablesMinSyncPeriod,
+      syncPeriodMs: options.iptablesSyncPeriod,
+      logger,
+    },
+    signal,
+  );
+});
