@@ -1,0 +1,102 @@
+/**
+ * The etcd member of a master: which arguments it is started with, decided from what its data directory holds. The
+ * supervisor starts the process; nothing here runs or speaks to it.
+ *
+ * Members are named by the cluster's configuration and find one another by host names, so that every address may change between
+ * two starts. A member with data rejoins as who it was; replacing one whose data is lost is another start than these.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface InitialMember {
+  readonly name: string;
+  readonly peerUrl: string;
+}
+
+export interface EtcdMemberConfig {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly pkiDir: string;
+  readonly initialCluster: readonly InitialMember[];
+  /** The URL under which the API servers reach this member. */
+  readonly clientUrl: string;
+  /** An address, not a name: etcd binds to it. */
+  readonly bindAddress: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  /** Health and metrics without TLS: on loopback when the member listens everywhere. */
+  readonly metricsPort: number;
+}
+
+export interface EtcdCommand {
+  readonly command: string;
+  readonly args: string[];
+}
+
+/** How a member starts: `new` makes the cluster together with the others, `existing` goes on from its data. */
+export type StartMode = 'new' | 'existing';
+
+/** The command of a member, after a look into its data directory. Throws when the configuration does not name it. */
+export function etcdMember(config: EtcdMemberConfig): EtcdCommand {
+  return etcdCommand(config, startMode(writeAheadLog(config.dataDir)));
+}
+
+/** From the names of the files in the write-ahead log's directory: etcd itself takes any log for a member's data. */
+export function startMode(logFiles: readonly string[]): StartMode {
+  return logFiles.some((file) => file.endsWith('.wal')) ? 'existing' : 'new';
+}
+
+/** The pure part: the same configuration and mode give the same command. */
+export function etcdCommand(config: EtcdMemberConfig, mode: StartMode): EtcdCommand {
+  const { name, dataDir, initialCluster, clientUrl, bindAddress, clientPort, peerPort, metricsPort } = config;
+  const own = initialCluster.find((member) => member.name === name);
+  if (!own) throw new Error(`the initial cluster does not name ${name}`);
+  const host = bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress;
+  const metricsHost = bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : host;
+  const args = [
+    ...['--name', name, '--data-dir', dataDir],
+    ...['--listen-client-urls', `https://${host}:${clientPort}`, '--advertise-client-urls', clientUrl],
+    ...['--listen-peer-urls', `https://${host}:${peerPort}`, '--initial-advertise-peer-urls', own.peerUrl],
+    ...['--initial-cluster', initialCluster.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')],
+    ...['--initial-cluster-token', 'trimaster', '--initial-cluster-state', mode],
+    ...['--listen-metrics-urls', `http://${metricsHost}:${metricsPort}`],
+    ...trustArgs(config.pkiDir),
+    ...steadyArgs,
+  ];
+  return { command: 'etcd', args };
+}
+
+function trustArgs(pkiDir: string): string[] {
+  const pki = (file: string): string => join(pkiDir, 'etcd', file);
+  return [
+    ...['--client-cert-auth', '--trusted-ca-file', pki('ca.crt')],
+    ...['--cert-file', pki('server.crt'), '--key-file', pki('server.key')],
+    ...['--peer-client-cert-auth', '--peer-trusted-ca-file', pki('ca.crt')],
+    ...['--peer-cert-file', pki('peer.crt'), '--peer-key-file', pki('peer.key')],
+    // Otherwise a member that comes back under a new address is refused until its name resolves to that address everywhere. The
+    // authority signs for etcd alone, so a certificate of it is proof enough.
+    '--experimental-peer-skip-client-san-verification',
+  ];
+}
+
+const steadyArgs = [
+  // A dead leader is replaced within one to two seconds; shorter turns a slow disk or a busy CPU into elections.
+  ...['--heartbeat-interval', '100', '--election-timeout', '1000'],
+  // The log since the last snapshot is kept in memory.
+  ...['--snapshot-count', '10000'],
+  ...['--quota-backend-bytes', String(4 * 1024 ** 3)],
+  // A member whose data differs from the others' must not serve.
+  '--experimental-initial-corrupt-check',
+  // The API servers' connections notice a dead peer by pings; etcd would cut them off for pinging more often than this.
+  ...['--grpc-keepalive-min-time', '1s'],
+  ...['--log-level', 'warn'],
+];
+
+function writeAheadLog(dataDir: string): string[] {
+  try {
+    return readdirSync(join(dataDir, 'member', 'wal'));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}
