@@ -1,0 +1,206 @@
+/**
+ * The cluster of compose.yaml as plain processes on loopback: three masters, a balancer, two nodes with the simulated
+ * runtime. It needs etcd and nothing else; `npm run local` shows it to people, and tests use it as a library.
+ *
+ * Guarantees: everything is real but the containers (etcd, TLS, elections, the nodes' way to the masters); all processes end with
+ * the process that started them, however that one ends; clusters beside one another do not meet.
+ */
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ComponentHandle, GroupHandle } from './local/handle.ts';
+import { choosePorts, type LocalPorts, type MasterPorts, type NodePorts } from './local/ports.ts';
+import { allReady } from './local/readiness.ts';
+import { Watchdog } from './local/watchdog.ts';
+import { createPki } from './pki.ts';
+
+export interface LocalClusterOptions {
+  /** Keys, etcd's data, logs: everything that the cluster keeps. */
+  readonly dataDir: string;
+  readonly masters?: number;
+  readonly nodes?: number;
+  /** The balancer's port; a free one if left out. */
+  readonly port?: number | undefined;
+  /** Where the block of all other ports begins; a free one if left out. */
+  readonly basePort?: number | undefined;
+  /** Where the kubeconfig is written; `<dataDir>/kubeconfig` if left out. */
+  readonly kubeconfig?: string;
+  /** Begin with nothing. */
+  readonly reset?: boolean;
+  /** Return only when all masters and nodes are Ready; true if left out. */
+  readonly wait?: boolean;
+  readonly timeoutMs?: number;
+  /** Gives up waiting, and ends what was started. */
+  readonly signal?: AbortSignal;
+  /** More arguments for every master or node, such as `--scheduler-arg=--log-level=debug`. */
+  readonly masterArgs?: readonly string[];
+  readonly nodeArgs?: readonly string[];
+  /** Told of what is waited for. */
+  readonly onProgress?: (text: string) => void;
+}
+
+export interface LocalMaster extends GroupHandle {
+  readonly url: string;
+  readonly ports: MasterPorts;
+  readonly etcd: ComponentHandle;
+  readonly apiserver: ComponentHandle;
+  readonly scheduler: ComponentHandle;
+  readonly controllerManager: ComponentHandle;
+}
+
+export interface LocalNode extends GroupHandle {
+  readonly ports: NodePorts;
+  readonly kubelet: ComponentHandle;
+  readonly kubeProxy: ComponentHandle;
+}
+
+export interface LocalCluster {
+  /** Path of the administrator's kubeconfig: through the balancer. */
+  readonly kubeconfig: string;
+  /** The API through the balancer. */
+  readonly url: string;
+  readonly pkiDir: string;
+  readonly masters: readonly LocalMaster[];
+  readonly nodes: readonly LocalNode[];
+  readonly balancer: GroupHandle;
+  /** Resolves when every master and node is Ready; rejects after the time. */
+  ready(timeoutMs?: number): Promise<void>;
+  /** Ends all processes in order; the data stays. */
+  stop(): Promise<void>;
+}
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const defaultTimeoutMs = 60_000;
+
+/** Starts the cluster. Rejects when it is not Ready in time, with nothing left running. */
+export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  const { masters = 3, nodes = 2, timeoutMs = defaultTimeoutMs, onProgress = () => {} } = options;
+  const dataDir = resolve(options.dataDir);
+  if (options.reset) rmSync(dataDir, { recursive: true, force: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const ports = await choosePorts({ masters, nodes, port: options.port, basePort: options.basePort });
+  const url = `https://127.0.0.1:${ports.balancer}`;
+  const pkiDir = join(dataDir, 'pki');
+  const names = { masters: numbered('master', masters), nodes: numbered('node', nodes) };
+  const { adminKubeconfig } = await createPki({ dir: pkiDir, ...names, adminServer: url });
+  const kubeconfig = resolve(options.kubeconfig ?? join(dataDir, 'kubeconfig'));
+  writeKubeconfig(adminKubeconfig, kubeconfig, url);
+
+  const plan: Plan = { ...options, dataDir, pkiDir, names, ports, watchdog: new Watchdog() };
+  const cluster = {
+    masters: names.masters.map((name, place) => masterOf(plan, name, place)),
+    nodes: names.nodes.map((name, place) => nodeOf(plan, name, place)),
+    balancer: balancerOf(plan),
+  };
+  // The masters have the longest way to go, so they are the first to get the processors.
+  for (const handle of [...cluster.masters, cluster.balancer, ...cluster.nodes]) handle.start();
+
+  const local: LocalCluster = {
+    ...cluster,
+    kubeconfig,
+    url,
+    pkiDir,
+    ready: (withinMs = timeoutMs) => allReady(local, withinMs, onProgress, options.signal),
+    async stop() {
+      // Nodes first: they stop their pods' bookkeeping while there is an API; the balancer last.
+      for (const together of [cluster.nodes, cluster.masters, [cluster.balancer]]) {
+        await Promise.all(together.map((handle) => handle.stop()));
+      }
+      plan.watchdog.close();
+    },
+  };
+  try {
+    if (options.wait ?? true) await local.ready();
+    return local;
+  } catch (error) {
+    await local.stop();
+    throw error;
+  }
+}
+
+interface Plan extends LocalClusterOptions {
+  readonly pkiDir: string;
+  readonly names: { readonly masters: readonly string[]; readonly nodes: readonly string[] };
+  readonly ports: LocalPorts;
+  readonly watchdog: Watchdog;
+}
+
+function masterOf(plan: Plan, name: string, place: number): LocalMaster {
+  const { names, ports, pkiDir } = plan;
+  const own = at(ports.masters, place);
+  const dataDir = join(plan.dataDir, name);
+  const perMaster = (text: (master: string, ports: MasterPorts) => string): string =>
+    names.masters.map((master, i) => text(master, at(ports.masters, i))).join(',');
+  const handle = launch(plan, name, 'master/main.ts', [
+    ...['--name', name, '--pki-dir', join(pkiDir, name), '--data-dir', dataDir, '--bind-address', '127.0.0.1'],
+    ...['--initial-cluster', perMaster((master, each) => `${master}=https://127.0.0.1:${each.etcdPeer}`)],
+    ...['--etcd-servers', perMaster((_, each) => `https://127.0.0.1:${each.etcdClient}`)],
+    ...['--apiservers', perMaster((_, each) => `https://127.0.0.1:${each.apiserver}`)],
+    ...['--secure-port', String(own.apiserver)],
+    ...['--etcd-client-port', String(own.etcdClient), '--etcd-peer-port', String(own.etcdPeer)],
+    ...['--etcd-metrics-port', String(own.etcdMetrics)],
+    ...['--scheduler-port', String(own.scheduler), '--scheduler-secure-port', '0'],
+    ...['--controller-manager-port', String(own.controllerManager), '--controller-manager-secure-port', '0'],
+    // A name, so that leases show who leads without saying which of this machine's processes it is.
+    ...['--scheduler-arg=--identity', `--scheduler-arg=${name}`],
+    ...['--controller-manager-arg=--identity', `--controller-manager-arg=${name}`],
+    ...(plan.masterArgs ?? []),
+  ]);
+  return Object.assign(handle, {
+    url: `https://127.0.0.1:${own.apiserver}`,
+    ports: own,
+    etcd: new ComponentHandle('etcd', dataDir),
+    apiserver: new ComponentHandle('apiserver', dataDir),
+    scheduler: new ComponentHandle('scheduler', dataDir),
+    controllerManager: new ComponentHandle('controller-manager', dataDir),
+  });
+}
+
+function nodeOf(plan: Plan, name: string, place: number): LocalNode {
+  const own = at(plan.ports.nodes, place);
+  const dataDir = join(plan.dataDir, name);
+  const handle = launch(plan, name, 'node/main.ts', [
+    ...['--name', name, '--pki-dir', join(plan.pkiDir, name), '--data-dir', dataDir, '--runtime', 'simulated'],
+    ...['--apiservers', plan.ports.masters.map(({ apiserver }) => `https://127.0.0.1:${apiserver}`).join(',')],
+    ...['--balancer-port', String(own.balancer), '--kubelet-port', String(own.kubelet)],
+    ...['--kubelet-healthz-port', String(own.kubeletHealthz), '--proxy-healthz-port', String(own.proxyHealthz)],
+    ...['--proxy-metrics-port', String(own.proxyMetrics)],
+    ...(plan.nodeArgs ?? []),
+  ]);
+  return Object.assign(handle, {
+    ports: own,
+    kubelet: new ComponentHandle('kubelet', dataDir),
+    kubeProxy: new ComponentHandle('kube-proxy', dataDir),
+  });
+}
+
+function balancerOf(plan: Plan): GroupHandle {
+  const { ports, names, pkiDir } = plan;
+  const backends = names.masters.map((name, i) => `${name}=127.0.0.1:${at(ports.masters, i).apiserver}`);
+  return launch(plan, 'lb', 'lb/main.ts', [
+    ...['--listen', `127.0.0.1:${ports.balancer}`, '--admin', `127.0.0.1:${ports.balancerAdmin}`],
+    ...['--backend', backends.join(','), '--ca-file', join(pkiDir, 'lb', 'ca.crt'), '--drain', '0s'],
+  ]);
+}
+
+function launch(plan: Plan, name: string, main: string, args: readonly string[]): GroupHandle {
+  const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.cache', 'node-compile') };
+  const logFile = join(plan.dataDir, 'logs', `${name}.log`);
+  return new GroupHandle({ name, args: [join(root, main), ...args], env, logFile }, plan.watchdog);
+}
+
+/** The administrator's kubeconfig with the port of this start: the file of an earlier one may have another. */
+function writeKubeconfig(from: string, to: string, server: string): void {
+  const text = readFileSync(from, 'utf8').replace(/^( +server:) .*$/m, `$1 ${server}`);
+  mkdirSync(dirname(to), { recursive: true });
+  writeFileSync(to, text, { mode: 0o600 });
+  chmodSync(to, 0o600);
+}
+
+const numbered = (what: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${what}-${i + 1}`);
+
+function at<T>(items: readonly T[], place: number): T {
+  const item = items[place];
+  if (item === undefined) throw new Error(`there is no item ${place}`);
+  return item;
+}

@@ -1,0 +1,58 @@
+/** `npm run local`: the whole cluster as plain processes on loopback, until Ctrl-C. */
+import { resolve } from 'node:path';
+import { aborted } from '../master/api/clock.ts';
+import { command, durationMs, portNumber, runMain, wholeNumber } from '../master/api/flags.ts';
+import { type LocalCluster, startLocalCluster } from './local-cluster.ts';
+import { createProgress } from './progress.ts';
+
+interface Flags {
+  port: number;
+  basePort: number;
+  masters: number;
+  nodes: number;
+  dataDir: string;
+  kubeconfig: string;
+  reset?: boolean;
+  timeout: number;
+}
+
+const program = command('local', 'Runs the cluster as plain processes on loopback, with simulated containers.')
+  .option('--port <port>', 'the API server through the balancer', portNumber, 6_443)
+  .option('--base-port <port>', 'the first of the ports of everything else', portNumber, 17_000)
+  .option('--masters <count>', 'how many masters; an odd number', wholeNumber, 3)
+  .option('--nodes <count>', 'how many nodes', wholeNumber, 2)
+  .option('--data-dir <dir>', 'keys, data and logs', '.local')
+  .option('--kubeconfig <file>', 'where the kubeconfig is written', '.local/kubeconfig')
+  .option('--timeout <duration>', 'how long it may take until all are Ready', durationMs, 60_000)
+  .option('--reset', 'begin with nothing: delete the data first');
+
+await runMain(async (signal) => {
+  const flags = program.parse().opts<Flags>();
+  const progress = createProgress({ output: process.stdout, memory: resolve(flags.dataDir, 'timings.json') });
+  const { masters, nodes, timeout, ...options } = flags;
+  const starting = progress.step(`starting ${masters} masters, the balancer and ${nodes} nodes`, 6, (report) =>
+    startLocalCluster({ ...options, masters, nodes, timeoutMs: timeout, onProgress: report, signal }),
+  );
+  const cluster = await starting.catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    return undefined;
+  });
+  if (!cluster) return;
+  process.stdout.write(whatNext(cluster));
+  await aborted(signal);
+  await progress.step('stopping', 3, () => cluster.stop());
+});
+
+function whatNext({ kubeconfig, masters, url }: LocalCluster): string {
+  const [first] = masters;
+  return `
+The API is at ${url}; Ctrl-C ends the cluster and keeps its data.
+
+  export KUBECONFIG=${kubeconfig}
+  kubectl get nodes,pods -A -o wide
+  kubectl apply -f compose/examples/
+  kubectl get leases -n kube-system        # who leads
+  kill -KILL -- -${first?.pid}                   # the end of ${first?.name}: kubectl goes on, another one leads
+
+`;
+}

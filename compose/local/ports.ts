@@ -1,0 +1,100 @@
+/** Which port each process of a local cluster has: a block of ports, laid out by master and node. */
+import { createServer } from 'node:net';
+
+export interface MasterPorts {
+  readonly apiserver: number;
+  readonly etcdClient: number;
+  readonly etcdPeer: number;
+  readonly etcdMetrics: number;
+  readonly scheduler: number;
+  readonly controllerManager: number;
+}
+
+export interface NodePorts {
+  readonly balancer: number;
+  readonly kubelet: number;
+  readonly kubeletHealthz: number;
+  readonly proxyHealthz: number;
+  readonly proxyMetrics: number;
+}
+
+export interface LocalPorts {
+  readonly balancer: number;
+  readonly balancerAdmin: number;
+  readonly masters: readonly MasterPorts[];
+  readonly nodes: readonly NodePorts[];
+}
+
+export interface PortWishes {
+  readonly masters: number;
+  readonly nodes: number;
+  /** The balancer's port; in the block if left out. */
+  readonly port?: number | undefined;
+  /** Where the block begins; a free one is looked for if left out. */
+  readonly basePort?: number | undefined;
+}
+
+/** Below the range from which systems take the ports of outgoing connections. */
+const firstBase = 12_000;
+const lastBase = 31_000;
+
+/** Ports that are all free now. Throws an Error that names one that is not. */
+export async function choosePorts(wishes: PortWishes): Promise<LocalPorts> {
+  if (wishes.basePort !== undefined) {
+    const ports = layout(wishes, wishes.basePort);
+    const taken = await firstTaken(ports);
+    if (taken !== undefined)
+      throw new Error(`port ${taken} of 127.0.0.1 is in use; --port and --base-port move the cluster`);
+    return ports;
+  }
+  if (wishes.port !== undefined && (await isTaken(wishes.port))) {
+    throw new Error(`port ${wishes.port} of 127.0.0.1 is in use; --port takes another`);
+  }
+  for (let tries = 0; tries < 50; tries += 1) {
+    const ports = layout(wishes, firstBase + Math.floor(Math.random() * (lastBase - firstBase)));
+    if ((await firstTaken(ports)) === undefined) return ports;
+  }
+  throw new Error('no free block of ports was found on 127.0.0.1');
+}
+
+export function layout({ masters, nodes, port }: PortWishes, basePort: number): LocalPorts {
+  let next = basePort;
+  const take = (): number => next++;
+  return {
+    balancer: port ?? take(),
+    balancerAdmin: take(),
+    masters: Array.from({ length: masters }, () => ({
+      apiserver: take(),
+      etcdClient: take(),
+      etcdPeer: take(),
+      etcdMetrics: take(),
+      scheduler: take(),
+      controllerManager: take(),
+    })),
+    nodes: Array.from({ length: nodes }, () => ({
+      balancer: take(),
+      kubelet: take(),
+      kubeletHealthz: take(),
+      proxyHealthz: take(),
+      proxyMetrics: take(),
+    })),
+  };
+}
+
+async function firstTaken({ balancer, balancerAdmin, masters, nodes }: LocalPorts): Promise<number | undefined> {
+  const all = [
+    balancer,
+    balancerAdmin,
+    ...[...masters, ...nodes].flatMap((each) => Object.values<number>({ ...each })),
+  ];
+  const checked = await Promise.all(all.map(async (port) => ({ port, taken: await isTaken(port) })));
+  return checked.find(({ taken }) => taken)?.port;
+}
+
+function isTaken(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(true));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(false)));
+  });
+}
