@@ -24,13 +24,13 @@ const config: MasterConfig = {
   logLevel: 'info',
 };
 
-const valueOf = (args: readonly string[], flag: string): string | undefined => args[args.indexOf(flag) + 1];
+const valueAfter = (args: readonly string[], flag: string): string | undefined => args[args.indexOf(flag) + 1];
 
 test('a master asks its own servers first, and the others in turn', (t) => {
   const [, apiserver, scheduler, controllers] = masterProcesses(config);
-  t.is(valueOf(apiserver?.args ?? [], '--etcd-servers'), 'https://b:2379,https://c:2379,https://a:2379');
-  t.is(valueOf(scheduler?.args ?? [], '--master'), 'https://b:6443,https://c:6443,https://a:6443');
-  t.is(valueOf(controllers?.args ?? [], '--master'), 'https://b:6443,https://c:6443,https://a:6443');
+  t.is(valueAfter(apiserver?.args ?? [], '--etcd-servers'), 'https://b:2379,https://c:2379,https://a:2379');
+  t.is(valueAfter(scheduler?.args ?? [], '--master'), 'https://b:6443,https://c:6443,https://a:6443');
+  t.is(valueAfter(controllers?.args ?? [], '--master'), 'https://b:6443,https://c:6443,https://a:6443');
 });
 
 test('those that hold leases stop before the API server, and etcd stops last', (t) => {
