@@ -15,7 +15,7 @@ import {
   startEstablish,
   step,
 } from './core/establish.ts';
-import { type RelayEnd, relay, reset, Upstream } from './relay.ts';
+import { type Activity, type RelayEnd, relay, reset, Upstream } from './relay.ts';
 
 /** What a connection needs from the balancer. */
 export interface ConnectionHost {
@@ -63,8 +63,8 @@ export class ClientConnection {
   #closed = false;
   #backend: string | undefined;
   #upstream: Socket | undefined;
+  readonly #activity: Activity = { unanswered: false };
   #lastRead = 0;
-  #lastWritten = 0;
   #unansweredSince: number | undefined;
   #hinted = false;
 
@@ -113,15 +113,12 @@ export class ClientConnection {
   sweep(now: number): void {
     if (this.#upstream === undefined || this.#backend === undefined) return;
     const read = this.bytesFromBackend;
-    const written = this.bytesToBackend;
     if (read !== this.#lastRead) {
+      this.#lastRead = read;
       this.#unansweredSince = undefined;
       this.#hinted = false;
-    } else if (written !== this.#lastWritten) {
-      this.#unansweredSince ??= now;
     }
-    this.#lastRead = read;
-    this.#lastWritten = written;
+    if (this.#activity.unanswered) this.#unansweredSince ??= now;
     if (!this.#hinted && this.#unansweredSince !== undefined && now - this.#unansweredSince >= silenceMs) {
       this.#hinted = true;
       this.#host.suspect(this.#backend, 'hint');
@@ -264,7 +261,7 @@ export class ClientConnection {
     this.client.off('end', this.#onClientEnd);
     this.client.off('error', this.#onClientGone);
     this.client.off('close', this.#onClientGone);
-    relay(this.client, dialled.upstream, (end) => this.#onRelayEnd(end));
+    relay(this.client, dialled.upstream, this.#activity, (end) => this.#onRelayEnd(end));
     this.client.resume();
     if (this.#clientEnded) this.#upstream.end();
     this.#host.onEstablished(this, dialled.backend, this.#host.now() - this.#startedAt);

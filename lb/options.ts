@@ -25,7 +25,7 @@ interface Flags {
   readonly establishTimeout: number;
   readonly caFile?: string;
   readonly serverName: string;
-  readonly admin: ListenAddress | undefined;
+  readonly admin: ListenAddress | 'off';
   readonly drain: number;
   readonly logLevel: string;
 }
@@ -54,7 +54,11 @@ function createCommand(): Command {
     .description(
       'TCP pass-through balancer for the API servers: connects each client to a master that is up, and never waits for a silent one.',
     )
-    .option('--listen <host:port>', 'where clients connect', parseAddress, { host: '0.0.0.0', port: 6443 })
+    .addOption(
+      new Option('--listen <host:port>', 'where clients connect')
+        .argParser(parseAddress)
+        .default({ host: '0.0.0.0', port: 6443 }, '0.0.0.0:6443'),
+    )
     .requiredOption(
       '--backend <name=host:port>',
       'a master; give it once for each, or a comma-separated list. The host is looked up anew for each connection',
@@ -62,37 +66,31 @@ function createCommand(): Command {
     )
     .addOption(new Option('--policy <policy>', 'how to spread connections').choices(policyNames).default('round-robin'))
     .option('--health-path <path>', 'what a check asks for over TLS; it must answer 200', parsePath, '/readyz')
-    .option('--check-interval <duration>', 'time between two checks of a master', parseDuration, 1_000)
-    .option('--check-timeout <duration>', 'a check without an answer for this long has failed', parseDuration, 1_000)
-    .option('--connect-timeout <duration>', 'a connect that takes this long has failed', parseDuration, 500)
-    .option(
-      '--hedge-delay <duration>',
-      'without a connection for this long, the next master is tried beside',
-      parseDuration,
-      150,
+    .addOption(duration('--check-interval', 'time between two checks of a master', '1s'))
+    .addOption(duration('--check-timeout', 'a check without an answer for this long has failed', '1s'))
+    .addOption(duration('--connect-timeout', 'a connect that takes this long has failed', '500ms'))
+    .addOption(
+      duration('--hedge-delay', 'without a connection for this long, the next master is tried beside', '150ms'),
     )
-    .option(
-      '--answer-delay <duration>',
-      'without an answer to a TLS hello for this long, the next master gets it too',
-      parseDuration,
-      250,
+    .addOption(
+      duration(
+        '--answer-delay',
+        'without an answer to a TLS hello for this long, the next master gets it too',
+        '250ms',
+      ),
     )
-    .option(
-      '--establish-timeout <duration>',
-      'how long a client waits while no master can be reached',
-      parseDuration,
-      5_000,
-    )
+    .addOption(duration('--establish-timeout', 'how long a client waits while no master can be reached', '5s'))
     .option(
       '--ca-file <file>',
       "PEM file of the CA that must have signed the masters' certificates; not verified without it",
     )
     .option('--server-name <name>', "the name that the masters' certificates must be valid for", 'kubernetes')
-    .option('--admin <host:port>', 'where /healthz, /readyz, /state and /metrics are; "off" for none', parseAdmin, {
-      host: '0.0.0.0',
-      port: 8404,
-    })
-    .option('--drain <duration>', 'how long connections may go on after SIGTERM', parseDuration, 10_000)
+    .addOption(
+      new Option('--admin <host:port>', 'where /healthz, /readyz, /state and /metrics are; "off" for none')
+        .argParser(parseAdmin)
+        .default({ host: '0.0.0.0', port: 8404 }, '0.0.0.0:8404'),
+    )
+    .addOption(duration('--drain', 'how long connections may go on after SIGTERM', '10s'))
     .addOption(
       new Option('--log-level <level>', 'least level that is logged')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
@@ -100,6 +98,10 @@ function createCommand(): Command {
     )
     .allowExcessArguments(false)
     .showHelpAfterError('(--help shows all flags)');
+}
+
+function duration(flag: string, description: string, value: string): Option {
+  return new Option(`${flag} <duration>`, description).argParser(parseDuration).default(parseDuration(value), value);
 }
 
 function toOptions(flags: Flags): ProcessOptions {
@@ -119,7 +121,7 @@ function toOptions(flags: Flags): ProcessOptions {
       drainMs: flags.drain,
       ...(flags.caFile === undefined ? {} : { ca: readCa(flags.caFile) }),
     },
-    admin: flags.admin,
+    admin: flags.admin === 'off' ? undefined : flags.admin,
     logLevel: flags.logLevel,
   };
 }
@@ -165,8 +167,8 @@ function parseAddress(text: string): ListenAddress {
   return { host, port };
 }
 
-function parseAdmin(text: string): ListenAddress | undefined {
-  return text === 'off' ? undefined : parseAddress(text);
+function parseAdmin(text: string): ListenAddress | 'off' {
+  return text === 'off' ? text : parseAddress(text);
 }
 
 function parsePath(text: string): string {

@@ -4,7 +4,8 @@
  */
 import type { OnReadOpts, Socket } from 'node:net';
 
-const bufferBytes = 64 * 1024;
+/** Twice what a socket usually holds: fewer, larger reads on long transfers. Only pages that were written cost memory. */
+const bufferBytes = 128 * 1024;
 
 /** What becomes of bytes that a master sent. The bytes are valid during the call only, unless `kept` is returned. */
 type Receiver = (bytes: Buffer) => 'used' | 'kept' | 'kept, wait';
@@ -61,11 +62,17 @@ export interface RelayEnd {
   readonly error: Error | undefined;
 }
 
+/** Who spoke last. Written with each chunk, so that a silence can be noticed without a timer for each connection. */
+export interface Activity {
+  /** The client has sent something since the backend last did. */
+  unanswered: boolean;
+}
+
 /**
  * Carries bytes both ways until both sides have ended or one has failed, then destroys both sockets and calls `onEnd`
  * once. `client` must be paused or flowing without other `data` listeners.
  */
-export function relay(client: Socket, upstream: Upstream, onEnd: (end: RelayEnd) => void): void {
+export function relay(client: Socket, upstream: Upstream, activity: Activity, onEnd: (end: RelayEnd) => void): void {
   const backend = upstream.socket;
   let firstEnd: RelayEnd['by'] | undefined;
   let ended = false;
@@ -85,6 +92,7 @@ export function relay(client: Socket, upstream: Upstream, onEnd: (end: RelayEnd)
 
   let clientBlocked = false;
   upstream.receiver = (bytes) => {
+    activity.unanswered = false;
     const room = client.write(bytes);
     if (client.writableLength === 0) return 'used';
     if (room) return 'kept';
@@ -97,6 +105,7 @@ export function relay(client: Socket, upstream: Upstream, onEnd: (end: RelayEnd)
     upstream.resume();
   });
   client.on('data', (bytes: Buffer) => {
+    activity.unanswered = true;
     if (!backend.write(bytes)) client.pause();
   });
   backend.on('drain', () => client.resume());

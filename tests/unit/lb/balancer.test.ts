@@ -103,6 +103,22 @@ test('connections to a master that turns silent are closed at once, those to oth
   t.is(balancer.snapshot().backends[1]?.connections, 0);
 });
 
+test('a master that stops answering in the middle of a connection is checked without waiting for its turn', async (t) => {
+  let reading = true;
+  const mute = new TestMaster('a', (socket) => {
+    socket.on('data', (bytes: Buffer) => (reading ? socket.write(bytes) : undefined));
+    socket.resume();
+  });
+  const { client, check } = await bench(t, [mute], { checkIntervalMs: 3_600_000 });
+  const waiting = await client();
+  await waiting.ask('x');
+  reading = false;
+  check.failing.set('a', 'silent');
+  waiting.socket.write('y');
+  await waiting.closed;
+  t.is(waiting.error?.code, 'ECONNRESET');
+});
+
 test('connections to an unready master stay while no other is up, and are closed when one is', async (t) => {
   const masters = three();
   const { client, check, balancer } = await bench(t, masters);

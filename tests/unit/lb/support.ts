@@ -63,7 +63,7 @@ export class TestMaster {
   readonly #server: Server;
   #port = 0;
 
-  constructor(name: string, serve: (socket: Socket) => void = echo(name)) {
+  constructor(name: string, serve: (socket: Socket) => unknown = echo(name)) {
     this.name = name;
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
       this.accepted++;
