@@ -14,7 +14,7 @@
  *                    etcd/ca.crt etcd/server.* etcd/peer.* scheduler.conf controller-manager.conf
  *   <dir>/node-1/    ca.crt bootstrap.conf
  *   <dir>/lb/        ca.crt
- *   <dir>/admin/     kubeconfig
+ *   <dir>/admin/     kubeconfig bootstrap-token
  */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -101,6 +101,7 @@ export async function createPki(options: PkiOptions): Promise<Pki> {
   }
 
   copy(join(dir, 'lb/ca.crt'), ca.cert);
+  copy(join(dir, 'admin/bootstrap-token'), `${bootstrapToken}\n`);
   const adminKubeconfig = join(dir, 'admin/kubeconfig');
   await config(client('kubernetes-admin', 'system:masters'), adminKubeconfig, adminServer);
   return { adminKubeconfig, bootstrapToken };

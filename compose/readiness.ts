@@ -1,0 +1,79 @@
+/**
+ * When a cluster is up: all masters serve, and all nodes are Ready. The balancer's admin port says the one, the API the other.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '../master/api/client.ts';
+import { loadKubeconfig } from '../master/api/config.ts';
+import { getCondition } from '../master/api/meta.ts';
+import type { Node } from '../master/api/types.ts';
+import { UserError } from './install.ts';
+import { compose, masters, nodes, type Project } from './project.ts';
+
+const pollMs = 200;
+
+/** Resolves when all are Ready. After `timeoutMs` it says who is not, and what they said last. */
+export async function waitUntilReady(
+  project: Project,
+  report: (detail: string) => void,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  let client: Client | undefined;
+  try {
+    for (;;) {
+      const upMasters = await servingMasters(project);
+      // Asking a cluster that cannot answer yet would only cost it time.
+      if (upMasters.length > 0) client ??= new Client(loadKubeconfig(project.kubeconfig), { timeoutMs: 2_000 });
+      const readyNodes = client ? await namesOfReadyNodes(client) : [];
+      report(`${upMasters.length} of ${masters.length} masters, ${readyNodes.length} of ${nodes.length} nodes Ready`);
+      const missing = [...masters, ...nodes].filter((name) => !upMasters.includes(name) && !readyNodes.includes(name));
+      if (missing.length === 0) return;
+      if (Date.now() > deadline) throw new UserError(await complaint(project, missing));
+      await sleep(pollMs);
+    }
+  } finally {
+    await client?.close();
+  }
+}
+
+interface BalancerState {
+  readonly backends: readonly { readonly name: string; readonly health: string }[];
+}
+
+async function servingMasters(project: Project): Promise<string[]> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${project.adminPort}/state`, { signal: AbortSignal.timeout(1_000) });
+    const state: BalancerState = JSON.parse(await response.text());
+    return state.backends.filter(({ health }) => health === 'up').map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+async function namesOfReadyNodes(client: Client): Promise<string[]> {
+  try {
+    const { items } = await client.list('nodes');
+    return items.filter(isReady).map((node) => node.metadata?.name ?? '');
+  } catch {
+    return [];
+  }
+}
+
+function isReady(node: Node): boolean {
+  return getCondition(node.status?.conditions, 'Ready')?.status === 'True';
+}
+
+async function complaint(project: Project, missing: readonly string[]): Promise<string> {
+  const logs = await compose(project, ['logs', '--no-color', '--tail=8', ...missing]).catch(String);
+  return `Not Ready in time: ${missing.join(', ')}. What they said last:\n${logs}\n(all of it: docker compose logs ${missing[0]})`;
+}
+
+/** Whether the kubeconfig is there and names the server that this project publishes. */
+export function kubeconfigServes({ kubeconfig, port }: Project): boolean {
+  try {
+    return readFileSync(kubeconfig, 'utf8').includes(`https://127.0.0.1:${port}\n`);
+  } catch {
+    return false;
+  }
+}
