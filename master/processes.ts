@@ -49,7 +49,7 @@ export function masterProcesses(config: MasterConfig): ProcessSpec[] {
   }
   const servers = { etcd: ownFirst(etcdServers, place), api: ownFirst(apiservers, place) };
   return [
-    { name: 'etcd', stopLevel: 0, ...etcd(config, place) },
+    { name: 'etcd', stopLevel: 0, graceMs: etcdGraceMs, ...etcd(config, place) },
     { name: 'apiserver', stopLevel: 1, ...component('apiserver', config, apiserverArgs(config, servers.etcd)) },
     { name: 'scheduler', stopLevel: 2, ...component('scheduler', config, schedulerArgs(config, servers.api)) },
     {
@@ -59,6 +59,12 @@ export function masterProcesses(config: MasterConfig): ProcessSpec[] {
     },
   ];
 }
+
+/**
+ * A leader hands over before it ends, which takes a moment; with the other members gone it would wait for them for seconds
+ * in vain. What it has acknowledged is on disk, so it may then be killed.
+ */
+const etcdGraceMs = 2_000;
 
 /** This master's own server is asked first, the others in turn after it, so that not all fall on one. */
 function ownFirst(urls: readonly string[], place: number): string[] {

@@ -28,6 +28,8 @@ export interface ProcessSpec {
   readonly ready?: () => Promise<boolean>;
   /** Processes of a higher level stop first, those of one level together. The place in the list, if left out. */
   readonly stopLevel?: number;
+  /** Between SIGTERM and SIGKILL for this process, where it is not the supervisor's. */
+  readonly graceMs?: number;
 }
 
 export interface SupervisorOptions {
@@ -126,7 +128,8 @@ class Supervised {
     const child = this.#child;
     if (!child) return;
     child.kill('SIGTERM');
-    const { clock, graceMs, logger } = this.#options;
+    const { clock, logger } = this.#options;
+    const graceMs = this.#spec.graceMs ?? this.#options.graceMs;
     const timer = clock.setTimeout(() => {
       logger.warn({ process: this.#spec.name, graceMs }, 'did not stop in time, killed');
       child.kill('SIGKILL');
