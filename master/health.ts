@@ -1,6 +1,5 @@
 /** The health check of a master: each of its processes is asked on its own port, over loopback. */
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { troubleAt } from './api/health-probe.ts';
 import type { MasterConfig } from './processes.ts';
 
 export interface Target {
@@ -27,25 +26,4 @@ export async function reportHealth(config: MasterConfig): Promise<boolean> {
   );
   for (const { name, trouble } of answers) process.stdout.write(`${name}: ${trouble ?? 'ok'}\n`);
   return answers.every(({ trouble }) => trouble === undefined);
-}
-
-/** What is wrong there; undefined when the answer is 200. The server is this machine's own, so no certificate is checked. */
-export function troubleAt(url: string, timeoutMs: number): Promise<string | undefined> {
-  const { promise, resolve } = Promise.withResolvers<string | undefined>();
-  const options = { agent: false as const, rejectUnauthorized: false, signal: AbortSignal.timeout(timeoutMs) };
-  const asked = url.startsWith('https:') ? httpsRequest(url, options) : httpRequest(url, options);
-  asked.on('response', (answer) => {
-    let text = '';
-    answer.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-    answer.on('end', () => resolve(answer.statusCode === 200 ? undefined : `${answer.statusCode} ${text.trim()}`));
-    answer.on('error', (error) => resolve(error.message));
-  });
-  asked.on('error', (error) => {
-    const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message;
-    resolve(error.name === 'AbortError' || code === 'ABORT_ERR' ? `no answer within ${timeoutMs} ms` : code);
-  });
-  asked.end();
-  return promise;
 }

@@ -2,8 +2,8 @@
 import { Client } from '../../master/api/client.ts';
 import { sleep } from '../../master/api/clock.ts';
 import { loadKubeconfig } from '../../master/api/config.ts';
+import { troubleAt } from '../../master/api/health-probe.ts';
 import { getCondition } from '../../master/api/meta.ts';
-import { troubleAt } from '../../master/health.ts';
 import type { LocalCluster, LocalMaster } from '../local-cluster.ts';
 
 const pollMs = 100;

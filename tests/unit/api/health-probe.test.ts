@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import test from 'ava';
-import { troubleAt } from '../../master/health.ts';
+import { troubleAt } from '../../../master/api/health-probe.ts';
 
 async function answering(status: number, text: string): Promise<{ url: string; server: Server }> {
   const server = createServer((_, response) => response.writeHead(status).end(text));
