@@ -69,3 +69,22 @@ export async function everyPeriod(
     await sleep(periodMs, signal, clock);
   }
 }
+
+const againMs = 500;
+
+/** Tries until it succeeds; undefined when the term ends before. For what a controller cannot begin without. */
+export async function untilDone<T>(
+  { clock, logger, signal }: ControllerContext,
+  what: string,
+  attempt: () => Promise<T>,
+): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ what, err: error }, 'failed, trying again');
+    }
+    await sleep(againMs, signal, clock);
+  }
+  return undefined;
+}

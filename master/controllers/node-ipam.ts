@@ -10,7 +10,7 @@ import { kinds } from '../api/kinds.ts';
 import { keyOf } from '../api/meta.ts';
 import type { Node } from '../api/types.ts';
 import { CidrRanges } from './cidr-ranges.ts';
-import { type ControllerContext, newQueue, newRecorder, work } from './context.ts';
+import { type ControllerContext, newQueue, newRecorder, untilDone, work } from './context.ts';
 
 /** Wait before another try when all ranges are taken. */
 const exhaustedMs = 10_000;
@@ -18,10 +18,6 @@ const exhaustedMs = 10_000;
 export async function startNodeIpam(context: ControllerContext): Promise<void> {
   const { caches, client, options, signal, logger, metrics } = context;
   const { clusterCidr } = options;
-  if (!clusterCidr) {
-    logger.info('nodes get no podCIDR: no --cluster-cidr');
-    return;
-  }
   const recorder = newRecorder(context, 'cidrAllocator');
   const ranges = new CidrRanges(clusterCidr, options.nodeCidrMaskSize);
   const occupy = (node: Node): void => {
@@ -30,7 +26,8 @@ export async function startNodeIpam(context: ControllerContext): Promise<void> {
       if (holder) logger.error({ node: keyOf(node), cidr, holder }, 'two nodes have the same podCIDR');
     }
   };
-  for (const node of (await client.list('nodes', {}, signal)).items) occupy(node);
+  const nodes = await untilDone(context, 'list of nodes', () => client.list('nodes', {}, signal));
+  for (const node of nodes?.items ?? []) occupy(node);
   const queue = newQueue(context, 'cidrallocator_node');
   const seen = (node: Node): void => {
     if (cidrsOf(node).length > 0) occupy(node);

@@ -24,7 +24,7 @@ export interface Options {
   readonly clusterSigningKeyFile: string | undefined;
   readonly clusterSigningDurationMs: number;
   readonly rootCaFile: string | undefined;
-  readonly clusterCidr: string | undefined;
+  readonly clusterCidr: string;
   readonly nodeCidrMaskSize: number;
   readonly nodeMonitorPeriodMs: number;
   readonly nodeMonitorGracePeriodMs: number;
@@ -71,7 +71,7 @@ export function parseOptions(argv: readonly string[], controllerNames: readonly 
       8_760 * 3_600_000,
     )
     .option('--root-ca-file <file>', "the authority published in every namespace; the kubeconfig's by default")
-    .option('--cluster-cidr <network>', 'IPv4 network of all pods')
+    .option('--cluster-cidr <network>', 'IPv4 network of all pods', '10.244.0.0/16')
     .option('--node-cidr-mask-size <bits>', "mask size of one node's range", wholeNumber, 24)
     .option('--node-monitor-period <time>', 'time between two looks at all nodes', durationMs, 2_000)
     .option('--node-monitor-grace-period <time>', 'silence after which a node is not ready', durationMs, 12_000)
