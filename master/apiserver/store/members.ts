@@ -126,16 +126,20 @@ export class Members {
 
   async #keepProbing(state: MemberState, signal: AbortSignal): Promise<void> {
     let delayMs = firstProbeDelayMs;
+    let failures = 0;
     while (!signal.aborted) {
       const healthy = await this.#probe(state.member);
       if (signal.aborted) return;
       this.#setHealth(state, healthy);
       if (healthy) {
         delayMs = firstProbeDelayMs;
+        failures = 0;
         await this.#pause(state, probeIntervalMs, signal);
       } else {
-        // A silent connection would stay silent; a new one also asks for the name's address again.
-        state.member.reset();
+        failures += 1;
+        // A silent connection would stay silent; a new one also asks for the name's address again. Not at the first failure: it
+        // may be an election of etcd's.
+        if (failures % 2 === 0) state.member.reset();
         await sleep(delayMs, signal, this.#clock);
         delayMs = Math.min(delayMs * 2, longestProbeDelayMs);
       }

@@ -1,0 +1,238 @@
+/** The store's promises while etcd members die, fall silent, come back, forget and go back in time. */
+import { setTimeout as delay } from 'node:timers/promises';
+import test from 'ava';
+import { isExpired } from '../../../master/api/errors.ts';
+import { createLogger } from '../../../master/api/logging.ts';
+import { compactOnce } from '../../../master/apiserver/store/compaction.ts';
+import { RevisionMismatch } from '../../../master/apiserver/store/errors.ts';
+import type { EtcdStore } from '../../../master/apiserver/store/etcd-store.ts';
+import { listPrefix, objectKey } from '../../../master/apiserver/store/keys.ts';
+import { Members } from '../../../master/apiserver/store/members.ts';
+import { anyRevision, consistent } from '../../../master/apiserver/store/types.ts';
+import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
+import { configMap, Recorder, startStore } from '../../support/store.ts';
+
+const prefix = listPrefix('configmaps');
+const key = (name: string) => objectKey('configmaps', 'default', name);
+const create = (store: EtcdStore, name: string) => store.create(key(name), configMap('default', name));
+
+/** Creates objects one after the other until told to stop; answers the revisions that were acknowledged. */
+function keepCreating(store: EtcdStore): { stop: () => Promise<Map<string, number>> } {
+  const acknowledged = new Map<string, number>();
+  let stopped = false;
+  const done = (async () => {
+    for (let n = 1; !stopped; n += 1) {
+      const name = `n-${n}`;
+      // An unknown outcome is no acknowledgement; the next name is tried.
+      const stored = await create(store, name).catch(() => undefined);
+      if (stored) acknowledged.set(key(name), stored.revision);
+    }
+  })();
+  return {
+    stop: async () => {
+      stopped = true;
+      await done;
+      return acknowledged;
+    },
+  };
+}
+
+async function leaderOf(etcd: TestEtcd) {
+  for (const member of etcd.members) if (await member.leads()) return member;
+  throw new Error('etcd has no leader');
+}
+
+test('two stores over different members see each other’s acknowledged writes at once', async (t) => {
+  const etcd = await startEtcd(3);
+  t.teardown(etcd.stop);
+  const [first, second] = etcd.endpoints;
+  const a = await startStore([first ?? '']);
+  t.teardown(a.stop);
+  const b = await startStore([second ?? '']);
+  t.teardown(b.stop);
+  for (let n = 0; n < 100; n += 1) {
+    const [writer, reader] = n % 2 === 0 ? [a.store, b.store] : [b.store, a.store];
+    const { revision } = await create(writer, `seen-${n}`);
+    t.is((await reader.get(key(`seen-${n}`), consistent))?.revision, revision);
+  }
+});
+
+test('a watch has every acknowledged write once while members are killed, started, silenced and the leader dies', async (t) => {
+  const etcd = await startEtcd(3);
+  t.teardown(etcd.stop);
+  const [first, second, third] = etcd.endpoints;
+  const watching = await startStore([first ?? '', second ?? '', third ?? '']);
+  t.teardown(watching.stop);
+  const writing = await startStore([second ?? '', third ?? '', first ?? '']);
+  t.teardown(writing.stop);
+  const from = watching.store.cacheRevision;
+  const recorder = new Recorder(watching.store, prefix, from);
+  const writes = keepCreating(writing.store);
+
+  const own = etcd.members[0]!;
+  await own.kill();
+  await delay(500);
+  own.start();
+  await own.healthy();
+  own.pause();
+  await delay(3500);
+  own.resume();
+  const leader = await leaderOf(etcd);
+  await leader.kill();
+  await delay(3000);
+  leader.start();
+  await leader.healthy();
+  await delay(500);
+
+  const acknowledged = await writes.stop();
+  t.true(acknowledged.size > 100, `only ${acknowledged.size} writes were acknowledged`);
+  await recorder.reached(Math.max(...acknowledged.values()));
+  const told = recorder.events.map(({ revision }) => revision);
+  t.deepEqual(
+    told,
+    [...new Set(told)].sort((x, y) => x - y),
+    'events are in order and none comes twice',
+  );
+  const toldByKey = new Map(recorder.events.map((event) => [event.key, event.revision]));
+  t.deepEqual(
+    [...acknowledged].filter(([name, revision]) => toldByKey.get(name) !== revision),
+    [],
+  );
+
+  const witness = await startStore(etcd.endpoints);
+  t.teardown(witness.stop);
+  const truth = await witness.store.list(prefix, consistent);
+  const cached = await watching.store.list(prefix, consistent);
+  t.deepEqual(
+    cached.items.map(({ bytes }) => bytes.toString()),
+    truth.items.map(({ bytes }) => bytes.toString()),
+  );
+  t.is(recorder.events.length, truth.items.length);
+});
+
+test('reads and writes go on through another member when the own one falls silent, and return to it', async (t) => {
+  const etcd = await startEtcd(3);
+  t.teardown(etcd.stop);
+  const leader = await leaderOf(etcd);
+  const own = etcd.members.find((member) => member !== leader)!;
+  const others = etcd.members.filter((member) => member !== own).map(({ clientUrl }) => clientUrl);
+  const { store, stop } = await startStore([own.clientUrl, ...others]);
+  t.teardown(stop);
+  const { revision } = await create(store, 'before');
+  own.pause();
+  t.teardown(() => own.resume());
+  const started = Date.now();
+  t.is((await store.get(key('before'), consistent))?.revision, revision);
+  const after = await create(store, 'after');
+  t.is((await store.get(key('after'), consistent))?.revision, after.revision);
+  const gapMs = Date.now() - started;
+  t.true(gapMs < 5000, `the gap was ${gapMs} ms`);
+  // Once it is known to be silent, nobody waits for it again.
+  const next = Date.now();
+  await store.get(key('after'), consistent);
+  t.true(Date.now() - next < 500);
+});
+
+test('a create whose answer is lost happens once and is acknowledged when etcd answers again', async (t) => {
+  const etcd = await startEtcd(1);
+  t.teardown(etcd.stop);
+  const { store, stop } = await startStore(etcd.endpoints);
+  t.teardown(stop);
+  const first = await create(store, 'first');
+  const recorder = new Recorder(store, prefix, first.revision);
+  const member = etcd.members[0]!;
+  member.pause();
+  const writes = ['a', 'b', 'c'].map((name) => create(store, name));
+  const update = store.update(key('first'), configMap('default', 'first', { n: '2' }), first.revision);
+  await delay(2500);
+  member.resume();
+  const stored = await Promise.all([...writes, update]);
+  const list = await store.list(prefix, consistent);
+  t.deepEqual(
+    list.items.map((item) => [item.key, item.revision]),
+    ['a', 'b', 'c', 'first'].map((name, index) => [key(name), stored[index]?.revision]),
+  );
+  await recorder.reached(list.revision);
+  t.is(recorder.events.length, 4);
+});
+
+test('a delete whose answer is lost is not taken for a refusal', async (t) => {
+  const etcd = await startEtcd(1);
+  t.teardown(etcd.stop);
+  const { store, stop } = await startStore(etcd.endpoints);
+  t.teardown(stop);
+  const stored = await create(store, 'a');
+  const member = etcd.members[0]!;
+  member.pause();
+  const deletion = store.delete(key('a'), stored.revision).then(
+    () => 'deleted',
+    (error) => (error instanceof RevisionMismatch ? 'refused' : 'unknown'),
+  );
+  await delay(2500);
+  member.resume();
+  t.not(await deletion, 'refused');
+  t.is(await store.get(key('a'), consistent), undefined);
+});
+
+test('a cache whose watch falls behind a compaction starts over, and its watchers are told to list again', async (t) => {
+  const etcd = await startEtcd(3);
+  t.teardown(etcd.stop);
+  const [first, second, third] = etcd.endpoints;
+  const lone = await startStore([first ?? '']);
+  t.teardown(lone.stop);
+  const other = await startStore([second ?? '', third ?? '']);
+  t.teardown(other.stop);
+  const kept = await create(other.store, 'kept');
+  const dropped = await create(other.store, 'dropped');
+  await lone.store.get(key('dropped'), consistent);
+  const recorder = new Recorder(lone.store, prefix, lone.store.cacheRevision);
+  const member = etcd.members[0]!;
+  await member.kill();
+  await other.store.delete(key('dropped'), dropped.revision);
+  await create(other.store, 'new');
+  const members = new Members({ endpoints: [second ?? ''], logger: createLogger('test', 'silent') });
+  const seen = await compactOnce(members, await compactOnce(members, 0));
+  t.true(seen > dropped.revision);
+  member.start();
+  await member.healthy();
+  t.true(isExpired(await recorder.ended));
+  const { items } = await lone.store.list(prefix, consistent);
+  t.deepEqual(
+    items.map((item) => item.key),
+    [key('kept'), key('new')],
+  );
+  t.throws(() => lone.store.watch(prefix, kept.revision, { onEvents: () => {}, onEnd: () => {} }));
+  const error = await t.throwsAsync(lone.store.listAt(prefix, kept.revision));
+  t.true(isExpired(error));
+  const members2 = new AbortController();
+  members2.abort();
+  await members.run(members2.signal);
+});
+
+test('a restored backup makes the cache start over with the old state', async (t) => {
+  const etcd = await startEtcd(1);
+  t.teardown(etcd.stop);
+  const { store, stop } = await startStore(etcd.endpoints);
+  t.teardown(stop);
+  const member = etcd.members[0]!;
+  await create(store, 'old');
+  await member.kill();
+  await member.backup();
+  member.start();
+  await member.healthy();
+  for (let n = 0; n < 5; n += 1) await create(store, `lost-${n}`);
+  const late = (await store.list(prefix, consistent)).revision;
+  const recorder = new Recorder(store, prefix, late);
+  await member.kill();
+  await member.restore();
+  member.start();
+  await member.healthy();
+  t.true(isExpired(await recorder.ended));
+  const { items, revision } = await store.list(prefix, consistent);
+  t.deepEqual(
+    items.map((item) => item.key),
+    [key('old')],
+  );
+  t.true(revision < late);
+  t.is((await store.list(prefix, anyRevision)).revision, revision);
+});
