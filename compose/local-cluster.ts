@@ -141,9 +141,6 @@ function masterOf(plan: Plan, name: string, place: number): LocalMaster {
     ...['--etcd-metrics-port', String(own.etcdMetrics)],
     ...['--scheduler-port', String(own.scheduler), '--scheduler-secure-port', '0'],
     ...['--controller-manager-port', String(own.controllerManager), '--controller-manager-secure-port', '0'],
-    // A name, so that leases show who leads without saying which of this machine's processes it is.
-    ...['--scheduler-arg=--identity', `--scheduler-arg=${name}`],
-    ...['--controller-manager-arg=--identity', `--controller-manager-arg=${name}`],
     ...(plan.masterArgs ?? []),
   ]);
   return Object.assign(handle, {

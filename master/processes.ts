@@ -144,9 +144,9 @@ function controllerManagerArgs(config: MasterConfig, apiservers: readonly string
 
 /** What the two that are elected have in common. Their TLS ports show the API server's certificate: the names are the same. */
 function leaderArgs(config: MasterConfig, apiservers: readonly string[], port: number, securePort: number): string[] {
-  const { pkiDir, bindAddress } = config;
+  const { name, pkiDir, bindAddress } = config;
   return [
-    ...['--master', apiservers.join(','), '--bind-address', bindAddress],
+    ...['--identity', name, '--master', apiservers.join(','), '--bind-address', bindAddress],
     ...['--port', String(port), '--secure-port', String(securePort)],
     ...['--tls-cert-file', join(pkiDir, 'apiserver.crt'), '--tls-private-key-file', join(pkiDir, 'apiserver.key')],
   ];

@@ -1,4 +1,5 @@
 /** What every process's command line shares: help, clear errors for bad flags, durations, signals and exit codes. */
+import { randomUUID } from 'node:crypto';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { logLevels } from './logging.ts';
 
@@ -37,6 +38,9 @@ export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
   return Number(text);
 }
+
+/** An identity that begins with the name and is this process's own, also over its restarts. For commander's `argParser`. */
+export const ownIdentity = (name: string): string => `${name}_${randomUUID()}`;
 
 /** The parts of `a,b,c`; an empty text has none. */
 export function commaList(text: string): string[] {

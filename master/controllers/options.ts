@@ -1,9 +1,8 @@
 /** The flags of the controller manager, under kube-controller-manager's names. */
 
-import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { InvalidArgumentError } from 'commander';
-import { commaList, command, durationMs, portNumber, wholeNumber } from '../api/flags.ts';
+import { commaList, command, durationMs, ownIdentity, portNumber, wholeNumber } from '../api/flags.ts';
 
 export interface Options {
   readonly kubeconfig: string;
@@ -47,7 +46,12 @@ export function parseOptions(argv: readonly string[], controllerNames: readonly 
   )
     .requiredOption('--kubeconfig <file>', 'how to reach and be known to the API server')
     .option('--master <urls>', 'API servers, the preferred first; overrides the kubeconfig', commaList, [])
-    .option('--identity <name>', 'who holds the lease', `${hostname()}_${randomUUID()}`)
+    .option(
+      '--identity <name>',
+      'who holds the lease; a part of chance is added, so that a restarted process is another one',
+      ownIdentity,
+      ownIdentity(hostname()),
+    )
     .option(
       '--controllers <names>',
       `which controllers run: '*' all, 'foo' that one, '-foo' not that one. There are: ${controllerNames.join(', ')}`,

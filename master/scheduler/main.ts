@@ -1,11 +1,10 @@
 /** kube-scheduler's process: flags, caches, election, health. */
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Client } from '../api/client.ts';
 import { aborted } from '../api/clock.ts';
 import { loadKubeconfig } from '../api/config.ts';
-import { commaList, command, durationMs, portNumber, runMain } from '../api/flags.ts';
+import { commaList, command, durationMs, ownIdentity, portNumber, runMain } from '../api/flags.ts';
 import { startHealthServer } from '../api/health-server.ts';
 import { Informer } from '../api/informer.ts';
 import { LeaderElector } from '../api/leader-elector.ts';
@@ -45,7 +44,12 @@ const program = command('kube-scheduler', 'Gives every pod the node that suits i
   .option('--bind-address <address>', 'where both listen', '0.0.0.0')
   .option('--tls-cert-file <file>', 'certificate of the secure port')
   .option('--tls-private-key-file <file>', 'key of the secure port')
-  .option('--identity <name>', 'who holds the lease', `${hostname()}_${randomUUID()}`);
+  .option(
+    '--identity <name>',
+    'who holds the lease; a part of chance is added, so that a restarted process is another one',
+    ownIdentity,
+    ownIdentity(hostname()),
+  );
 
 await runMain(async (signal) => {
   const flags = program.parse().opts<Flags>();
