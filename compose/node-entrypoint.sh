@@ -1,16 +1,20 @@
 #!/bin/sh
 # Makes the container a machine that a container engine can run in, then becomes the command that it is given.
 #
-# The kernel's switches and the control groups are mounted read-only in a container; they become writable here. Nothing is
-# left of an earlier life of the container but its volumes: /run is a tmpfs.
+# The kernel's switches and the control groups are mounted read-only in a container; they become writable here, for this
+# container's own part of them. Nothing is left of an earlier life of the container but its volumes: /run is a tmpfs.
 set -e
 
-mount -o remount,rw /sys 2>/dev/null || true
-mount -o remount,rw /proc/sys 2>/dev/null || true
+writable() {
+  mount -o remount,bind,rw "$1" 2>/dev/null || mount -o remount,rw "$1" 2>/dev/null || true
+}
+
+writable /sys
+writable /proc/sys
 
 if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   # cgroup v2. A group that hands controllers on must have no process of its own, so everything moves into a leaf.
-  mount -o remount,rw /sys/fs/cgroup
+  writable /sys/fs/cgroup
   mkdir -p /sys/fs/cgroup/init
   while read -r process; do
     echo "$process" > /sys/fs/cgroup/init/cgroup.procs 2>/dev/null || true
@@ -20,9 +24,8 @@ if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   done
 else
   # cgroup v1: one mount for each controller.
-  mount -o remount,rw /sys/fs/cgroup 2>/dev/null || true
   while read -r _ path type _; do
-    [ "$type" = cgroup ] && mount -o remount,rw "$path" 2>/dev/null || true
+    if [ "$type" = cgroup ]; then writable "$path"; fi
   done < /proc/mounts
 fi
 
