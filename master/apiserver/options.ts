@@ -1,12 +1,11 @@
 /** The command line of the API server. Flags are Kubernetes' own where Kubernetes has them. */
-import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { commaList, command, durationMs, portNumber, wholeNumber } from '../api/flags.ts';
 
 export interface Options {
   readonly securePort: number;
   readonly bindAddress: string;
-  /** '' : looked up from the host's name at start. */
+  /** '' for an address of this machine. */
   readonly advertiseAddress: string;
   readonly etcdServers: readonly string[];
   readonly etcdCafile?: string;
@@ -36,7 +35,7 @@ export function apiServerCommand(): Command {
     .option('--bind-address <address>', 'the address to listen on', '0.0.0.0')
     .option(
       '--advertise-address <address>',
-      `where the cluster's members reach this API server; by default the address of ${hostname()}`,
+      'where the members of the cluster reach this API server; by default an address of this machine',
       '',
     )
     .requiredOption('--etcd-servers <urls>', 'etcd members, with commas, the nearest first', commaList)

@@ -1,0 +1,146 @@
+/**
+ * The API server: the one way to the cluster's state. Parse, wire, run.
+ *
+ * It listens at once, and says on /readyz when it is ready: the store's cache is filled and what every cluster has is
+ * there. On SIGTERM it turns /readyz red, serves on for a while, then ends watches, answers what is in flight, and leaves.
+ */
+
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { systemClock } from '../api/clock.ts';
+import { isNotFound } from '../api/errors.ts';
+import { runMain } from '../api/flags.ts';
+import { createLogger } from '../api/logging.ts';
+import type { KubeObject, Pod, Secret } from '../api/types.ts';
+import { createAuthenticator } from './auth/authenticate.ts';
+import { createAuthorizer } from './auth/authorize.ts';
+import { certificateUser } from './auth/certificates.ts';
+import { restrictNode } from './auth/node-restriction.ts';
+import { policy } from './auth/policy.ts';
+import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
+import type { HealthCheck } from './http/health.ts';
+import { KubeletProxy } from './http/kubelet-proxy.ts';
+import { podLog } from './http/pod-log.ts';
+import { startServer } from './http/server.ts';
+import { apiServerCommand, type Options } from './options.ts';
+import type { ObjectName, RequestContext } from './registry/context.ts';
+import { createRegistry, type Registry } from './registry/registry.ts';
+import { EtcdStore } from './store/etcd-store.ts';
+
+await runMain(async (signal) => {
+  const options = apiServerCommand().parse().opts<Options>();
+  const logger = createLogger('apiserver', options.logLevel);
+
+  // The store outlives the signal: requests in flight still need it.
+  const storeEnd = new AbortController();
+  const store = new EtcdStore({ endpoints: options.etcdServers, tls: etcdTls(options), logger });
+  const storeRun = store.run(storeEnd.signal);
+
+  const registry = createRegistry({
+    store,
+    logger,
+    clock: systemClock,
+    advertise: () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort }),
+    serviceClusterIpRange: options.serviceClusterIpRange,
+    serviceNodePortRange: options.serviceNodePortRange,
+    defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
+    defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
+  });
+  const kubelets = new KubeletProxy({
+    caFile: options.kubeletCertificateAuthority,
+    certFile: options.kubeletClientCertificate,
+    keyFile: options.kubeletClientKey,
+    addressTypes: options.kubeletPreferredAddressTypes,
+  });
+
+  let bootstrapped = false;
+  const server = await startServer(
+    {
+      registry,
+      authenticate: createAuthenticator({
+        certificate: certificateUser,
+        tokens: [
+          ...(options.tokenAuthFile ? [staticTokens(readFileSync(options.tokenAuthFile, 'utf8'))] : []),
+          bootstrapTokens(
+            (name): Promise<Secret | undefined> => read(registry, 'secrets', { namespace: 'kube-system', name }),
+          ),
+        ],
+      }),
+      authorize: createAuthorizer(policy),
+      guard: ({ user, info }, object) => {
+        const name = info.name || (object?.metadata?.name ?? '');
+        const readPod = (namespace: string, podName: string): Promise<Pod | undefined> =>
+          read(registry, 'pods', { namespace, name: podName });
+        return restrictNode(user, { ...info, name }, readPod);
+      },
+      connect: new Map([['pods/log', podLog(registry, kubelets)]]),
+      health: healthChecks(store, () => bootstrapped),
+      host: options.bindAddress,
+      port: options.securePort,
+      tls: { certFile: options.tlsCertFile, keyFile: options.tlsPrivateKeyFile, clientCaFile: options.clientCaFile },
+      requestTimeoutMs: options.requestTimeout,
+      shutdownDelayMs: options.shutdownDelayDuration,
+      logger,
+    },
+    signal,
+  );
+  logger.info({ address: options.bindAddress, port: server.port }, 'listening');
+
+  const starting = store
+    .filled(signal)
+    .then(() => registry.start(signal))
+    .then(() => {
+      bootstrapped = true;
+      if (!signal.aborted) logger.info('ready');
+    });
+  // Its failure ends the process, which is started again.
+  await Promise.all([server.closed, starting]);
+  kubelets.close();
+  storeEnd.abort();
+  await storeRun;
+});
+
+/** The address of this machine that others can reach; it may change while the server runs. */
+function ownAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+}
+
+function etcdTls({ etcdCafile, etcdCertfile, etcdKeyfile }: Options) {
+  if (etcdCafile === undefined) return undefined;
+  const file = (path: string | undefined): Buffer | undefined => (path === undefined ? undefined : readFileSync(path));
+  return { ca: readFileSync(etcdCafile), cert: file(etcdCertfile), key: file(etcdKeyfile) };
+}
+
+function healthChecks(store: EtcdStore, bootstrapped: () => boolean): HealthCheck[] {
+  const check = (name: string, on: HealthCheck['on'], healthy: () => boolean, why: string): HealthCheck => ({
+    name,
+    on,
+    check() {
+      if (!healthy()) throw new Error(why);
+    },
+  });
+  return [
+    check('etcd', ['healthz', 'readyz'], () => store.ready, 'etcd is not reached or the cache is not filled'),
+    check('poststarthook/bootstrap-objects', ['healthz', 'readyz'], bootstrapped, 'not finished'),
+  ];
+}
+
+/** Reads an object for the server's own use, from memory. */
+async function read(registry: Registry, resource: string, name: ObjectName): Promise<KubeObject | undefined> {
+  try {
+    const stored = await registry.resource('', 'v1', resource)?.get(ownContext, name, { resourceVersion: '0' });
+    return stored?.object;
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+const ownContext: RequestContext = {
+  user: { name: 'system:apiserver', groups: ['system:masters'] },
+  dryRun: false,
+  fieldValidation: 'Ignore',
+  warnings: [],
+  signal: new AbortController().signal,
+};
