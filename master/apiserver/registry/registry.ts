@@ -1,14 +1,73 @@
 /**
- * The registry: every resource of the API, over one store.
+ * The registry: every resource of the API, over one store. It knows what the objects mean: their defaults, their rules,
+ * how they begin, change and end. It knows nothing of HTTP above it and nothing of etcd below.
+ *
+ * Guarantees: the generic verbs are the same for every resource; what is particular to one is in its strategy.
  */
+import type { Clock } from '../../api/clock.ts';
+import type { Logger } from '../../api/logging.ts';
+import type { Namespace } from '../../api/types.ts';
+import { createAdmission } from '../admission/chain.ts';
+import { objectKey } from '../store/keys.ts';
+import { anyRevision, consistent, type Store } from '../store/types.ts';
+import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
+import { Bootstrap } from './bootstrap.ts';
+import { GenericResource } from './generic-resource.ts';
 import type { Resource } from './resource.ts';
+import { createStrategies } from './strategies/index.ts';
 
 export interface Registry {
   readonly all: readonly Resource[];
   resource(group: string, version: string, resourceName: string): Resource | undefined;
   /**
    * Makes what every cluster has (namespaces, the `kubernetes` Service) and keeps the addresses of the live API servers
-   * in its endpoints until `signal` ends. Safe with any number of API servers. Resolves when the first pass is through.
+   * in its endpoints until `signal` ends. Safe with any number of API servers. Resolves when the first pass is through;
+   * after that it goes on by itself.
    */
   start(signal: AbortSignal): Promise<void>;
+  /** In a shutdown, once `start`'s signal has ended: takes this server out of the `kubernetes` Service's endpoints. */
+  leave(): Promise<void>;
 }
+
+export interface RegistryOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** An IPv4 range such as 10.96.0.0/16. */
+  readonly serviceClusterIpRange: string;
+  /** Such as 30000-32767. */
+  readonly serviceNodePortRange: string;
+  readonly defaultNotReadyTolerationSeconds: number;
+  readonly defaultUnreachableTolerationSeconds: number;
+  /** Where this API server can be reached; a function, because an address may change while the server runs. */
+  readonly advertise: () => { readonly address: string; readonly port: number };
+}
+
+/** Throws an Error for a range that cannot be read. */
+export function createRegistry(options: RegistryOptions): Registry {
+  const { store, clock } = options;
+  const addresses = parseAddressRange(options.serviceClusterIpRange);
+  const nodePorts = parsePortRange(options.serviceNodePortRange);
+  const admission = createAdmission({
+    ...options,
+    namespace: async (name, freshness): Promise<Namespace | undefined> => {
+      const key = objectKey('namespaces', undefined, name);
+      return (await store.get(key, freshness === 'any' ? anyRevision : consistent))?.object;
+    },
+  });
+  const resources = createStrategies({ addresses, nodePorts }).map(
+    (strategy) => new GenericResource({ strategy, store, admission, clock }),
+  );
+  const byName = new Map(resources.map((resource) => [nameOf(resource.kind), resource]));
+  const registry: Registry = {
+    all: resources,
+    resource: (group, version, resource) => byName.get(nameOf({ group, version, resource })),
+    start: (signal) => bootstrap.start(signal),
+    leave: () => bootstrap.leave(),
+  };
+  const bootstrap = new Bootstrap({ ...options, registry, firstAddress: addresses.first });
+  return registry;
+}
+
+const nameOf = ({ group, version, resource }: { group: string; version: string; resource: string }): string =>
+  `${group}/${version}/${resource}`;

@@ -1,0 +1,38 @@
+/**
+ * Admission: rules about a write that depend on more than its object. A plugin may complete the object (`admit`) before it is
+ * validated, and may refuse the write (`validate`) after. All plugins stand in one table, `chain.ts`; they run in its order.
+ */
+import type { Kind } from '../../api/kinds.ts';
+import type { DeleteOptions, KubeObject } from '../../api/types.ts';
+import type { RequestContext } from '../registry/context.ts';
+
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
+
+export interface AdmissionRequest {
+  readonly ctx: RequestContext;
+  readonly operation: Operation;
+  readonly kind: Kind;
+  readonly subresource?: string | undefined;
+  readonly namespace?: string | undefined;
+  /** Empty for a create with generateName. */
+  readonly name: string;
+  /** The object as it would become; absent for a deletion. `admit` may change it. */
+  readonly object?: KubeObject | undefined;
+  /** The object as it is; absent for a create. Never changed. */
+  readonly old?: KubeObject | undefined;
+  readonly deleteOptions?: DeleteOptions | undefined;
+}
+
+export interface AdmissionPlugin {
+  /** Kubernetes' name of the plugin. */
+  readonly name: string;
+  /** Completes the object. Throws a StatusError to refuse the write. */
+  admit?(request: AdmissionRequest): void | Promise<void>;
+  /** Throws a StatusError to refuse the write. The object is final. */
+  validate?(request: AdmissionRequest): void | Promise<void>;
+}
+
+export interface Admission {
+  admit(request: AdmissionRequest): Promise<void>;
+  validate(request: AdmissionRequest): Promise<void>;
+}

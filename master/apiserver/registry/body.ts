@@ -1,0 +1,93 @@
+/** The first and last touches on an object that came in a request: what every kind's body must be, and its metadata. */
+import { badRequest, invalid } from '../../api/errors.ts';
+import { apiVersionOf, type Kind } from '../../api/kinds.ts';
+import type { KubeObject, ObjectMeta } from '../../api/types.ts';
+import { conform, type ObjectShape } from './schema/shape.ts';
+import { FieldErrors } from './validation/field-errors.ts';
+
+/**
+ * Checks that the object is of the kind and, where the request's path says them, of the namespace and name; that its
+ * fields have the right types; and makes kind, apiVersion, metadata and namespace explicit. Changes it in place.
+ * `patch`: the object came about by this patch, and is not the client's own text.
+ */
+export function checkBody(
+  kind: Pick<Kind, 'group' | 'version' | 'kind'>,
+  shape: ObjectShape,
+  object: KubeObject,
+  path: { namespace?: string | undefined; name?: string },
+  patch?: unknown,
+): ObjectMeta {
+  const apiVersion = apiVersionOf(kind);
+  const wrongType = conform(shape, object, kind.kind);
+  if (wrongType !== undefined) {
+    if (patch === undefined) {
+      throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${wrongType}`);
+    }
+    const errors = new FieldErrors();
+    errors.invalid('patch', JSON.stringify(patch), wrongType);
+    throw invalid({ group: '', kind: '' }, '', errors.causes);
+  }
+  if (object.kind && (object.kind !== kind.kind || (object.apiVersion && object.apiVersion !== apiVersion))) {
+    const given = `${object.kind} in version ${JSON.stringify(object.apiVersion ?? '')}`;
+    throw badRequest(`${given} cannot be handled as a ${kind.kind} of ${apiVersion}`);
+  }
+  object.kind = kind.kind;
+  object.apiVersion = apiVersion;
+  object.metadata ??= {};
+  const { metadata } = object;
+  if (path.name !== undefined) {
+    metadata.name ||= path.name;
+    if (metadata.name !== path.name) {
+      throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${path.name})`);
+    }
+  }
+  if (path.namespace !== undefined) {
+    metadata.namespace ||= path.namespace;
+    if (metadata.namespace !== path.namespace) {
+      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    }
+  }
+  return metadata;
+}
+
+/** What a new object's metadata starts with: whatever only the server says is taken from nobody else. */
+export function initMetadata(object: KubeObject, namespace: string | undefined, now: string, uid: string): void {
+  const metadata: ObjectMeta = { ...object.metadata, uid, creationTimestamp: now };
+  if (namespace === undefined) delete metadata.namespace;
+  else metadata.namespace = namespace;
+  for (const field of ['resourceVersion', 'selfLink', 'generation'] as const) delete metadata[field];
+  for (const field of ['deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields'] as const)
+    delete metadata[field];
+  object.metadata = metadata;
+}
+
+/** What an update leaves as it is, whether the client says it or not. What a client may get wrong is validated later. */
+export function inheritMetadata(object: KubeObject, old: KubeObject): void {
+  const metadata: ObjectMeta = { ...object.metadata };
+  const before = old.metadata ?? {};
+  for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp'] as const) {
+    if (!metadata[field] && before[field]) metadata[field] = before[field];
+  }
+  if (metadata.deletionGracePeriodSeconds === undefined && before.deletionGracePeriodSeconds !== undefined) {
+    metadata.deletionGracePeriodSeconds = before.deletionGracePeriodSeconds;
+  }
+  if (before.generation === undefined) delete metadata.generation;
+  else metadata.generation = before.generation;
+  if (before.resourceVersion !== undefined) metadata.resourceVersion = before.resourceVersion;
+  if (before.generateName !== undefined) metadata.generateName ??= before.generateName;
+  for (const field of ['selfLink', 'managedFields'] as const) delete metadata[field];
+  object.metadata = metadata;
+}
+
+/** No vowels and nothing that looks alike, as Kubernetes' generated names. */
+const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
+const suffixLength = 5;
+const maxNameLength = 63;
+
+export function withGeneratedName(object: KubeObject): KubeObject {
+  const base = (object.metadata?.generateName ?? '').slice(0, maxNameLength - suffixLength);
+  let suffix = '';
+  for (let i = 0; i < suffixLength; i++) suffix += alphabet[Math.floor(Math.random() * alphabet.length)];
+  object.metadata = { ...object.metadata, name: base + suffix };
+  return object;
+}

@@ -1,0 +1,50 @@
+/**
+ * The table of strategies: what the API serves. A new kind is a row in `master/api/kinds.ts`, a file here and a line below.
+ */
+import { allKinds, groupResource, type Kind } from '../../../api/kinds.ts';
+import type { ServiceRanges } from '../allocation/service-allocator.ts';
+import type { Strategy } from '../strategy.ts';
+import { csrStrategy } from './certificatesigningrequests.ts';
+import { configMapStrategy } from './configmaps.ts';
+import { endpointsStrategy } from './endpoints.ts';
+import { endpointSliceStrategy } from './endpointslices.ts';
+import { eventStrategy } from './events.ts';
+import { leaseStrategy } from './leases.ts';
+import { namespaceStrategy } from './namespaces.ts';
+import { nodeStrategy } from './nodes.ts';
+import { podStrategy } from './pods.ts';
+import { replicationControllerStrategy } from './replicationcontrollers.ts';
+import { secretStrategy } from './secrets.ts';
+import { serviceAccountStrategy } from './serviceaccounts.ts';
+import { createServiceStrategy } from './services.ts';
+
+/** All strategies. Throws when two are for one kind, or a kind has none. */
+export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
+  return checked([
+    namespaceStrategy,
+    nodeStrategy,
+    podStrategy,
+    createServiceStrategy(ranges),
+    endpointsStrategy,
+    endpointSliceStrategy,
+    replicationControllerStrategy,
+    eventStrategy,
+    leaseStrategy,
+    configMapStrategy,
+    secretStrategy,
+    serviceAccountStrategy,
+    csrStrategy,
+  ]);
+}
+
+function checked(strategies: readonly Strategy[]): readonly Strategy[] {
+  const seen = new Set<Kind>();
+  for (const { kind } of strategies) {
+    if (seen.has(kind)) throw new Error(`the table of strategies has ${groupResource(kind)} twice`);
+    seen.add(kind);
+  }
+  for (const kind of allKinds) {
+    if (!seen.has(kind)) throw new Error(`the table of strategies lacks ${groupResource(kind)}`);
+  }
+  return strategies;
+}

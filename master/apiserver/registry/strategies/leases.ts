@@ -1,0 +1,46 @@
+/**
+ * Leases. The generation of a leader (`spec.leaseTransitions`) is also kept under a key of its own, written in the same
+ * transaction: that is what the store compares a leader's fenced writes with.
+ */
+import { fenceKey } from '../../../api/fence.ts';
+import { kinds } from '../../../api/kinds.ts';
+import type { Lease } from '../../../api/types.ts';
+import { isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { ageColumn, column, nameColumn } from '../columns/common.ts';
+import { leaseShape } from '../schema/core.ts';
+import type { Strategy } from '../strategy.ts';
+
+export const leaseStrategy: Strategy<Lease> = {
+  kind: kinds.leases,
+  shape: leaseShape,
+  columns: [
+    nameColumn,
+    column<Lease>('Holder', 'The identity of the holder of the lease.', ({ spec }) => spec?.holderIdentity ?? ''),
+    ageColumn,
+  ],
+  nameErrors: isDns1123Subdomain,
+  createsOnUpdate: true,
+  requiresResourceVersion: true,
+
+  validate({ spec }, errors) {
+    const { leaseDurationSeconds, leaseTransitions } = spec ?? {};
+    if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
+      errors.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0');
+    }
+    if (leaseTransitions !== undefined && leaseTransitions < 0) {
+      errors.invalid('spec.leaseTransitions', leaseTransitions, 'must be greater than or equal to 0');
+    }
+  },
+  also(current, previous) {
+    const key = keyOf(current ?? previous);
+    if (!current) return previous?.spec?.leaseTransitions === undefined ? [] : [{ key, delete: true }];
+    const generation = current.spec?.leaseTransitions;
+    if (generation === undefined || generation === previous?.spec?.leaseTransitions) return [];
+    return [{ key, value: String(generation) }];
+  },
+};
+
+function keyOf(lease: Lease | undefined): string {
+  const { namespace = '', name = '' } = lease?.metadata ?? {};
+  return fenceKey({ namespace, lease: name });
+}

@@ -1,0 +1,121 @@
+/** Pods: graceful deletion, a spec that hardly changes, and the two actions that decide where and whether one runs. */
+import { conflict, invalid } from '../../../api/errors.ts';
+import { kinds } from '../../../api/kinds.ts';
+import { setCondition } from '../../../api/meta.ts';
+import type { Binding, Eviction, Pod } from '../../../api/types.ts';
+import { isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { podColumns } from '../columns/pod.ts';
+import { defaultPod } from '../defaults/pod-spec.ts';
+import { qosClass } from '../defaults/qos.ts';
+import { checkPreconditions } from '../deletion.ts';
+import { bindingShape, evictionShape } from '../schema/core.ts';
+import { podShape } from '../schema/pod.ts';
+import { type Action, type Strategy, statusOnly, success } from '../strategy.ts';
+import { FieldErrors } from '../validation/field-errors.ts';
+import { validatePodSpec } from '../validation/pod-spec.ts';
+import { validatePodUpdate } from '../validation/pod-update.ts';
+
+/** Selectable fields, and where they are read. */
+const fields: Readonly<Record<string, (pod: Pod) => string | undefined>> = {
+  'spec.nodeName': ({ spec }) => spec?.nodeName,
+  'spec.restartPolicy': ({ spec }) => spec?.restartPolicy,
+  'spec.schedulerName': ({ spec }) => spec?.schedulerName,
+  'spec.serviceAccountName': ({ spec }) => spec?.serviceAccountName,
+  'spec.hostNetwork': ({ spec }) => String(spec?.hostNetwork ?? false),
+  'status.phase': ({ status }) => status?.phase,
+  'status.podIP': ({ status }) => status?.podIP,
+  'status.nominatedNodeName': ({ status }) => status?.nominatedNodeName,
+};
+
+const bindingsKind = { group: '', resource: 'pods/binding' };
+
+/** Says on which node the pod runs; only once, and only while it is wanted. */
+const binding: Action = {
+  shape: bindingShape,
+  bodyKind: 'Binding',
+  async run(verbs, ctx, name, body: Binding, now) {
+    const { target, metadata = {} } = body;
+    const errors = new FieldErrors();
+    if (target?.kind && target.kind !== 'Node') errors.notSupported('target.kind', target.kind, ['Node', '<empty>']);
+    if (!target?.name) errors.required('target.name');
+    if (errors.any) throw invalid({ group: '', kind: 'Binding' }, name.name, errors.causes);
+    await verbs.modify(ctx, name, (old: Pod): Pod => {
+      const { uid, resourceVersion, annotations, labels } = metadata;
+      const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
+      checkPreconditions(kinds.pods, name.name, old, { preconditions });
+      if (old.metadata?.deletionTimestamp) {
+        throw conflict(bindingsKind, name.name, `pod ${name.name} is being deleted, cannot be assigned to a host`);
+      }
+      const { nodeName, schedulingGates = [] } = old.spec ?? {};
+      if (nodeName) {
+        throw conflict(bindingsKind, name.name, `pod ${name.name} is already assigned to node "${nodeName}"`);
+      }
+      if (schedulingGates.length > 0) {
+        throw conflict(bindingsKind, name.name, `pod ${name.name} has non-empty .spec.schedulingGates`);
+      }
+      const conditions = setCondition(old.status?.conditions, { type: 'PodScheduled', status: 'True' }, now);
+      const meta = { ...old.metadata };
+      if (annotations) meta.annotations = { ...meta.annotations, ...annotations };
+      if (labels) meta.labels = { ...meta.labels, ...labels };
+      return {
+        ...old,
+        metadata: meta,
+        spec: { ...old.spec, containers: old.spec?.containers ?? [], nodeName: target.name ?? '' },
+        status: { ...old.status, conditions },
+      };
+    });
+    return success();
+  },
+};
+
+const eviction: Action = {
+  shape: evictionShape,
+  bodyKind: 'Eviction',
+  async run(verbs, ctx, name, body: Eviction) {
+    await verbs.delete(ctx, name, body.deleteOptions ?? {});
+    return success();
+  },
+};
+
+export const podStrategy: Strategy<Pod> = {
+  kind: kinds.pods,
+  shape: podShape,
+  columns: podColumns,
+  fieldNames: Object.keys(fields),
+  fieldValue: (pod, field) => fields[field]?.(pod) ?? '',
+  nameErrors: isDns1123Subdomain,
+  hasGeneration: true,
+
+  setDefaults: defaultPod,
+  prepareForCreate(pod) {
+    pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
+    if ((pod.spec?.schedulingGates ?? []).length > 0) {
+      const message = 'Scheduling is blocked due to non-empty scheduling gates';
+      pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message }];
+    }
+  },
+  prepareForUpdate(pod, old) {
+    if (old.status) pod.status = old.status;
+    else delete pod.status;
+  },
+  validate({ spec }, errors) {
+    if (!spec) errors.required('spec.containers');
+    else validatePodSpec(spec, 'spec', errors);
+  },
+  validateUpdate: validatePodUpdate,
+  gracePeriodSeconds({ spec, status }, requested) {
+    if (!spec?.nodeName || status?.phase === 'Succeeded' || status?.phase === 'Failed') return 0;
+    return requested ?? spec.terminationGracePeriodSeconds ?? 30;
+  },
+  subresources: {
+    status: statusOnly<Pod>((pod, old, errors) => {
+      const { phase = '' } = pod.status ?? {};
+      if (phase !== '' && !phases.includes(phase)) errors.notSupported('status.phase', phase, phases);
+      const { nodeName } = old.spec ?? {};
+      if (pod.spec?.nodeName !== nodeName) errors.forbidden('spec.nodeName', 'may not be changed directly');
+    }),
+  },
+  actions: { binding, eviction },
+};
+
+const phases = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'];

@@ -1,0 +1,168 @@
+/** ReplicationControllers, and their scale. */
+import { kinds } from '../../../api/kinds.ts';
+import { labelSelectorFromMap, matchesLabels } from '../../../api/selectors.ts';
+import type { ReplicationController, Scale } from '../../../api/types.ts';
+import { isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { ageColumn, integerColumn, labelText, nameColumn, wideColumn } from '../columns/common.ts';
+import { defaultPodSpec } from '../defaults/pod-spec.ts';
+import { replicationControllerShape, scaleShape } from '../schema/core.ts';
+import { type Strategy, type SubresourceStrategy, statusOnly } from '../strategy.ts';
+import type { FieldErrors } from '../validation/field-errors.ts';
+import { validateLabels } from '../validation/metadata.ts';
+import { validatePodSpec } from '../validation/pod-spec.ts';
+
+type Rc = ReplicationController;
+
+const counts = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
+const notNegative = 'must be greater than or equal to 0';
+
+const scale: SubresourceStrategy<Rc> = {
+  view: {
+    shape: scaleShape,
+    kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
+    of: ({ metadata, spec, status }: Rc): Scale => ({
+      apiVersion: 'autoscaling/v1',
+      kind: 'Scale',
+      metadata: scaleMetadata(metadata),
+      spec: { replicas: spec?.replicas ?? 0 },
+      status: { replicas: status?.replicas ?? 0, selector: selectorText(spec?.selector) },
+    }),
+  },
+  apply: (incoming: Scale, old) => {
+    const { resourceVersion } = incoming.metadata ?? {};
+    const metadata = { ...old.metadata, ...(resourceVersion ? { resourceVersion } : {}) };
+    return { ...old, metadata, spec: { ...old.spec, replicas: incoming.spec?.replicas ?? 0 } };
+  },
+  validate: ({ spec }, _old, errors) => validateReplicas(spec?.replicas, errors),
+};
+
+export const replicationControllerStrategy: Strategy<Rc> = {
+  kind: kinds.replicationcontrollers,
+  shape: replicationControllerShape,
+  columns: [
+    nameColumn,
+    integerColumn<Rc>('Desired', 'Replicas is the number of desired replicas.', ({ spec }) => spec?.replicas ?? 0),
+    integerColumn<Rc>(
+      'Current',
+      'Replicas is the most recently observed number of replicas.',
+      ({ status }) => status?.replicas ?? 0,
+    ),
+    integerColumn<Rc>(
+      'Ready',
+      'The number of ready replicas for this replication controller.',
+      ({ status }) => status?.readyReplicas ?? 0,
+    ),
+    ageColumn,
+    wideColumn<Rc>('Containers', 'Names of each container in the template.', (rc) => containers(rc, 'name')),
+    wideColumn<Rc>('Images', 'Images referenced by each container in the template.', (rc) => containers(rc, 'image')),
+    wideColumn<Rc>(
+      'Selector',
+      'Selector is a label query over pods that should match the Replicas count.',
+      ({ spec }) => labelText(spec?.selector),
+    ),
+  ],
+  fieldNames: ['status.replicas'],
+  fieldValue: ({ status }) => String(status?.replicas ?? 0),
+  nameErrors: isDns1123Subdomain,
+  hasGeneration: true,
+  // Kubernetes' core/v1 keeps the pods of a deleted controller unless the request says otherwise; kubectl always does.
+  defaultPropagation: 'Orphan',
+
+  setDefaults(rc) {
+    rc.spec ??= {};
+    const { template } = rc.spec;
+    const labels = template?.metadata?.labels ?? {};
+    if (Object.keys(labels).length > 0) {
+      if (Object.keys(rc.spec.selector ?? {}).length === 0) rc.spec.selector = { ...labels };
+      if (rc.metadata && Object.keys(rc.metadata.labels ?? {}).length === 0) rc.metadata.labels = { ...labels };
+    }
+    rc.spec.replicas ??= 1;
+    if (template?.spec) defaultPodSpec(template.spec);
+  },
+  prepareForCreate(rc) {
+    rc.status = { replicas: 0 };
+  },
+  prepareForUpdate(rc, old) {
+    if (old.status) rc.status = old.status;
+  },
+  validate({ spec }, errors) {
+    validateReplicas(spec?.replicas, errors);
+    if (spec?.minReadySeconds !== undefined && spec.minReadySeconds < 0) {
+      errors.invalid('spec.minReadySeconds', spec.minReadySeconds, notNegative);
+    }
+    const selector = spec?.selector ?? {};
+    if (Object.keys(selector).length === 0) errors.required('spec.selector');
+    validateLabels(spec?.selector, 'spec.selector', errors);
+    validateTemplate(spec?.template, selector, errors);
+  },
+  subresources: {
+    status: statusOnly<Rc>(({ status }, _old, errors) => {
+      for (const field of counts) {
+        const value = status?.[field] ?? 0;
+        if (value < 0) errors.invalid(`status.${field}`, value, notNegative);
+        else if (field !== 'replicas' && value > (status?.replicas ?? 0)) {
+          errors.invalid(`status.${field}`, value, 'cannot be greater than status.replicas');
+        }
+      }
+    }),
+    scale,
+  },
+};
+
+function validateTemplate(
+  template: NonNullable<Rc['spec']>['template'],
+  selector: Record<string, string>,
+  errors: FieldErrors,
+): void {
+  if (!template) {
+    errors.required('spec.template');
+    return;
+  }
+  const labels = template.metadata?.labels ?? {};
+  validateLabels(labels, 'spec.template.labels', errors);
+  if (Object.keys(selector).length > 0 && !matchesLabels(labelSelectorFromMap(selector), labels)) {
+    errors.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`');
+  }
+  if (!template.spec) {
+    errors.required('spec.template.spec.containers');
+    return;
+  }
+  validatePodSpec(template.spec, 'spec.template.spec', errors);
+  const { restartPolicy, activeDeadlineSeconds } = template.spec;
+  if (restartPolicy && restartPolicy !== 'Always') {
+    errors.notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']);
+  }
+  if (activeDeadlineSeconds !== undefined) {
+    errors.forbidden(
+      'spec.template.spec.activeDeadlineSeconds',
+      'activeDeadlineSeconds in ReplicationController is not Supported',
+    );
+  }
+}
+
+function validateReplicas(replicas: number | undefined, errors: FieldErrors): void {
+  if (replicas !== undefined && replicas < 0) errors.invalid('spec.replicas', replicas, notNegative);
+}
+
+function scaleMetadata({
+  name,
+  namespace,
+  uid,
+  resourceVersion,
+  creationTimestamp,
+}: Rc['metadata'] = {}): Scale['metadata'] {
+  return {
+    ...(name !== undefined && { name }),
+    ...(namespace !== undefined && { namespace }),
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+    ...(creationTimestamp !== undefined && { creationTimestamp }),
+  };
+}
+
+const selectorText = (selector: Record<string, string> | undefined): string =>
+  Object.keys(selector ?? {}).length === 0 ? '' : labelText(selector);
+
+function containers({ spec }: Rc, field: 'name' | 'image'): string {
+  return (spec?.template?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');
+}

@@ -1,0 +1,64 @@
+/**
+ * What is wrong with an object, field by field, in Kubernetes' words (its `field.Error`): the message says the kind of
+ * error, the value, and why.
+ */
+import type { Cause, CauseReason } from '../../../api/errors.ts';
+
+/** Collects causes. Paths are text such as `spec.containers[0].name`. */
+export class FieldErrors {
+  readonly causes: Cause[] = [];
+
+  get any(): boolean {
+    return this.causes.length > 0;
+  }
+
+  required(field: string, why = ''): void {
+    this.#add('FieldValueRequired', field, withDetail('Required value', why));
+  }
+
+  invalid(field: string, value: unknown, why: string): void {
+    this.#add('FieldValueInvalid', field, withDetail(`Invalid value: ${quoted(value)}`, why));
+  }
+
+  forbidden(field: string, why: string): void {
+    this.#add('FieldValueForbidden', field, withDetail('Forbidden', why));
+  }
+
+  duplicate(field: string, value: unknown): void {
+    this.#add('FieldValueDuplicate', field, `Duplicate value: ${quoted(value)}`);
+  }
+
+  notFound(field: string, value: unknown): void {
+    this.#add('FieldValueNotFound', field, `Not found: ${quoted(value)}`);
+  }
+
+  notSupported(field: string, value: unknown, supported: readonly string[]): void {
+    const values = [...supported].sort().map((text) => JSON.stringify(text));
+    const why = values.length > 0 ? `supported values: ${values.join(', ')}` : '';
+    this.#add('FieldValueNotSupported', field, withDetail(`Unsupported value: ${quoted(value)}`, why));
+  }
+
+  tooLong(field: string, maxBytes: number): void {
+    this.#add('FieldValueTooLong', field, `Too long: may not be more than ${maxBytes} bytes`);
+  }
+
+  /** One error for each message that a name or label rule gave. */
+  invalidFor(field: string, value: unknown, messages: readonly string[]): void {
+    for (const message of messages) this.invalid(field, value, message);
+  }
+
+  /** Says that the field must not change, unless it did not. */
+  immutable(field: string, value: unknown, unchanged: boolean): void {
+    if (!unchanged) this.invalid(field, value ?? '', 'field is immutable');
+  }
+
+  #add(reason: CauseReason, field: string, message: string): void {
+    this.causes.push({ reason, field, message });
+  }
+}
+
+const withDetail = (head: string, why: string): string => (why === '' ? head : `${head}: ${why}`);
+
+function quoted(value: unknown): string {
+  return value === undefined ? 'null' : JSON.stringify(value);
+}

@@ -1,0 +1,372 @@
+/**
+ * Create, update, patch and delete: what a write goes through between the request and the one transaction in the store.
+ *
+ * Guarantees: an object in the store was defaulted, admitted and validated; a change is applied to the state that it was
+ * checked against, or refused; a dry run does everything but the transaction.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../api/clock.ts';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  internalError,
+  invalid,
+  isAlreadyExists,
+  isStatusError,
+  modifiedMessage,
+  notFound,
+} from '../../api/errors.ts';
+import { deepEqual, nowSeconds } from '../../api/meta.ts';
+import type { DeleteOptions, KubeObject } from '../../api/types.ts';
+import type { Admission, AdmissionRequest } from '../admission/types.ts';
+import { ExtraConflict, FenceLost, KeyExists, RevisionMismatch } from '../store/errors.ts';
+import { objectKey } from '../store/keys.ts';
+import { anyRevision, consistent, type ExtraPut, type Store, type Stored } from '../store/types.ts';
+import { checkBody, inheritMetadata, initMetadata, withGeneratedName } from './body.ts';
+import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
+import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
+import { applyPatch } from './patch/apply.ts';
+import type { Strategy, SubresourceStrategy } from './strategy.ts';
+import { FieldErrors } from './validation/field-errors.ts';
+import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
+
+export interface WriterParts {
+  readonly strategy: Strategy;
+  readonly store: Store;
+  readonly admission: Admission;
+  readonly clock: Clock;
+}
+
+/** How often a write starts over because others change the object meanwhile; as Kubernetes for patches. */
+const maxAttempts = 5;
+/** How often a generated name or a chosen address is chosen anew when it turns out to be taken. */
+const maxChoices = 8;
+
+/** Makes the object that an update or patch wants out of the present one. Called anew for each attempt. */
+type Change = (old: Stored) => KubeObject;
+
+export class Writer {
+  readonly #strategy: Strategy;
+  readonly #store: Store;
+  readonly #admission: Admission;
+  readonly #clock: Clock;
+
+  constructor({ strategy, store, admission, clock }: WriterParts) {
+    this.#strategy = strategy;
+    this.#store = store;
+    this.#admission = admission;
+    this.#clock = clock;
+  }
+
+  async create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
+    const { kind } = this.#strategy;
+    const metadata = checkBody(kind, this.#strategy.shape, object, { namespace });
+    if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
+    if (metadata.name || !metadata.generateName) return this.#createNamed(ctx, namespace, object);
+    for (let attempt = 1; ; attempt++) {
+      const named = withGeneratedName(attempt < maxChoices ? structuredClone(object) : object);
+      try {
+        return await this.#createNamed(ctx, namespace, named);
+      } catch (error) {
+        if (!isAlreadyExists(error) || attempt === maxChoices) throw error;
+      }
+    }
+  }
+
+  async update(ctx: RequestContext, name: ObjectName, object: KubeObject, subresource?: Subresource): Promise<Stored> {
+    const sub = subresource && this.#subresource(subresource);
+    const { shape = this.#strategy.shape, kind = this.#strategy.kind } = sub?.view ?? {};
+    const metadata = checkBody(kind, shape, object, name);
+    const version = metadata.resourceVersion ?? '';
+    if (version === '' && this.#strategy.requiresResourceVersion && !sub) {
+      const errors = new FieldErrors();
+      errors.invalid('metadata.resourceVersion', 0, 'must be specified for an update');
+      throw invalid(this.#strategy.kind, name.name, errors.causes);
+    }
+    const mayCreate = !sub && this.#strategy.createsOnUpdate && version === '';
+    if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, object);
+    // The object is changed in place by the one attempt that a given resourceVersion allows.
+    const change: Change = (old) => this.#applied(sub, version === '' ? structuredClone(object) : object, old);
+    return this.#change(ctx, name, change, { version, subresource, check: () => this.#checkUid(name, metadata.uid) });
+  }
+
+  async patch(ctx: RequestContext, name: ObjectName, patch: Patch, subresource?: Subresource): Promise<Stored> {
+    const sub = subresource && this.#subresource(subresource);
+    const { shape = this.#strategy.shape, kind = this.#strategy.kind } = sub?.view ?? {};
+    const change: Change = (old) => {
+      const original = sub?.view ? JSON.stringify(sub.view.of(old.object)) : old.bytes.toString('utf8');
+      const patched = applyPatch(patch, original, shape);
+      const metadata = checkBody(kind, shape, patched, name, patch.patch);
+      this.#requireVersion(name, metadata.resourceVersion ?? '', old);
+      return this.#applied(sub, patched, old);
+    };
+    return this.#change(ctx, name, change, { version: '', subresource });
+  }
+
+  /** Changes an object without admission or validation: for what the registry itself does in one of its own verbs. */
+  modify(ctx: RequestContext, name: ObjectName, change: (old: KubeObject) => KubeObject): Promise<Stored> {
+    return this.#change(ctx, name, (old) => change(old.object), { version: '', trusted: true });
+  }
+
+  async delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
+    validateDeleteOptions(options);
+    const { kind } = this.#strategy;
+    for (let attempt = 0, fresh = false; ; attempt++) {
+      const old = await this.#read(name, fresh ? 'consistent' : 'any');
+      try {
+        if (!old) throw notFound(kind, name.name);
+        checkPreconditions(kind, name.name, old.object, options);
+        const { namespace } = name;
+        const request = { ctx, operation: 'DELETE' as const, kind, namespace, name: name.name, old: old.object };
+        await this.#admission.admit({ ...request, deleteOptions: options });
+        await this.#admission.validate({ ...request, deleteOptions: options });
+        const plan = planDeletion(this.#strategy, old.object, options, this.#clock.now());
+        if (plan.action === 'remove') return { object: await this.#remove(ctx, old), gone: true };
+        if (plan.action === 'mark') return { object: await this.#put(ctx, old, plan.object), gone: false };
+        if (fresh) return { object: old, gone: false };
+      } catch (error) {
+        if (error instanceof RevisionMismatch) {
+          if (attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
+        } else if (fresh || !isStatusError(error)) {
+          throw this.#mapped(error, name.name);
+        }
+      }
+      fresh = true;
+    }
+  }
+
+  async #createNamed(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
+    const strategy = this.#strategy;
+    const { kind } = strategy;
+    const now = nowSeconds(this.#clock.now());
+    const name = object.metadata?.name ?? '';
+    initMetadata(object, namespace, now, randomUUID());
+    strategy.setDefaults?.(object);
+    const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, namespace, name, object };
+    await this.#admission.admit(request);
+    if (strategy.hasGeneration && object.metadata) object.metadata.generation = 1;
+    strategy.prepareForCreate?.(object, ctx, now);
+    this.#validate(object);
+    await this.#admission.validate(request);
+    this.#warn(ctx, object);
+    const key = objectKey(kind.resource, namespace, name);
+    try {
+      return await this.#allocating(object, undefined, async (ready) => {
+        if (ctx.dryRun) {
+          if (await this.#store.get(key, consistent)) throw new KeyExists(key);
+          return asStored(key, ready, 0);
+        }
+        return this.#store.create(key, ready, { fence: ctx.fence, also: this.#extras(ready, undefined) });
+      });
+    } catch (error) {
+      throw this.#mapped(error, name);
+    }
+  }
+
+  /**
+   * Applies a change to the present state. The first attempt takes the cache's, which is nearly always the latest; whatever
+   * it leads to but a write is made sure of with a consistent read, because it may be true of an old state only.
+   */
+  async #change(
+    ctx: RequestContext,
+    name: ObjectName,
+    change: Change,
+    how: {
+      version: string;
+      subresource?: Subresource | undefined;
+      trusted?: boolean;
+      check?: () => (old: Stored) => void;
+    },
+  ): Promise<Stored> {
+    const { kind } = this.#strategy;
+    const warned = ctx.warnings.length;
+    const check = how.check?.();
+    for (let attempt = 0, fresh = false; ; attempt++) {
+      ctx.warnings.length = warned;
+      const old = await this.#read(name, fresh ? 'consistent' : 'any');
+      const certain = fresh || (how.version !== '' && how.version === String(old?.revision));
+      try {
+        if (!old) throw notFound(kind, name.name);
+        check?.(old);
+        this.#requireVersion(name, how.version, old);
+        const object = change(old);
+        if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource);
+        if (deletionIsDone(this.#strategy, object, old.object)) return await this.#remove(ctx, old);
+        if (!deepEqual(object, old.object)) return await this.#put(ctx, old, object);
+        if (certain) return old;
+      } catch (error) {
+        if (error instanceof RevisionMismatch) {
+          if (how.version !== '' || attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
+        } else if (certain || !isStatusError(error)) {
+          throw this.#mapped(error, name.name);
+        }
+      }
+      fresh = true;
+    }
+  }
+
+  async #prepareUpdate(
+    ctx: RequestContext,
+    name: ObjectName,
+    object: KubeObject,
+    old: Stored,
+    subresource: Subresource | undefined,
+  ): Promise<void> {
+    const strategy = this.#strategy;
+    const { kind } = strategy;
+    inheritMetadata(object, old.object);
+    if (!subresource) strategy.setDefaults?.(object);
+    const { namespace } = name;
+    const request: AdmissionRequest = {
+      ctx,
+      operation: 'UPDATE',
+      kind,
+      subresource,
+      namespace,
+      name: name.name,
+      object,
+      old: old.object,
+    };
+    await this.#admission.admit(request);
+    if (!subresource) strategy.prepareForUpdate?.(object, old.object);
+    if (strategy.hasGeneration) bumpGeneration(object, old.object);
+    this.#validate(object, old.object, subresource);
+    await this.#admission.validate(request);
+    if (!subresource) this.#warn(ctx, object);
+  }
+
+  #validate(object: KubeObject, old?: KubeObject, subresource?: Subresource): void {
+    const errors = new FieldErrors();
+    const strategy = this.#strategy;
+    validateMetadata(object, strategy.kind, strategy.nameErrors, errors);
+    if (old) validateMetadataUpdate(object, old, errors);
+    if (subresource && old) {
+      strategy.subresources?.[subresource]?.validate?.(object, old, errors);
+    } else {
+      strategy.validate?.(object, errors);
+      if (old) strategy.validateUpdate?.(object, old, errors);
+    }
+    if (errors.any) throw invalid(strategy.kind, object.metadata?.name ?? '', errors.causes);
+  }
+
+  #put(ctx: RequestContext, old: Stored, object: KubeObject): Promise<Stored> {
+    return this.#allocating(object, old.object, (ready) => {
+      if (ctx.dryRun) return Promise.resolve(asStored(old.key, ready, old.revision));
+      const also = this.#extras(ready, old.object);
+      return this.#store.update(old.key, ready, old.revision, { fence: ctx.fence, also });
+    });
+  }
+
+  async #remove(ctx: RequestContext, old: Stored): Promise<Stored> {
+    if (ctx.dryRun) return old;
+    const also = this.#extras(undefined, old.object);
+    const { last } = await this.#store.delete(old.key, old.revision, { fence: ctx.fence, also });
+    return last;
+  }
+
+  /** Writes with what the allocator chose; chooses again when another API server was quicker to take it. */
+  async #allocating(
+    object: KubeObject,
+    old: KubeObject | undefined,
+    write: (ready: KubeObject) => Promise<Stored>,
+  ): Promise<Stored> {
+    const { allocator, kind } = this.#strategy;
+    if (!allocator) return write(object);
+    const taken = new Set<string>();
+    for (let attempt = 1; ; attempt++) {
+      const { object: ready, chosen } = allocator.allocate(object, old, taken);
+      try {
+        return await write(ready);
+      } catch (error) {
+        if (!(error instanceof ExtraConflict)) throw error;
+        if (!chosen.has(error.key)) {
+          const errors = new FieldErrors();
+          allocator.refuse(ready, error.key, errors);
+          throw invalid(kind, object.metadata?.name ?? '', errors.causes);
+        }
+        taken.add(error.key);
+        if (attempt > maxChoices) await this.#addAllTaken(allocator.prefixes, taken);
+      }
+    }
+  }
+
+  async #addAllTaken(prefixes: readonly string[], taken: Set<string>): Promise<void> {
+    for (const prefix of prefixes) {
+      const { items } = await this.#store.list(prefix, consistent);
+      for (const { key } of items) taken.add(key);
+    }
+  }
+
+  /** The keys that change together with the object: what it takes, what it gives back, and what its strategy adds. */
+  #extras(current: KubeObject | undefined, previous: KubeObject | undefined): ExtraPut[] {
+    const { allocator } = this.#strategy;
+    const extras = this.#strategy.also?.(current, previous) ?? [];
+    if (!allocator) return extras;
+    const now = new Set(current ? allocator.keysOf(current) : []);
+    const before = new Set(previous ? allocator.keysOf(previous) : []);
+    const owner = JSON.stringify({ uid: (current ?? previous)?.metadata?.uid });
+    for (const key of now) if (!before.has(key)) extras.push({ key, value: owner, expectedRevision: 0 });
+    for (const key of before) if (!now.has(key)) extras.push({ key, delete: true });
+    return extras;
+  }
+
+  #applied(sub: SubresourceStrategy | undefined, incoming: KubeObject, old: Stored): KubeObject {
+    return sub ? { ...sub.apply(incoming, old.object, nowSeconds(this.#clock.now())) } : incoming;
+  }
+
+  #requireVersion(name: ObjectName, version: string, old: Stored): void {
+    if (version !== '' && version !== String(old.revision)) {
+      throw conflict(this.#strategy.kind, name.name, modifiedMessage);
+    }
+  }
+
+  #checkUid(name: ObjectName, uid: string | undefined): (old: Stored) => void {
+    return (old) => {
+      if (uid) checkPreconditions(this.#strategy.kind, name.name, old.object, { preconditions: { uid } });
+    };
+  }
+
+  #subresource(name: Subresource): SubresourceStrategy {
+    const found = this.#strategy.subresources?.[name];
+    if (!found) throw internalError(`${this.#strategy.kind.resource} has no subresource ${name}`);
+    return found;
+  }
+
+  #warn(ctx: RequestContext, object: KubeObject): void {
+    ctx.warnings.push(...(this.#strategy.warnings?.(object) ?? []));
+  }
+
+  #keyOf({ namespace, name }: ObjectName): string {
+    return objectKey(this.#strategy.kind.resource, namespace, name);
+  }
+
+  async #exists(name: ObjectName): Promise<boolean> {
+    return ((await this.#read(name, 'any')) ?? (await this.#read(name, 'consistent'))) !== undefined;
+  }
+
+  #read(name: ObjectName, kind: 'any' | 'consistent'): Promise<Stored | undefined> {
+    return this.#store.get(this.#keyOf(name), kind === 'any' ? anyRevision : consistent);
+  }
+
+  #mapped(error: unknown, name: string): unknown {
+    const { kind } = this.#strategy;
+    if (error instanceof KeyExists) return alreadyExists(kind, name);
+    if (error instanceof RevisionMismatch) return conflict(kind, name, modifiedMessage);
+    if (error instanceof FenceLost) return conflict(kind, name, `the write is fenced off: ${error.message}`);
+    return error;
+  }
+}
+
+function bumpGeneration(object: KubeObject, old: KubeObject): void {
+  if (!object.metadata) return;
+  const before = old.metadata?.generation ?? 0;
+  const spec = 'spec' in object ? object.spec : undefined;
+  const oldSpec = 'spec' in old ? old.spec : undefined;
+  object.metadata.generation = deepEqual(spec, oldSpec) ? before : before + 1;
+}
+
+/** An object in the form of a stored one, for what a dry run or a view of an object answers. */
+export function asStored(key: string, object: KubeObject, revision: number): Stored {
+  return { key, object, bytes: Buffer.from(JSON.stringify(object)), revision };
+}
