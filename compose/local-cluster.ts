@@ -8,6 +8,9 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Client } from '../master/api/client.ts';
+import { loadKubeconfig } from '../master/api/config.ts';
+import { ensureBootstrapToken } from './bootstrap.ts';
 import { ComponentHandle, GroupHandle } from './local/handle.ts';
 import { choosePorts, type LocalPorts, type MasterPorts, type NodePorts } from './local/ports.ts';
 import { allReady } from './local/readiness.ts';
@@ -82,7 +85,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   const url = `https://127.0.0.1:${ports.balancer}`;
   const pkiDir = join(dataDir, 'pki');
   const names = { masters: numbered('master', masters), nodes: numbered('node', nodes) };
-  const { adminKubeconfig } = await createPki({ dir: pkiDir, ...names, adminServer: url });
+  const { adminKubeconfig, bootstrapToken } = await createPki({ dir: pkiDir, ...names, adminServer: url });
   const kubeconfig = resolve(options.kubeconfig ?? join(dataDir, 'kubeconfig'));
   writeKubeconfig(adminKubeconfig, kubeconfig, url);
 
@@ -94,6 +97,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   };
   // The masters have the longest way to go, so they are the first to get the processors.
   for (const handle of [...cluster.masters, cluster.balancer, ...cluster.nodes]) handle.start();
+  const stopping = new AbortController();
+  const lettingIn = letNodesIn(kubeconfig, bootstrapToken, stopping.signal);
 
   const local: LocalCluster = {
     ...cluster,
@@ -102,6 +107,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     pkiDir,
     ready: (withinMs = timeoutMs) => allReady(local, withinMs, onProgress, options.signal),
     async stop() {
+      stopping.abort();
+      await lettingIn;
       // Nodes first: they stop their pods' bookkeeping while there is an API; the balancer last.
       for (const together of [cluster.nodes, cluster.masters, [cluster.balancer]]) {
         await Promise.all(together.map((handle) => handle.stop()));
@@ -141,6 +148,7 @@ function masterOf(plan: Plan, name: string, place: number): LocalMaster {
     ...['--etcd-metrics-port', String(own.etcdMetrics)],
     ...['--scheduler-port', String(own.scheduler), '--scheduler-secure-port', '0'],
     ...['--controller-manager-port', String(own.controllerManager), '--controller-manager-secure-port', '0'],
+    ...['--apiserver-arg=--advertise-address', '--apiserver-arg=127.0.0.1'],
     ...(plan.masterArgs ?? []),
   ]);
   return Object.assign(handle, {
@@ -184,6 +192,13 @@ function launch(plan: Plan, name: string, main: string, args: readonly string[])
   const env = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.cache', 'node-compile') };
   const logFile = join(plan.dataDir, 'logs', `${name}.log`);
   return new GroupHandle({ name, args: [join(root, main), ...args], env, logFile }, plan.watchdog);
+}
+
+/** Makes the token of the nodes known once the API answers. It never rejects: a stop is the only thing that ends it early. */
+async function letNodesIn(kubeconfig: string, token: string, signal: AbortSignal): Promise<void> {
+  const client = new Client(loadKubeconfig(kubeconfig), { userAgent: 'bootstrap', timeoutMs: 2_000 });
+  await ensureBootstrapToken(client, token, signal).catch(() => {});
+  await client.close();
 }
 
 /** The administrator's kubeconfig with the port of this start: the file of an earlier one may have another. */

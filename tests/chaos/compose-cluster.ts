@@ -44,6 +44,7 @@ export class ComposeCluster {
       })
       .withDefaultWaitStrategy(Wait.forHealthCheck())
       .withWaitStrategy('pki-1', Wait.forOneShotStartup())
+      .withWaitStrategy('bootstrap-1', Wait.forOneShotStartup())
       .withStartupTimeout(120_000);
     return new ComposeCluster(project, directory, adminPort, await environment.up());
   }
