@@ -1,0 +1,45 @@
+/** The phase of a pod, from its containers' states ("Pod Lifecycle", pod phase). Pure. */
+import type { ContainerStatus, Pod } from '../../../master/api/types.ts';
+import { initContainersOf, isSidecar } from './pod.ts';
+
+export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
+
+/** `over`: no container will be started again, whatever the restart policy says. */
+export function phaseOf(
+  pod: Pod,
+  initStatuses: readonly ContainerStatus[],
+  statuses: readonly ContainerStatus[],
+  over: boolean,
+): Phase {
+  const policy = pod.spec?.restartPolicy ?? 'Always';
+  const sidecars = new Set(
+    initContainersOf(pod)
+      .filter(isSidecar)
+      .map(({ name }) => name),
+  );
+  const init = initStatuses.filter(({ name }) => !sidecars.has(name)).map(progressOf);
+  if (policy === 'Never' && init.some((progress) => progress === 'failed')) return 'Failed';
+  const progress = statuses.map(progressOf);
+  const started = progress.some((one) => one !== 'waiting');
+  if (over && !progress.includes('running')) {
+    return progress.every((one) => one === 'succeeded') ? 'Succeeded' : 'Failed';
+  }
+  if (!started && init.some((one) => one !== 'succeeded')) return 'Pending';
+  if (!started && initStatuses.some(({ name, started }) => sidecars.has(name) && !started)) return 'Pending';
+  if (progress.includes('waiting')) return 'Pending';
+  if (progress.includes('running')) return 'Running';
+  // Nothing runs at the moment.
+  if (policy === 'Always') return 'Running';
+  if (progress.every((one) => one === 'succeeded')) return 'Succeeded';
+  return policy === 'Never' ? 'Failed' : 'Running';
+}
+
+type Progress = 'waiting' | 'running' | 'succeeded' | 'failed';
+
+/** A container that waits for its next start counts as what its last run was. */
+function progressOf({ state, lastState }: ContainerStatus): Progress {
+  if (state?.running) return 'running';
+  const ended = state?.terminated ?? lastState?.terminated;
+  if (!ended) return 'waiting';
+  return ended.exitCode === 0 ? 'succeeded' : 'failed';
+}
