@@ -141,7 +141,8 @@ function masterOf(plan: Plan, name: string, place: number): LocalMaster {
   const handle = launch(plan, name, 'master/main.ts', [
     ...['--name', name, '--pki-dir', join(pkiDir, name), '--data-dir', dataDir, '--bind-address', '127.0.0.1'],
     ...['--initial-cluster', perMaster((master, each) => `${master}=https://127.0.0.1:${each.etcdPeer}`)],
-    ...['--etcd-servers', perMaster((_, each) => `https://127.0.0.1:${each.etcdClient}`)],
+    // A name: gRPC lets no address stand for the name in a certificate.
+    ...['--etcd-servers', perMaster((_, each) => `https://localhost:${each.etcdClient}`)],
     ...['--apiservers', perMaster((_, each) => `https://127.0.0.1:${each.apiserver}`)],
     ...['--secure-port', String(own.apiserver)],
     ...['--etcd-client-port', String(own.etcdClient), '--etcd-peer-port', String(own.etcdPeer)],
