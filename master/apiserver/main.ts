@@ -27,6 +27,15 @@ import type { ObjectName, RequestContext } from './registry/context.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { EtcdStore } from './store/etcd-store.ts';
 
+/** As whom the server reads for itself. Stands first: everything below runs at once. */
+const ownContext: RequestContext = {
+  user: { name: 'system:apiserver', groups: ['system:masters'] },
+  dryRun: false,
+  fieldValidation: 'Ignore',
+  warnings: [],
+  signal: new AbortController().signal,
+};
+
 await runMain(async (signal) => {
   const options = apiServerCommand().parse().opts<Options>();
   const logger = createLogger('apiserver', options.logLevel);
@@ -136,11 +145,3 @@ async function read(registry: Registry, resource: string, name: ObjectName): Pro
     throw error;
   }
 }
-
-const ownContext: RequestContext = {
-  user: { name: 'system:apiserver', groups: ['system:masters'] },
-  dryRun: false,
-  fieldValidation: 'Ignore',
-  warnings: [],
-  signal: new AbortController().signal,
-};
