@@ -175,7 +175,7 @@ function argumentsOf(config: TestMemberConfig): string[] {
 }
 
 /** Ports of loopback that nobody listens on, all different. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
   const ports = servers.map((server) => {
     const address = server.address();

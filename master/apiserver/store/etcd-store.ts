@@ -83,6 +83,11 @@ export class EtcdStore implements Store {
     return this.#cache.sizes;
   }
 
+  /** The etcd members as this server sees them, for metrics. */
+  get members(): { url: string; healthy: boolean }[] {
+    return this.#members.health;
+  }
+
   get watcherCount(): number {
     return this.#cache.watcherCount;
   }

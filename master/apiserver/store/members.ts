@@ -54,6 +54,10 @@ export class Members {
     return this.#clock.now() - this.#heardAt;
   }
 
+  get health(): { url: string; healthy: boolean }[] {
+    return this.#states.map(({ member, healthy }) => ({ url: member.url, healthy }));
+  }
+
   /** Keeps the members' states up to date until the signal is aborted, then closes all connections. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#states.map((state) => this.#keepProbing(state, signal)));

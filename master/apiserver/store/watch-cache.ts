@@ -36,7 +36,8 @@ export class WatchCache {
   #window = new EventWindow(0);
   /** Invariant: the state is exactly etcd's at this revision. */
   #revision = 0;
-  #filled = false;
+  /** The revision from which on the state may be shown; before, it is older than what was already known of etcd. */
+  #shownFrom = Number.POSITIVE_INFINITY;
   #waiters: Waiter[] = [];
   readonly #watchers = new Map<string, Set<Watcher>>();
   #undelivered: StoreEvent[] = [];
@@ -53,9 +54,9 @@ export class WatchCache {
     return this.#revision;
   }
 
-  /** Whether there is a state at all. */
+  /** Whether there is a state to answer from. */
   get filled(): boolean {
-    return this.#filled;
+    return this.#revision >= this.#shownFrom;
   }
 
   /** Objects by collection, for metrics. */
@@ -69,15 +70,18 @@ export class WatchCache {
     return count;
   }
 
-  /** Starts over from a state that was read whole: what happened between is unknown, so every watcher must list again. */
-  reset(kvs: Iterable<KeyValue>, revision: number): void {
+  /**
+   * Starts over from a state that was read whole: what happened between is unknown, so every watcher must list again. The
+   * state may be a past one, so that the events since become known; nothing is shown before the cache has reached `shownFrom`.
+   */
+  reset(kvs: Iterable<KeyValue>, revision: number, shownFrom = revision): void {
     this.#ownWrites.lose();
     this.#collections = new Map();
     for (const { key, value, revision: modified } of kvs)
       this.#collection(key)?.put(storedFromValue(key, value, modified));
     this.#window = new EventWindow(revision, this.#limits);
     this.#revision = revision;
-    this.#filled = true;
+    this.#shownFrom = shownFrom;
     this.#undelivered = [];
     this.#delivered = revision;
     this.endWatches(expired('too old resource version: the server has started its cache anew'));
@@ -115,10 +119,12 @@ export class WatchCache {
   listAt(prefix: string, revision: number): Listed | undefined {
     if (revision === this.#revision) return this.list(prefix);
     if (revision < this.#window.start || revision > this.#revision) return undefined;
+    const since = this.#window.after(revision).filter(({ key }) => key.startsWith(prefix));
+    const { items } = this.list(prefix);
+    if (since.length === 0) return { items, revision };
     const state = new Collection();
-    for (const stored of this.list(prefix).items) state.put(stored);
-    for (const event of this.#window.after(revision).reverse()) {
-      if (!event.key.startsWith(prefix)) continue;
+    for (const stored of items) state.put(stored);
+    for (const event of since.reverse()) {
       const before = event.deleted ?? event.previous;
       if (before) state.put(before);
       else state.delete(event.key);
@@ -134,7 +140,7 @@ export class WatchCache {
 
   /** Resolves true when the cache has reached a revision, false when it did not within the time. */
   waitFor(revision: number, timeoutMs: number): Promise<boolean> {
-    if (this.#filled && this.#revision >= revision) return Promise.resolve(true);
+    if (this.filled && this.#revision >= revision) return Promise.resolve(true);
     return new Promise((resolve) => {
       const waiter: Waiter = {
         revision,
@@ -152,7 +158,7 @@ export class WatchCache {
   }
 
   watch(prefix: string, from: number, listener: WatchListener): Watcher {
-    if (!this.#filled) throw serviceUnavailable('the watch cache is not filled yet', 1);
+    if (!this.filled) throw serviceUnavailable('the watch cache is not filled yet', 1);
     if (from < this.#window.start) throw expired(`too old resource version: ${from} (${this.#window.start})`);
     const name = collectionOf(prefix);
     const watchers = this.#watchers.get(name) ?? new Set();
@@ -228,6 +234,7 @@ export class WatchCache {
 
   #wakeWaiters(): void {
     if (this.#waiters.length === 0) return;
+    if (!this.filled) return;
     const reached = this.#waiters.filter(({ revision }) => revision <= this.#revision);
     if (reached.length === 0) return;
     this.#waiters = this.#waiters.filter(({ revision }) => revision > this.#revision);

@@ -10,7 +10,7 @@ import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
 import { type Clock, sleep, systemClock } from '../../api/clock.ts';
 import type { Logger } from '../../api/logging.ts';
 import { prefixEnd, rootPrefix } from './keys.ts';
-import type { Member } from './member.ts';
+import { EtcdError, grpcCodes, type Member } from './member.ts';
 import type { Members } from './members.ts';
 import type { WatchCache } from './watch-cache.ts';
 import type { KeyValue, WatchResponse, WireEvent } from './wire.ts';
@@ -27,6 +27,7 @@ const silentAfterMs = 2000;
 const probeTimeoutMs = 1000;
 const listTimeoutMs = 10_000;
 const pageSize = 1000;
+const replayedRevisions = 1000;
 const startOverPauseMs = 100;
 
 export class WatchFeed {
@@ -98,8 +99,8 @@ export class WatchFeed {
         'etcd has another history: the cache starts over',
       );
     }
-    const state = await readAll(member);
-    this.#cache.reset(state.kvs, state.revision);
+    const state = await readAll(member, revision);
+    this.#cache.reset(state.kvs, state.revision, revision);
     this.#clusterId = clusterId;
     this.#logger.info({ objects: state.kvs.length, revision: state.revision }, 'the watch cache is filled');
   }
@@ -199,8 +200,18 @@ class ResponseReader {
   }
 }
 
-async function readAll(member: Member): Promise<{ kvs: KeyValue[]; revision: number }> {
-  return readPrefix(member, rootPrefix, 0);
+/**
+ * Everything, as it was a thousand revisions ago if etcd still knows that: the watch then brings what happened since, and clients
+ * that were watching another server, or this one before it started, may go on without listing again.
+ */
+async function readAll(member: Member, newest: number): Promise<{ kvs: KeyValue[]; revision: number }> {
+  const past = Math.max(newest - replayedRevisions, 1);
+  try {
+    return await readPrefix(member, rootPrefix, past);
+  } catch (error) {
+    if (!(error instanceof EtcdError && error.code === grpcCodes.outOfRange)) throw error;
+    return readPrefix(member, rootPrefix, 0);
+  }
 }
 
 /** Everything under a prefix at one revision (0: the newest), page by page. */

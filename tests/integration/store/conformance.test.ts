@@ -113,10 +113,10 @@ test('a list at an old revision shows the state of then, also when the cache no 
     fromWindow.items.map(({ object }) => object),
     [a.object, b.object],
   );
-  const younger = await startStore(etcd.endpoints);
-  t.teardown(younger.stop);
+  const forgetful = await startStore(etcd.endpoints, { windowLimits: { maxAgeMs: 0, maxEvents: 0, maxBytes: 0 } });
+  t.teardown(forgetful.stop);
   t.deepEqual(
-    (await younger.store.listAt(prefix, b.revision)).items.map(({ bytes }) => bytes.toString()),
+    (await forgetful.store.listAt(prefix, b.revision)).items.map(({ bytes }) => bytes.toString()),
     fromWindow.items.map(({ bytes }) => bytes.toString()),
   );
 });
@@ -164,6 +164,20 @@ test('a watch from a past revision is told what it missed, then goes on', async 
   t.deepEqual(
     recorder.events.map(({ revision }) => revision),
     [b.revision, c.revision],
+  );
+});
+
+test('a watch may go on at a store that was started since, without listing again', async (t) => {
+  const { key, namespace, prefix } = room();
+  const a = await store.create(key('a'), configMap(namespace, 'a', { n: '1' }));
+  const b = await store.update(key('a'), configMap(namespace, 'a', { n: '2' }), a.revision);
+  const younger = await startStore(etcd.endpoints);
+  t.teardown(younger.stop);
+  const recorder = new Recorder(younger.store, prefix, a.revision);
+  await recorder.reached(b.revision);
+  t.deepEqual(
+    recorder.events.map(({ type, revision, previous }) => [type, revision, previous?.revision]),
+    [['put', b.revision, a.revision]],
   );
 });
 

@@ -157,6 +157,22 @@ test('starting over ends every watch and forgets the past', (t) => {
   t.true(pending.lost, 'an outcome that the watch may have missed is not taken for a failure');
 });
 
+test('a cache that is filled with a past state shows nothing before it has caught up', async (t) => {
+  const { cache } = filled();
+  cache.reset([put('a', 20).kv], 20, 22);
+  const reading = cache.waitFor(0, 1000);
+  t.false(cache.filled);
+  t.throws(() => listen(cache, 20));
+  cache.apply([put('b', 21)]);
+  t.false(cache.filled);
+  cache.apply([put('c', 22)]);
+  t.true(await reading);
+  t.true(cache.filled);
+  const watch = listen(cache, 20);
+  await turn();
+  t.deepEqual(watch.revisions(), [21, 22]);
+});
+
 test('a write of this process is recognised by its token when the watch brings it', (t) => {
   const { cache, ownWrites } = filled();
   const { text, token } = encodeValue({ kind: 'Pod', metadata: { name: 'a' } });
