@@ -1,0 +1,171 @@
+/**
+ * Nodes on paper: objects that renew their leases, take pods in turn and call them Running. They stand for scheduler and
+ * kubelets in tests of the controllers, where what matters is only what the API shows.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '../../master/api/client.ts';
+import { isConflict, isNotFound } from '../../master/api/errors.ts';
+import { Informer } from '../../master/api/informer.ts';
+import { keyOf, nowMicros, nowSeconds } from '../../master/api/meta.ts';
+import type { Pod } from '../../master/api/types.ts';
+
+const renewMs = 500;
+
+export class PaperNodes {
+  readonly pods: Informer<'pods'>;
+  readonly #client: Client;
+  readonly #alive = new Set<string>();
+  readonly #stopped = new AbortController();
+  readonly #work = new Set<Promise<void>>();
+  #turn = 0;
+  #address = 0;
+
+  constructor(client: Client) {
+    this.#client = client;
+    this.pods = new Informer(client, 'pods');
+    this.pods.addHandler({
+      added: (pod) => this.#does(this.#take(pod)),
+      updated: (_, pod) => this.#does(this.#take(pod)),
+    });
+  }
+
+  async start(...names: string[]): Promise<this> {
+    for (const name of names) await this.#register(name);
+    this.#does(this.pods.run(this.#stopped.signal));
+    this.#does(this.#renew());
+    await this.pods.synced;
+    return this;
+  }
+
+  /** The node falls silent. What is on it stays as it is. */
+  kill(name: string): void {
+    this.#alive.delete(name);
+  }
+
+  /** The node speaks again, and reports itself and its pods ready. */
+  async revive(name: string): Promise<void> {
+    this.#alive.add(name);
+    await this.#report(name);
+    for (const pod of this.pods.list()) if (pod.spec?.nodeName === name) await this.#take(pod);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await Promise.all(this.#work);
+  }
+
+  async #register(name: string): Promise<void> {
+    await this.#client.create('nodes', { metadata: { name } });
+    this.#alive.add(name);
+    await this.#report(name);
+    const metadata = { namespace: 'kube-node-lease', name };
+    await this.#client.create('leases', { metadata, spec: { holderIdentity: name, renewTime: nowMicros() } });
+  }
+
+  async #report(name: string): Promise<void> {
+    const now = nowSeconds();
+    const condition = (type: string, status: string) => ({
+      type,
+      status,
+      reason: 'Paper',
+      message: '',
+      lastHeartbeatTime: now,
+      lastTransitionTime: now,
+    });
+    const conditions = [condition('Ready', 'True'), condition('MemoryPressure', 'False')];
+    const patch = { status: { conditions, capacity: { pods: '1000' }, allocatable: { pods: '1000' } } };
+    await this.#client.patch('nodes', { name }, patch, { type: 'strategic', subresource: 'status' });
+  }
+
+  async #renew(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      for (const name of this.#alive) {
+        const patch = { spec: { renewTime: nowMicros() } };
+        await this.#client.patch('leases', { namespace: 'kube-node-lease', name }, patch, { type: 'merge' });
+      }
+      await sleep(renewMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async #take(pod: Pod): Promise<void> {
+    const { namespace, name = '', uid } = pod.metadata ?? {};
+    const node = pod.spec?.nodeName;
+    try {
+      if (!node) {
+        const names = [...this.#alive];
+        this.#turn += 1;
+        const next = names[this.#turn % names.length];
+        if (next && !pod.metadata?.deletionTimestamp) await this.#client.bind({ namespace, name, uid }, next);
+        return;
+      }
+      if (!this.#alive.has(node)) return;
+      if (pod.metadata?.deletionTimestamp) {
+        await this.#client.delete('pods', { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } });
+      } else if (pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') {
+        await this.#run(pod);
+      }
+    } catch (error) {
+      if (!isNotFound(error) && !isConflict(error) && !this.#stopped.signal.aborted) throw error;
+    }
+  }
+
+  async #run(pod: Pod): Promise<void> {
+    const { namespace, name = '' } = pod.metadata ?? {};
+    this.#address += 1;
+    const podIP = pod.status?.podIP ?? `10.244.${Math.floor(this.#address / 250)}.${(this.#address % 250) + 1}`;
+    const ready = { type: 'Ready', status: 'True', lastTransitionTime: nowSeconds() };
+    const status = { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions: [ready] };
+    await this.#client.patch('pods', { namespace, name }, { status }, { type: 'strategic', subresource: 'status' });
+  }
+
+  #does(work: Promise<void>): void {
+    const done = work.catch((error: unknown) => {
+      if (!this.#stopped.signal.aborted) throw error;
+    });
+    this.#work.add(done);
+    void done.finally(() => this.#work.delete(done));
+  }
+}
+
+/** A replication controller's object, its pods tolerating a lost node for one second. */
+export function replicationController(name: string, replicas: number, namespace = 'default') {
+  return {
+    metadata: { namespace, name },
+    spec: {
+      replicas,
+      selector: { app: name },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: {
+          containers: [{ name: 'main', image: 'trimaster/echo:1' }],
+          terminationGracePeriodSeconds: 1,
+          tolerations: ['not-ready', 'unreachable'].map((key) => ({
+            key: `node.kubernetes.io/${key}`,
+            operator: 'Exists',
+            effect: 'NoExecute',
+            tolerationSeconds: 1,
+          })),
+        },
+      },
+    },
+  };
+}
+
+/** Every pod of the app that was ever made, by uid, from the moment of the call on. */
+export class PodHistory {
+  readonly created = new Set<string>();
+  readonly deleted = new Set<string>();
+
+  constructor(pods: Informer<'pods'>, app: string, signal?: AbortSignal) {
+    const mine = (pod: Pod): boolean => pod.metadata?.labels?.app === app;
+    const uidOf = (pod: Pod): string => pod.metadata?.uid ?? keyOf(pod);
+    pods.addHandler(
+      {
+        added: (pod) => mine(pod) && this.created.add(uidOf(pod)),
+        deleted: (pod) => mine(pod) && this.deleted.add(uidOf(pod)),
+      },
+      signal,
+    );
+  }
+}
