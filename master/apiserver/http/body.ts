@@ -7,6 +7,7 @@ import { parse as parseYaml } from 'yaml';
 import { badRequest, statusError } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Patch } from '../registry/context.ts';
+import { decodeProtobuf, protobufType } from './protobuf/decode.ts';
 
 /** As Kubernetes: 3 MiB, because etcd takes requests of 1.5 MiB and JSON may shrink on the way. */
 export const bodyLimitBytes = 3 * 1024 * 1024;
@@ -42,7 +43,7 @@ const patchTypes: Record<string, Patch['type']> = {
   'application/strategic-merge-patch+json': 'strategic',
 };
 
-const objectTypes = ['application/json', 'application/yaml'];
+const objectTypes = ['application/json', 'application/yaml', protobufType];
 
 /** The media type without parameters; '' when there is none. */
 export function mediaType(contentType: string | undefined): string {
@@ -85,6 +86,8 @@ export function decodeObject(contentType: string | undefined, body: Buffer, expe
     value = parseJson(body, (reason) => why(`json parse error: ${reason}`));
   } else if (type === 'application/yaml') {
     value = fromYaml(body, (reason) => why(`yaml: ${reason}`));
+  } else if (type === protobufType) {
+    value = fromProtobuf(body, (reason) => why(`protobuf: ${reason}`));
   } else {
     throw unsupported(objectTypes);
   }
@@ -135,6 +138,15 @@ function fromYaml(body: Buffer, message: (why: string) => string): unknown {
     return parseYaml(body.toString('utf8'), { version: '1.1', merge: true, logLevel: 'error' });
   } catch (error) {
     throw badRequest(message(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)));
+  }
+}
+
+function fromProtobuf(body: Buffer, message: (why: string) => string): unknown {
+  try {
+    const { kind, apiVersion, object } = decodeProtobuf(body);
+    return { kind, apiVersion, ...object };
+  } catch (error) {
+    throw badRequest(message(error instanceof Error ? error.message : String(error)));
   }
 }
 

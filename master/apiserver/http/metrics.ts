@@ -2,7 +2,7 @@
  * The server's metrics, under Kubernetes' names. Counting a request costs a map look-up and a few additions: labels and
  * lines are only put together when /metrics is asked for.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry as Metrics } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry as Metrics } from 'prom-client';
 import type { Handler } from './exchange.ts';
 import type { RequestInfo } from './request-info.ts';
 import { sendBytes } from './respond.ts';
@@ -30,7 +30,6 @@ export class ServerMetrics {
         }
       },
     });
-    this.registry.registerMetric(new RequestDurations(series));
     const inFlight = (): [string, number][] => [
       ['readOnly', this.#reading],
       ['mutating', this.#mutating],
@@ -81,9 +80,14 @@ export class ServerMetrics {
 
   /** GET /metrics */
   readonly route: Handler = async ({ response }) => {
-    const text = await this.registry.metrics();
+    const text = await this.text();
     sendBytes(response, 200, this.registry.contentType, Buffer.from(text));
   };
+
+  /** All metrics as Prometheus reads them. */
+  async text(): Promise<string> {
+    return `${await this.registry.metrics()}\n${durationsText(this.#series.values())}`;
+  }
 
   #count({ verb }: RequestInfo, by: number): void {
     if (verb === 'get' || verb === 'list' || verb === 'head') this.#reading += by;
@@ -106,45 +110,24 @@ const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subre
 /** Seconds; Kubernetes' own. */
 const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 
-/** A histogram that is read from the series instead of keeping its own. */
-class RequestDurations extends Histogram {
-  readonly #series: ReadonlyMap<string, Series>;
-
-  constructor(series: ReadonlyMap<string, Series>) {
-    super({
-      name: 'apiserver_request_duration_seconds',
-      help: 'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
-      labelNames: requestLabels,
-      buckets: bounds,
-      registers: [],
-    });
-    this.#series = series;
-  }
-
-  override async get(): ReturnType<Histogram['get']> {
-    const metric = await super.get();
-    return { ...metric, values: [...this.#series.values()].flatMap((series) => linesOf(series)) };
-  }
-
-  /** What prom-client asks where it writes the text. */
-  getForPromString(): ReturnType<Histogram['get']> {
-    return this.get();
-  }
-}
-
-function linesOf({ labels, buckets, count, sumSeconds }: Series) {
+/** The histogram of durations. prom-client's own would put labels together at every request. */
+function durationsText(all: Iterable<Series>): string {
   const name = 'apiserver_request_duration_seconds';
-  let total = 0;
-  const lines = bounds.map((le, index) => {
-    total += buckets[index] ?? 0;
-    return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: total };
-  });
-  return [
-    ...lines,
-    { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: count },
-    { metricName: `${name}_sum`, labels, value: sumSeconds },
-    { metricName: `${name}_count`, labels, value: count },
+  const lines = [
+    `# HELP ${name} Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.`,
+    `# TYPE ${name} histogram`,
   ];
+  for (const { labels, buckets, count, sumSeconds } of all) {
+    const text = requestLabels.map((label) => `${label}=${JSON.stringify(labels[label])}`).join(',');
+    let total = 0;
+    for (const [index, bound] of bounds.entries()) {
+      total += buckets[index] ?? 0;
+      lines.push(`${name}_bucket{${text},le="${bound}"} ${total}`);
+    }
+    lines.push(`${name}_bucket{${text},le="+Inf"} ${count}`);
+    lines.push(`${name}_sum{${text}} ${sumSeconds}`, `${name}_count{${text}} ${count}`);
+  }
+  return `${lines.join('\n')}\n`;
 }
 
 const newSeries = (labels: Series['labels']): Series => ({
