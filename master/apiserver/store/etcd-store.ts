@@ -28,8 +28,8 @@ export interface EtcdStoreOptions {
 
 /** How long a read waits for a revision that the cache does not have yet, as Kubernetes' watch cache. */
 const futureRevisionMs = 3000;
-/** Within this time a member answers the regular probes at least once if it can. */
-const lostAfterMs = 8000;
+/** Longer than etcd takes to elect a leader: until then, requests are better kept waiting than sent away. */
+const lostAfterMs = 4000;
 
 export class EtcdStore implements Store {
   readonly #options: EtcdStoreOptions;
@@ -71,7 +71,7 @@ export class EtcdStore implements Store {
   }
 
   get ready(): boolean {
-    return this.#cache.filled && this.#members.silentForMs < lostAfterMs;
+    return this.#cache.filled && (this.#members.someHealthy || this.#members.silentForMs < lostAfterMs);
   }
 
   get cacheRevision(): number {

@@ -54,6 +54,10 @@ export class Members {
     return this.#clock.now() - this.#heardAt;
   }
 
+  get someHealthy(): boolean {
+    return this.#states.some(({ healthy }) => healthy);
+  }
+
   get health(): { url: string; healthy: boolean }[] {
     return this.#states.map(({ member, healthy }) => ({ url: member.url, healthy }));
   }
