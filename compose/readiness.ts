@@ -3,6 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { stripVTControlCharacters } from 'node:util';
 import { Client } from '../master/api/client.ts';
 import { loadKubeconfig } from '../master/api/config.ts';
 import { getCondition } from '../master/api/meta.ts';
@@ -11,6 +12,8 @@ import { UserError } from './install.ts';
 import { compose, masters, nodes, type Project } from './project.ts';
 
 const pollMs = 200;
+/** More of one line of a log hides the others. */
+const longestLine = 400;
 
 /** Resolves when all are Ready. After `timeoutMs` it says who is not, and what they said last. */
 export async function waitUntilReady(
@@ -65,8 +68,11 @@ function isReady(node: Node): boolean {
 }
 
 async function complaint(project: Project, missing: readonly string[]): Promise<string> {
-  const logs = await compose(project, ['logs', '--no-color', '--tail=8', ...missing]).catch(String);
-  return `Not Ready in time: ${missing.join(', ')}. What they said last:\n${logs}\n(all of it: docker compose logs ${missing[0]})`;
+  const logs = await compose(project, ['logs', '--no-color', '--tail=5', ...missing]).catch(String);
+  const lines = stripVTControlCharacters(logs)
+    .split('\n')
+    .map((line) => line.slice(0, longestLine));
+  return `Not Ready in time: ${missing.join(', ')}. What they said last:\n${lines.join('\n')}\n(all of it: docker compose logs ${missing[0]})`;
 }
 
 /** Whether the kubeconfig is there and names the server that this project publishes. */

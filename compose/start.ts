@@ -7,7 +7,7 @@ import { command } from '../master/api/flags.ts';
 import { ensureImages } from './images.ts';
 import { ensureEngine, UserError } from './install.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { compose, type Project, projectFrom, root } from './project.ts';
+import { compose, masters, nodes, type Project, projectFrom, root } from './project.ts';
 import { kubeconfigServes, waitUntilReady } from './readiness.ts';
 import { CommandFailed, which } from './system.ts';
 
@@ -15,6 +15,8 @@ const program = command('npm start --', 'Brings the cluster up with Docker Compo
   .option('--build-only', 'only make sure that Docker answers and the images are built')
   .option('--timeout <seconds>', 'how long it may take until all are Ready', Number, 180);
 
+/** Beside masters and nodes: keys, bootstrap token, balancer. */
+const services = masters.length + nodes.length + 3;
 const { buildOnly, timeout } = program.parse().opts<{ buildOnly?: boolean; timeout: number }>();
 const progress = createProgress({ output: process.stdout, memory: join(root, '.cache/start-times.json') });
 const project = projectFrom();
@@ -34,9 +36,10 @@ try {
 async function start(project: Project, progress: Progress, timeoutMs: number): Promise<void> {
   const startedAt = Date.now();
   await progress.step('Starting the containers', 6, async (report) => {
+    const started = new Set<string>();
     const onLine = (line: string) => {
-      const match = /^\s*(?:Container|Network|Volume) (\S+)\s+(\w+)/.exec(line);
-      if (match) report(`${match[1]} ${match[2]}`);
+      const name = /^\s*Container (\S+)\s+(?:Started|Running|Exited)/.exec(line)?.[1];
+      if (name && !started.has(name)) report(`${started.add(name).size} of ${services}`);
     };
     await compose(project, ['up', '--detach', '--no-build', '--remove-orphans', '--quiet-pull'], { onLine });
   });
@@ -50,17 +53,16 @@ async function start(project: Project, progress: Progress, timeoutMs: number): P
 
 function whatNext({ name, kubeconfig, adminPort }: Project): string {
   const own = kubeconfig === join(root, 'kubeconfig');
-  const lines = [
-    '',
-    'Try next:',
-    `  export KUBECONFIG=${own ? '$PWD/kubeconfig' : kubeconfig}`,
-    '  kubectl get nodes,pods -A -o wide',
-    '  kubectl apply -f compose/examples/echo.yaml      six pods on two nodes, and a Service over them',
-    '  kubectl get leases -n kube-system                who leads',
-    `  docker kill ${name}-master-2-1                kubectl goes on; docker start brings it back`,
-    `  curl -s http://127.0.0.1:${adminPort}/state              what the balancer sees`,
-    '  npm stop                                         takes it down and keeps the data',
+  const tries: [string, string][] = [
+    [`export KUBECONFIG=${own ? '$PWD/kubeconfig' : kubeconfig}`, ''],
+    ['kubectl get nodes,pods -A -o wide', ''],
+    ['kubectl apply -f compose/examples/echo.yaml', 'six pods on two nodes, and a Service over them'],
+    ['kubectl get leases -n kube-system', 'who leads'],
+    [`docker kill ${name}-master-2-1`, 'kubectl goes on; docker start brings it back'],
+    [`curl -s http://127.0.0.1:${adminPort}/state`, 'what the balancer sees'],
+    ['npm stop', 'takes it down and keeps the data'],
   ];
+  const lines = ['', 'Try next:', ...tries.map(([what, says]) => `  ${what.padEnd(46)} ${says}`.trimEnd())];
   if (!which('kubectl')) {
     lines.push(
       '',
