@@ -26,7 +26,7 @@ export interface NodeReporterOptions {
   readonly reportMs: number;
   readonly leaseRenewMs: number;
   readonly leaseDurationSeconds: number;
-  /** Told when the condition Ready has changed, and at the first report. */
+  /** Told when the condition Ready has changed, and when it is true at the first report. */
   readonly readyChanged: (node: Node, ready: boolean) => void;
   readonly leaseRenewalFailed: () => void;
 }
@@ -118,10 +118,8 @@ export class NodeReporter {
       this.#lastReport = now;
     }
     const ready = getCondition(status.conditions, 'Ready')?.status === 'True';
-    if (this.#ready !== ready && this.#node) {
-      this.#ready = ready;
-      readyChanged(this.#node, ready);
-    }
+    if ((this.#ready ?? false) !== ready && this.#node) readyChanged(this.#node, ready);
+    this.#ready = ready;
   }
 
   async #createOrAdopt(): Promise<Node> {

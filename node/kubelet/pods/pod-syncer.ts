@@ -243,8 +243,9 @@ export class PodSyncer {
     this.#options.prober.untrack(work.uid);
     this.#options.objects.release(work.uid);
     await this.#killer.stop(pod, state, () => gracePeriodOf(pod), signal);
-    const after = (await this.#options.runtime.podState(work.uid)) ?? emptyState(work);
-    await this.#report(work, pod, after, true);
+    const after = await this.#options.runtime.podState(work.uid);
+    // How a pod has ended is told by its containers; where there are none, what was told stays told.
+    if (after || !hasFinished(pod)) await this.#report(work, pod, after ?? emptyState(work), true);
   }
 
   /** The API asked for the pod's end: stop, tell how it ended, remove, and let the API forget it. */

@@ -1,6 +1,4 @@
 /** The engine's progress and event streams: one JSON object a line. */
-import { createInterface } from 'node:readline';
-
 /** The fields that we read of any of these streams. */
 export interface EngineLine {
   error?: unknown;
@@ -9,10 +7,20 @@ export interface EngineLine {
   Actor?: { Attributes?: Record<string, string> };
 }
 
+/** Throws when the stream breaks off: whoever reads must know. */
 export async function* jsonLines(stream: NodeJS.ReadableStream): AsyncIterable<EngineLine> {
-  for await (const line of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line.trim() === '') continue;
-    const parsed: EngineLine = JSON.parse(line);
-    yield parsed;
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of stream) {
+    const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) if (line.trim() !== '') yield parse(line);
   }
+  if (rest.trim() !== '') yield parse(rest);
+}
+
+function parse(line: string): EngineLine {
+  const parsed: EngineLine = JSON.parse(line);
+  return parsed;
 }

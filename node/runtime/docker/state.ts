@@ -58,7 +58,8 @@ function containerOf(container: ContainerInspectInfo): ContainerState {
     ...base,
     state: 'exited',
     startedAt,
-    finishedAt: time(state.FinishedAt, startedAt),
+    // The engine notes a start a moment after it happened, which for a short life may be after its end.
+    finishedAt: Math.max(startedAt, time(state.FinishedAt, startedAt)),
     exitCode: state.ExitCode,
     oomKilled: state.OOMKilled,
     ...(state.Error ? { error: state.Error } : {}),
