@@ -5,8 +5,8 @@
 import type { Node } from '../../master/api/types.ts';
 import { execute } from './execute.ts';
 
-/** Unassigned in iproute2's table of routing protocols. */
-const routeProtocol = '84';
+/** Unassigned in iproute2's table of routing protocols (etc/iproute2/rt_protos). */
+const routeProtocol = '77';
 
 /** Pod addresses → the address of the node that has them. */
 export type Routes = ReadonlyMap<string, string>;

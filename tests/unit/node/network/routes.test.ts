@@ -25,9 +25,9 @@ test('only what differs is changed: a node that came back elsewhere, and one tha
   t.deepEqual(
     routeChanges(present, wanted).map((words) => words.join(' ')),
     [
-      'route del 10.244.2.0/24 proto 84',
-      'route replace 10.244.1.0/24 via 172.18.0.9 proto 84',
-      'route replace 10.244.3.0/24 via 172.18.0.8 proto 84',
+      'route del 10.244.2.0/24 proto 77',
+      'route replace 10.244.1.0/24 via 172.18.0.9 proto 77',
+      'route replace 10.244.3.0/24 via 172.18.0.8 proto 77',
     ],
   );
   t.deepEqual(routeChanges(wanted, wanted), []);
