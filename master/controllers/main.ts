@@ -41,8 +41,10 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
   const metrics = new ControllerMetrics();
   const caches = createCaches(client, logger);
   const health = new NodeHealthObserver({ blindAfterMs: blindAfterMs(options) });
-  health.watch(caches, signal);
-  caches.informers.start(signal);
+  // The caches outlive the election: what a term still has under way ends with them in place.
+  const watching = new AbortController();
+  health.watch(caches, watching.signal);
+  caches.informers.start(watching.signal);
 
   const elector = new LeaderElector({
     client,
@@ -55,12 +57,19 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
     logger,
   });
   metrics.watchElection(leaseName, () => elector.leader().isSelf);
-  await startServers(options, metrics, elector, signal);
+  const ready = (): void => {
+    if (!caches.informers.hasSynced) throw new Error('the caches are not filled yet');
+  };
+  await startServers(options, { metrics, elector, ready }, signal);
 
   const shared = { caches, health, options, metrics, clock: systemClock, rootCa: rootCa(options, config.ca) };
-  await elector.run((term) => lead(term, rows, { ...shared, logger }), signal);
-  await caches.informers.ended();
-  await client.close();
+  try {
+    await elector.run((term) => lead(term, rows, { ...shared, logger }), signal);
+  } finally {
+    watching.abort();
+    await caches.informers.ended();
+    await client.close();
+  }
 }
 
 /** One term: every controller from the table, until the term ends. One that fails ends the process, which starts anew. */
@@ -93,13 +102,13 @@ async function lead(
 
 async function startServers(
   options: Options,
-  metrics: ControllerMetrics,
-  elector: LeaderElector,
+  { metrics, elector, ready }: { metrics: ControllerMetrics; elector: LeaderElector; ready: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   const { bindAddress, port, securePort, tlsCertFile, tlsPrivateKeyFile } = options;
   const common = {
     host: bindAddress,
+    readyz: ready,
     configz: () => ({ 'kubecontrollermanager.config.k8s.io': options }),
     metrics: metrics.registry,
     extra: { '/leader': () => elector.leader() },
