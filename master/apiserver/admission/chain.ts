@@ -1,21 +1,18 @@
 /** The table of admission plugins, in the order in which they run, and the chain made of it. */
-import type { Namespace } from '../../api/types.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
-import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { type NamespaceLifecycleOptions, namespaceLifecycle } from './namespace-lifecycle.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
 import type { Admission, AdmissionPlugin } from './types.ts';
 
-export interface AdmissionOptions {
-  /** The namespace as the cache has it, or with certainty. */
-  readonly namespace: (name: string, freshness: 'any' | 'consistent') => Promise<Namespace | undefined>;
+export interface AdmissionOptions extends NamespaceLifecycleOptions {
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
 }
 
 export function createAdmission(options: AdmissionOptions): Admission {
   return chain([
-    namespaceLifecycle(options.namespace),
+    namespaceLifecycle(options),
     serviceAccount,
     priority,
     defaultTolerationSeconds(options.defaultNotReadyTolerationSeconds, options.defaultUnreachableTolerationSeconds),

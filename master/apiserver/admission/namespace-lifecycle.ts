@@ -2,6 +2,7 @@
  * NamespaceLifecycle: nothing is created in a namespace that is missing or ends, and the namespaces that the cluster needs
  * do not end.
  */
+import type { Clock } from '../../api/clock.ts';
 import { forbidden, notFound } from '../../api/errors.ts';
 import { kinds } from '../../api/kinds.ts';
 import type { Namespace } from '../../api/types.ts';
@@ -9,21 +10,29 @@ import type { AdmissionPlugin } from './types.ts';
 
 const immortal = new Set(['default', 'kube-system', 'kube-public']);
 
-type NamespaceOf = (name: string, freshness: 'any' | 'consistent') => Promise<Namespace | undefined>;
+/** How long the cache is not trusted on a namespace whose deletion went through this server. */
+const distrustMs = 30_000;
 
-export function namespaceLifecycle(namespaceOf: NamespaceOf): AdmissionPlugin {
+export interface NamespaceLifecycleOptions {
+  /** The namespace as the cache has it, or with certainty. */
+  readonly namespace: (name: string, freshness: 'any' | 'consistent') => Promise<Namespace | undefined>;
+  readonly clock: Clock;
+}
+
+export function namespaceLifecycle({ namespace: read, clock }: NamespaceLifecycleOptions): AdmissionPlugin {
+  const distrusted = new Map<string, number>();
   return {
     name: 'NamespaceLifecycle',
-    async admit({ operation, kind, name, namespace = '' }) {
-      if (operation === 'DELETE' && kind === kinds.namespaces && immortal.has(name)) {
-        throw forbidden(kind, name, 'this namespace may not be deleted');
+    async admit({ operation, kind, name, namespace = '', ctx }) {
+      if (operation === 'DELETE' && kind === kinds.namespaces) {
+        if (immortal.has(name)) throw forbidden(kind, name, 'this namespace may not be deleted');
+        if (!ctx.dryRun) distrusted.set(name, clock.now() + distrustMs);
       }
       if (operation !== 'CREATE' || !kind.namespaced) return;
-      const found = (await namespaceOf(namespace, 'any')) ?? (await namespaceOf(namespace, 'consistent'));
-      if (!found) throw notFound(kinds.namespaces, namespace);
-      if (found.status?.phase !== 'Terminating' && !found.metadata?.deletionTimestamp) return;
-      // The cache may show the end of a namespace of that name that has been made again since.
-      const latest = await namespaceOf(namespace, 'consistent');
+      const found = isDistrusted(namespace) ? undefined : await read(namespace, 'any');
+      if (found?.status?.phase === 'Active') return;
+      // Whatever else the cache says may be out of date: the namespace may have been made, or made again, since.
+      const latest = await read(namespace, 'consistent');
       if (!latest) throw notFound(kinds.namespaces, namespace);
       if (latest.status?.phase !== 'Terminating') return;
       const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
@@ -37,4 +46,12 @@ export function namespaceLifecycle(namespaceOf: NamespaceOf): AdmissionPlugin {
       throw error;
     },
   };
+
+  function isDistrusted(name: string): boolean {
+    const until = distrusted.get(name);
+    if (until === undefined) return false;
+    if (clock.now() < until) return true;
+    distrusted.delete(name);
+    return false;
+  }
 }

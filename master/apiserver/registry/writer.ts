@@ -79,13 +79,13 @@ export class Writer {
     const { shape = this.#strategy.shape, kind = this.#strategy.kind } = sub?.view ?? {};
     const metadata = checkBody(kind, shape, object, name);
     const version = metadata.resourceVersion ?? '';
+    const mayCreate = !sub && this.#strategy.createsOnUpdate && version === '';
+    if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, object);
     if (version === '' && this.#strategy.requiresResourceVersion && !sub) {
       const errors = new FieldErrors();
       errors.invalid('metadata.resourceVersion', 0, 'must be specified for an update');
       throw invalid(this.#strategy.kind, name.name, errors.causes);
     }
-    const mayCreate = !sub && this.#strategy.createsOnUpdate && version === '';
-    if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, object);
     // The object is changed in place by the one attempt that a given resourceVersion allows.
     const change: Change = (old) => this.#applied(sub, version === '' ? structuredClone(object) : object, old);
     return this.#change(ctx, name, change, { version, subresource, check: () => this.#checkUid(name, metadata.uid) });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { systemClock } from '../../../../master/api/clock.ts';
 import { StatusError } from '../../../../master/api/errors.ts';
 import { kinds } from '../../../../master/api/kinds.ts';
 import type { Namespace, Pod } from '../../../../master/api/types.ts';
@@ -18,6 +19,7 @@ const namespaces = new Map<string, Namespace>([
   ['ending', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status: { phase: 'Terminating' } }],
 ]);
 const admission = createAdmission({
+  clock: systemClock,
   namespace: async (name) => namespaces.get(name),
   defaultNotReadyTolerationSeconds: 10,
   defaultUnreachableTolerationSeconds: 20,
@@ -89,6 +91,23 @@ test('a pod runs as the default account and with a priority, unless it says othe
   await t.throwsAsync(admitted({ priorityClassName: 'mine' }), {
     message: 'pods "a" is forbidden: no PriorityClass with name mine was found',
   });
+});
+
+test('the cache is not asked about a namespace whose deletion has just gone through', async (t) => {
+  const asked: string[] = [];
+  const recording = createAdmission({
+    clock: systemClock,
+    namespace: async (name, freshness) => {
+      asked.push(`${name} ${freshness}`);
+      return { status: { phase: 'Active' } };
+    },
+    defaultNotReadyTolerationSeconds: 10,
+    defaultUnreachableTolerationSeconds: 10,
+  });
+  await recording.admit(creation({}, 'mine'));
+  await recording.admit({ ctx, operation: 'DELETE', kind: kinds.namespaces, name: 'mine' });
+  await recording.admit(creation({}, 'mine'));
+  t.deepEqual(asked, ['mine any', 'mine consistent']);
 });
 
 test('two plugins of one name are refused', (t) => {
