@@ -38,13 +38,22 @@ export class PodKiller {
   ): Promise<void> {
     const init = new Set(pod ? initContainersOf(pod).map(({ name }) => name) : []);
     const running = state.containers.filter((container) => container.state === 'running');
-    for (const group of [running.filter(({ name }) => !init.has(name)), running.filter(({ name }) => init.has(name))]) {
-      const stops = group.map((container) =>
-        this.stopContainer(pod, state, container, graceSeconds(container), signal),
-      );
+    const { runtime, clock } = this.#options;
+    const startedAt = clock.now();
+    const [main, beside] = [
+      running.filter(({ name }) => !init.has(name)),
+      running.filter(({ name }) => init.has(name)),
+    ];
+    for (const group of [main, beside]) {
+      // One grace for the whole pod: sidecars get what the main containers have left of it.
+      const spentSeconds = Math.floor((clock.now() - startedAt) / 1000);
+      const stops = group.map((container) => {
+        const grace = graceSeconds(container);
+        const left = Math.min(grace, Math.max(grace - spentSeconds, leastGraceSeconds));
+        return this.stopContainer(pod, state, container, left, signal);
+      });
       await Promise.all(stops);
     }
-    const { runtime } = this.#options;
     await Promise.all(state.sandboxes.filter(({ ready }) => ready).map(({ id }) => runtime.stopSandbox(id)));
   }
 

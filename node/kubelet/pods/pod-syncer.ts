@@ -66,7 +66,9 @@ export interface PodSyncerOptions {
 
 /** How soon a container that could not be started for another reason than its own end is tried again. */
 const retryStartMs = 10_000;
-const retryMountMs = 2_000;
+const retryMountMs = 5_000;
+/** A pod's own status changes wake its worker too: they must not make it try in a circle. */
+const leastBetweenStartsMs = 1_000;
 
 export class PodSyncer {
   readonly #options: PodSyncerOptions;
@@ -208,11 +210,14 @@ export class PodSyncer {
     start: () => Promise<void>,
   ): Promise<number | undefined> {
     const { clock, logger } = this.#options;
+    const held = memory.held.get(container.name) ?? 0;
+    if (held > clock.now()) return held;
     const last = state.containers.find(({ name }) => name === container.name);
     if (last?.state === 'exited') this.#restarts.next(restartKey(uid, container.name, hashOf(container)), clock.now());
     try {
       await start();
       memory.waiting.delete(container.name);
+      memory.held.delete(container.name);
       return undefined;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
@@ -221,7 +226,11 @@ export class PodSyncer {
         { pod: podTitle(pod), container: container.name, reason: error.reason, why: error.message },
         'container not started',
       );
-      return error.until ?? clock.now() + retryStartMs;
+      const until = error.until ?? clock.now() + retryStartMs;
+      // What was missing may come at any moment, so a change of the pod's objects is worth an early try; a back-off is not.
+      const hold = error.reason === 'ImagePullBackOff' ? until : clock.now() + leastBetweenStartsMs;
+      memory.held.set(container.name, error.reason === 'ErrImagePull' ? 0 : hold);
+      return error.reason === 'ErrImagePull' ? clock.now() : Math.max(until, hold);
     }
   }
 

@@ -18,6 +18,8 @@ export interface PodMemory {
   removed: boolean;
   /** Why containers that should run do not. */
   readonly waiting: Map<string, WaitingReason>;
+  /** Until when a container that could not be started is not tried again, however often the pod changes. */
+  readonly held: Map<string, number>;
 }
 
 export interface PodWork {
@@ -109,7 +111,7 @@ class Worker {
   readonly #uid: string;
   readonly #options: PodWorkersOptions;
   readonly #finished: () => void;
-  readonly #memory: PodMemory = { admitted: false, removed: false, waiting: new Map() };
+  readonly #memory: PodMemory = { admitted: false, removed: false, waiting: new Map(), held: new Map() };
   #pod: Pod | undefined;
   #gone = false;
   #dirty = false;

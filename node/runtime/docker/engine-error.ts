@@ -27,5 +27,6 @@ export function engineWords(error: unknown): string {
       return json.message.trim();
     }
   }
-  return error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/^\(HTTP code \d+\) [^-]* - /, '').trim();
 }
