@@ -3,6 +3,7 @@
  * read waits until the cache is there. Reads that wait at the same time share the request. A read that arrives while one is in
  * flight waits for the next, because that one may have been answered before the write that the read must see.
  */
+import { sleep } from '../../api/clock.ts';
 import { timeout } from '../../api/errors.ts';
 import type { Members } from './members.ts';
 import type { WatchCache } from './watch-cache.ts';
@@ -17,6 +18,11 @@ export interface RevisionCheckOptions {
 /** Events reach the cache within milliseconds; past this the watch is given up for another. */
 const staleAfterMs = 1000;
 const patienceMs = 10_000;
+/**
+ * Where reads come side by side, they wait for more company so long after the request before: it costs more than all else that
+ * a read does. A client that reads one after the other never waits.
+ */
+const paceMs = 4;
 
 export class RevisionCheck {
   readonly #options: RevisionCheckOptions;
@@ -54,9 +60,13 @@ export class RevisionCheck {
   }
 }
 
-/** Runs a request for all who ask for it before it starts; never two at once. */
+/** Runs a request for all who ask for it before it starts; never two at once, nor in too quick a succession. */
 class Shared<T> {
   readonly #request: () => Promise<T>;
+  #startedAt = Number.NEGATIVE_INFINITY;
+  /** How many wait for the next request, and how many shared the last. */
+  #waiting = 0;
+  #lastShared = 0;
   #running: Promise<T> | undefined;
   #next: Promise<T> | undefined;
 
@@ -65,6 +75,7 @@ class Shared<T> {
   }
 
   get(): Promise<T> {
+    this.#waiting += 1;
     this.#next ??= this.#start();
     return this.#next;
   }
@@ -72,6 +83,11 @@ class Shared<T> {
   async #start(): Promise<T> {
     // Even with none in flight, the others of this turn of the event loop may still join.
     await (this.#running?.then(noop, noop) ?? turn());
+    const earlyMs = this.#startedAt + paceMs - performance.now();
+    if (this.#lastShared > 1 && earlyMs > 0) await sleep(earlyMs);
+    this.#startedAt = performance.now();
+    this.#lastShared = this.#waiting;
+    this.#waiting = 0;
     const request = this.#request();
     this.#running = request;
     this.#next = undefined;

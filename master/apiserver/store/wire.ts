@@ -1,7 +1,7 @@
 /**
  * The part of etcd's protobuf messages (rpc.proto, kv.proto) that the store speaks, written for this one use: numbers
- * instead of strings for revisions, values as slices of the message, one buffer an encoded request. It takes a third of the time
- * that a generic codec does, and every write and every event goes through it.
+ * instead of strings for revisions, values as slices of the message, one buffer an encoded request. A call costs a fifth less
+ * processor time than through etcd3's generic codec, and every write and every event goes this way.
  */
 
 import { MessageReader, MessageWriter } from './protobuf.ts';
