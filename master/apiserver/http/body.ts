@@ -12,24 +12,33 @@ import { decodeProtobuf, protobufType } from './protobuf/decode.ts';
 /** As Kubernetes: 3 MiB, because etcd takes requests of 1.5 MiB and JSON may shrink on the way. */
 export const bodyLimitBytes = 3 * 1024 * 1024;
 
-/** The whole body. 413 as soon as it is known to be too large; the rest is then not read. */
+/** Above the limit, as much is still read and thrown away, so that the client gets to read its 413. */
+const discardedBytes = 4 * bodyLimitBytes;
+
+/** The whole body; 413 when it is too large. */
 export function readBody(request: IncomingMessage, limitBytes = bodyLimitBytes): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.reject(tooLarge(limitBytes));
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > limitBytes + discardedBytes) return Promise.reject(tooLarge(limitBytes));
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let size = 0;
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > limitBytes) {
-        request.off('data', onData);
-        request.pause();
-        reject(tooLarge(limitBytes));
+      if (size <= limitBytes) {
+        chunks.push(chunk);
         return;
       }
-      chunks.push(chunk);
+      chunks = [];
+      if (size <= limitBytes + discardedBytes) return;
+      request.off('data', onData);
+      request.pause();
+      reject(tooLarge(limitBytes));
     };
     request.on('data', onData);
-    request.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    request.on('end', () => {
+      if (size > limitBytes) reject(tooLarge(limitBytes));
+      else resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
     request.on('error', (error) => reject(badRequest(`unable to read the request's body: ${error.message}`)));
     request.on('close', () => {
       if (!request.complete) reject(badRequest('unexpected EOF'));

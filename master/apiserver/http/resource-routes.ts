@@ -34,7 +34,7 @@ export function resourceRoutes({ registry, watch, connect, guard }: ResourceRout
     const { info } = exchange;
     const resource = registry.resource(info.group, info.version, info.resource);
     if (!resource) throw pathNotFound();
-    checkScope(exchange, resource);
+    checkPath(exchange, resource);
     if (info.subresource !== '') return subresource(exchange, resource);
     switch (info.verb) {
       case 'get':
@@ -168,15 +168,19 @@ export function resourceRoutes({ registry, watch, connect, guard }: ResourceRout
   }
 }
 
-/** A namespaced resource is read over all namespaces, but named and written within one; others are in none. */
-function checkScope({ info }: Exchange, { kind }: Resource): void {
-  if (!kind.namespaced) {
-    if (info.namespace !== '' && info.resource !== 'namespaces') throw pathNotFound();
-  } else if (info.namespace === '') {
-    if (info.verb === 'create' || info.verb === 'deletecollection') throw methodNotAllowed();
-    if (info.verb !== 'list' && info.verb !== 'watch') throw pathNotFound();
+/** Whether there is such a path for such a resource, and the method means something there. */
+function checkPath({ info }: Exchange, { kind }: Resource): void {
+  const { verb, namespace, name, resource } = info;
+  if (!verbs.has(verb)) throw methodNotAllowed();
+  const outside = kind.namespaced ? namespace === '' : namespace !== '' && resource !== 'namespaces';
+  // A namespaced resource is read over all namespaces, but named and written within one.
+  if (outside && !(kind.namespaced && (verb === 'list' || verb === 'watch'))) {
+    throw kind.namespaced && name === '' ? methodNotAllowed() : pathNotFound();
   }
+  if (name === '' && (verb === 'update' || verb === 'patch')) throw methodNotAllowed();
 }
+
+const verbs = new Set(['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection']);
 
 function objectName({ info }: Exchange): ObjectName {
   const inNamespace = info.namespace !== '' && info.resource !== 'namespaces';

@@ -88,5 +88,5 @@ function printable(text: string): string {
 }
 
 function yamlOf(json: Buffer | string): string {
-  return toYaml(JSON.parse(json.toString()), { aliasDuplicateObjects: false, lineWidth: 0 });
+  return toYaml(JSON.parse(json.toString()), { version: '1.1', aliasDuplicateObjects: false, lineWidth: 0 });
 }

@@ -140,7 +140,7 @@ function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: Abor
   const kinds = registry.all.map(({ kind }) => kind);
   const routes = new Map<string, Handler>([
     ...healthRoutes([ping, ...health, shutdown], (name, error) => {
-      logger.info(
+      logger.debug(
         { check: name, error: error instanceof Error ? error.message : String(error) },
         'health check failed',
       );
@@ -159,7 +159,10 @@ function errorHandler(logger: Logger): ErrorRequestHandler {
   // Express knows error handlers by their four parameters.
   return (error: unknown, request, response, _next) => {
     if (isStatusError(error)) {
-      if (error.code >= 500) logger.warn({ err: error, method: request.method, url: request.url }, 'request failed');
+      if (error.code >= 500) {
+        const { cause } = error;
+        logger.warn({ error: error.message, err: cause, method: request.method, url: request.url }, 'request failed');
+      }
       sendError(response, error);
       return;
     }

@@ -152,7 +152,7 @@ export class WatchStream implements WatchListener {
   }
 
   #limit(): number {
-    return this.#initialBytes + (this.#options.backlogLimitBytes ?? 4 * 1024 * 1024);
+    return this.#initialBytes + (this.#options.backlogLimitBytes ?? 16 * 1024 * 1024);
   }
 
   #giveUp(): void {
