@@ -180,7 +180,7 @@ class NodeLifecycle {
     const taints = wantedTaints(node, this.#evictBy(node), clock.now());
     if (!taints) return;
     const { name = '', resourceVersion } = node.metadata ?? {};
-    const patch = { metadata: { resourceVersion }, spec: { taints } };
+    const patch = { metadata: { resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };
     try {
       await client.patch('nodes', { name }, patch, { type: 'merge' });
     } catch (error) {
