@@ -78,9 +78,12 @@ await runMain(async (signal) => {
       authorize: createAuthorizer(policy),
       guard: ({ user, info }, object) => {
         const name = info.name || (object?.metadata?.name ?? '');
-        const readPod = (namespace: string, podName: string): Promise<Pod | undefined> =>
-          read(registry, 'pods', { namespace, name: podName });
-        return restrictNode(user, { ...info, name }, readPod);
+        return restrictNode(
+          user,
+          { ...info, name },
+          (namespace, pod, freshness): Promise<Pod | undefined> =>
+            read(registry, 'pods', { namespace, name: pod }, freshness === 'memory' ? '0' : undefined),
+        );
       },
       connect: new Map([['pods/log', podLog(registry, kubelets)]]),
       health: healthChecks(store, () => bootstrapped),
@@ -136,9 +139,14 @@ function healthChecks(store: EtcdStore, bootstrapped: () => boolean): HealthChec
 }
 
 /** Reads an object for the server's own use, from memory. */
-async function read(registry: Registry, resource: string, name: ObjectName): Promise<KubeObject | undefined> {
+async function read(
+  registry: Registry,
+  resource: string,
+  name: ObjectName,
+  resourceVersion?: string,
+): Promise<KubeObject | undefined> {
   try {
-    const stored = await registry.resource('', 'v1', resource)?.get(ownContext, name, { resourceVersion: '0' });
+    const stored = await registry.resource('', 'v1', resource)?.get(ownContext, name, { resourceVersion });
     return stored?.object;
   } catch (error) {
     if (isNotFound(error)) return undefined;

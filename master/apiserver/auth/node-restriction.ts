@@ -7,8 +7,8 @@ import type { Pod } from '../../api/types.ts';
 import type { UserInfo } from '../registry/context.ts';
 import type { Attributes } from './authorize.ts';
 
-/** Reads a pod from memory; undefined when there is none. */
-export type ReadPod = (namespace: string, name: string) => Promise<Pod | undefined>;
+/** Reads a pod; undefined when there is none. From memory it may be one of a moment ago. */
+export type ReadPod = (namespace: string, name: string, freshness: 'memory' | 'consistent') => Promise<Pod | undefined>;
 
 const userPrefix = 'system:node:';
 const nodesGroup = 'system:nodes';
@@ -41,8 +41,11 @@ export async function restrictNode(user: UserInfo, attributes: Attributes, readP
   }
   if (group === '' && resource === 'pods') {
     if (name === '') throw refuse(attributes, `unexpected operation ${JSON.stringify(verb)}`);
-    const pod = await readPod(namespace, name);
-    if (pod && pod.spec?.nodeName !== node) {
+    const foreign = (pod: Pod | undefined): boolean => pod !== undefined && pod.spec?.nodeName !== node;
+    // The node may have learnt of the binding from another API server, which was a moment quicker.
+    const refused =
+      foreign(await readPod(namespace, name, 'memory')) && foreign(await readPod(namespace, name, 'consistent'));
+    if (refused) {
       throw refuse(attributes, `node ${JSON.stringify(node)} can only write pods with spec.nodeName set to itself`);
     }
   }

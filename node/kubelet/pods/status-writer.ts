@@ -23,6 +23,8 @@ interface Entry {
   pod: Pod;
   /** What is still to be written. */
   wanted?: PodStatus;
+  /** A write is under way: the API may be about to have an older status. */
+  writing?: boolean;
   /** Told when nothing is to be written any more. */
   readonly waiting: (() => void)[];
 }
@@ -65,7 +67,7 @@ export class StatusWriter {
   set(pod: Pod, status: PodStatus): void {
     const uid = uidOf(pod);
     const entry = this.#entry(pod);
-    if (includes(entry.pod.status, status)) {
+    if (!entry.writing && includes(entry.pod.status, status)) {
       this.#settle(entry);
       return;
     }
@@ -97,6 +99,7 @@ export class StatusWriter {
         .map((field) => [field, null]),
     );
     const patch = { metadata: { uid }, status: { ...wanted, ...gone } };
+    entry.writing = true;
     try {
       const written = await this.#options.client.patch(
         'pods',
@@ -107,11 +110,23 @@ export class StatusWriter {
       entry.pod = newer(entry.pod, written);
     } catch (error) {
       // Another pod of that name, or none: there is nobody to tell.
-      if (!isNotFound(error) && !isInvalid(error) && !isConflict(error)) throw error;
+      if (!isNotFound(error) && !isInvalid(error) && !(isConflict(error) && (await this.#isReplaced(pod)))) throw error;
       this.#options.logger.debug({ uid, err: error }, 'a pod that is not there any more keeps its old status');
+    } finally {
+      entry.writing = false;
     }
     if (entry.wanted === wanted) this.#settle(entry);
     else this.#queue.add(uid);
+  }
+
+  /** Whether the API has another pod of that name by now, or none. */
+  async #isReplaced(pod: Pod): Promise<boolean> {
+    const name = { namespace: namespaceOf(pod), name: nameOf(pod) };
+    const now = await this.#options.client.get('pods', name).catch((error: unknown) => {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    });
+    return now?.metadata?.uid !== uidOf(pod);
   }
 
   #settle(entry: Entry): void {
@@ -128,13 +143,16 @@ export class StatusWriter {
   }
 }
 
-/** Versions of one object can be compared: they are revisions of the same store. */
+/**
+ * Versions of one object can be compared: they are revisions of the same store. Of two with one version the first stays: the
+ * other may be our own view of it, with a status that the API does not have yet.
+ */
 function newer(a: Pod, b: Pod): Pod {
   const version = (pod: Pod): bigint => {
     const text = pod.metadata?.resourceVersion ?? '';
     return /^\d+$/.test(text) ? BigInt(text) : 0n;
   };
-  return version(a) > version(b) ? a : b;
+  return version(b) > version(a) ? b : a;
 }
 
 /** Whether the API's status says all that ours says, and nothing that ours has dropped. */
