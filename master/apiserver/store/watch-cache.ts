@@ -2,7 +2,7 @@
  * The state of etcd in memory, and what led to it. One feed applies etcd's events in order; reads are answered from here, and
  * every watcher is told from here.
  *
- * Delivery is by batch: whatever was applied since the last turn of the event loop goes out together, once per prefix, so
+ * Delivery is by batch: whatever was applied since the last delivery goes out together, once per prefix, so
  * that watchers of one prefix get the very same array and may share what they make of it. A watcher only queues what it is
  * given, so none can slow another.
  */
@@ -21,7 +21,14 @@ export interface WatchCacheOptions {
   readonly ownWrites: OwnWrites;
   readonly limits?: WindowLimits | undefined;
   readonly clock?: Clock | undefined;
+  readonly deliveryPaceMs?: number | undefined;
 }
+
+/**
+ * Deliveries are at least so far apart: a hundred watchers are a hundred writes to sockets, so in a stream of changes it
+ * pays to give them several at once. A change after a pause is delivered at once.
+ */
+const defaultDeliveryPaceMs = 5;
 
 interface Waiter {
   readonly revision: number;
@@ -43,8 +50,12 @@ export class WatchCache {
   #undelivered: StoreEvent[] = [];
   #delivered = 0;
   #deliveryIsDue = false;
+  #deliveredAt = Number.NEGATIVE_INFINITY;
+  readonly #deliveryPaceMs: number;
 
-  constructor({ ownWrites, limits = defaultWindowLimits, clock = systemClock }: WatchCacheOptions) {
+  constructor(options: WatchCacheOptions) {
+    const { ownWrites, limits = defaultWindowLimits, clock = systemClock } = options;
+    this.#deliveryPaceMs = options.deliveryPaceMs ?? defaultDeliveryPaceMs;
     this.#ownWrites = ownWrites;
     this.#limits = limits;
     this.#clock = clock;
@@ -215,11 +226,14 @@ export class WatchCache {
   #deliverSoon(): void {
     if (this.#deliveryIsDue) return;
     this.#deliveryIsDue = true;
-    setImmediate(() => this.#deliver());
+    const earlyMs = this.#deliveredAt + this.#deliveryPaceMs - this.#clock.now();
+    if (earlyMs > 0) this.#clock.setTimeout(() => this.#deliver(), Math.min(earlyMs, this.#deliveryPaceMs));
+    else setImmediate(() => this.#deliver());
   }
 
   #deliver(): void {
     this.#deliveryIsDue = false;
+    this.#deliveredAt = this.#clock.now();
     const events = this.#undelivered;
     const revision = this.#revision;
     this.#undelivered = [];

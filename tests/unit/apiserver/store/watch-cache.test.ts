@@ -20,10 +20,10 @@ function remove(name: string, revision: number): WireEvent {
   return { type: 'delete', kv: { key: `${prefix}${name}`, revision, value: Buffer.alloc(0) } };
 }
 
-function filled() {
+function filled(deliveryPaceMs = 0) {
   const clock = new ManualClock();
   const ownWrites = new OwnWrites();
-  const cache = new WatchCache({ ownWrites, limits, clock });
+  const cache = new WatchCache({ ownWrites, limits, clock, deliveryPaceMs });
   cache.reset([], 10);
   return { cache, clock, ownWrites };
 }
@@ -48,6 +48,25 @@ test('watchers of one prefix are given the very same batch, and what came togeth
   t.is(one.batches.length, 1);
   t.deepEqual(one.revisions(), [11, 12]);
   t.is(one.batches[0], two.batches[0]);
+});
+
+test('a change after a pause is delivered at once, and those that follow closely wait to come together', async (t) => {
+  const { cache, clock } = filled(5);
+  const watch = listen(cache, 10);
+  await turn();
+  clock.advance(100);
+  cache.apply([put('a', 11)]);
+  await turn();
+  t.deepEqual(watch.revisions(), [11]);
+  clock.advance(1);
+  cache.apply([put('b', 12)]);
+  cache.apply([put('c', 13)]);
+  await turn();
+  t.is(watch.batches.length, 1);
+  t.is(watch.source.revision, 11);
+  clock.advance(4);
+  t.is(watch.batches.length, 2);
+  t.deepEqual(watch.revisions(), [11, 12, 13]);
 });
 
 test('a watch that begins between an event and its delivery is told of it once', async (t) => {
