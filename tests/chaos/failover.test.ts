@@ -3,9 +3,11 @@
  * time while each master in turn is killed and started again, then a node. What counts is what the clients saw and what is
  * there in the end.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+
 import test, { type ExecutionContext } from 'ava';
+import { run } from '../../compose/system.ts';
 import { ApiClient } from '../support/api-client.ts';
+import { within } from '../support/within.ts';
 import { ComposeCluster, masters } from './compose-cluster.ts';
 import { LeaderWitness, type Role } from './leader-witness.ts';
 import { Workload } from './workload.ts';
@@ -164,7 +166,6 @@ async function podsInEngine(): Promise<string[]> {
 }
 
 async function healthOf(service: string): Promise<string> {
-  const { run } = await import('../../compose/system.ts');
   return (
     await run('docker', ['inspect', '--format', '{{.State.Health.Status}}', cluster.containerOf(service)])
   ).trim();
@@ -222,26 +223,6 @@ async function endpointAddresses(): Promise<string[]> {
     '/api/v1/namespaces/default/endpoints/echo',
   );
   return subsets.flatMap(({ addresses = [] }) => addresses.map(({ ip }) => ip));
-}
-
-/** Looks again and again until it is as it should be; throws what was seen last when that takes too long. */
-async function within<T>(seconds: number, look: () => Promise<T>, isRight: (seen: T) => boolean): Promise<T> {
-  const deadline = performance.now() + seconds * 1_000;
-  for (let seen: T | unknown; ; await sleep(150)) {
-    try {
-      const now = await look();
-      if (isRight(now)) return now;
-      seen = now;
-    } catch (error) {
-      seen = error;
-    }
-    if (performance.now() > deadline) throw new Error(`not so within ${seconds} s; last seen: ${describe(seen)}`);
-  }
-}
-
-function describe(seen: unknown): string {
-  if (seen instanceof Set) return describe([...seen]);
-  return seen instanceof Error ? seen.message : JSON.stringify(seen).slice(0, 3_000);
 }
 
 /** A client that asks again when nobody answers, as kubectl's users do. */
