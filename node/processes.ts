@@ -2,7 +2,7 @@
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ProcessSpec } from '../master/api/process-supervisor.ts';
-import { troubleAt } from './health.ts';
+import { troubleOnPort } from './health.ts';
 import type { NodeConfig } from './options.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -83,4 +83,4 @@ function component(folder: string, config: NodeConfig, args: string[]): Pick<Pro
 
 const balancerUrl = ({ balancerPort }: NodeConfig): string => `https://127.0.0.1:${balancerPort}`;
 
-const isWell = async (port: number): Promise<boolean> => (await troubleAt(port)) === undefined;
+const isWell = async (port: number): Promise<boolean> => (await troubleOnPort(port)) === undefined;
