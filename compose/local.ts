@@ -1,8 +1,9 @@
 /** `npm run local`: the whole cluster as plain processes on loopback, until Ctrl-C. */
-import { resolve } from 'node:path';
+import { enableCompileCache } from 'node:module';
+import { join, resolve } from 'node:path';
 import { aborted } from '../master/api/clock.ts';
 import { command, durationMs, portNumber, runMain, wholeNumber } from '../master/api/flags.ts';
-import { type LocalCluster, startLocalCluster } from './local-cluster.ts';
+import type { LocalCluster } from './local-cluster.ts';
 import { createProgress } from './progress.ts';
 
 interface Flags {
@@ -28,6 +29,8 @@ const program = command('local', 'Runs the cluster as plain processes on loopbac
 
 await runMain(async (signal) => {
   const flags = program.parse().opts<Flags>();
+  enableCompileCache(join(import.meta.dirname, '..', '.cache', 'node-compile'));
+  const { startLocalCluster } = await import('./local-cluster.ts');
   const progress = createProgress({ output: process.stdout, memory: resolve(flags.dataDir, 'timings.json') });
   const { masters, nodes, timeout, ...options } = flags;
   const starting = progress.step(`starting ${masters} masters, the balancer and ${nodes} nodes`, 6, (report) =>

@@ -35,11 +35,10 @@ export async function allReady(
   }
 }
 
-/** The names of what is not up yet. The nodes are asked for once the masters are there. */
+/** The names of what is not up yet: the first such master, and once the masters are there the nodes. */
 async function missingOf(cluster: LocalCluster, client: Client, signal: AbortSignal): Promise<string[]> {
-  const masters = await Promise.all(cluster.masters.map(async (master) => ({ master, up: await isUp(master) })));
-  const missing = masters.filter(({ up }) => !up).map(({ master }) => master.name);
-  if (missing.length > 0) return missing;
+  // Asked in turn: each question costs the starting cluster a TLS handshake.
+  for (const master of cluster.masters) if (!(await isUp(master))) return [master.name];
   const ready = await readyNodes(client, signal);
   return cluster.nodes.map(({ name }) => name).filter((name) => !ready.has(name));
 }

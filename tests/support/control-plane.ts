@@ -68,6 +68,17 @@ export class ControlPlane {
     return new Controllers(process, port);
   }
 
+  /** Starts one more scheduler. Later arguments win. */
+  async startScheduler(...args: string[]): Promise<Controllers> {
+    const port = await freePort();
+    const process = this.#spawn('scheduler', [
+      ...['--kubeconfig', join(this.#dir, 'master-1/scheduler.conf'), '--master', this.url],
+      ...['--bind-address', '127.0.0.1', '--port', String(port), '--secure-port', '0'],
+      ...args,
+    ]);
+    return new Controllers(process, port);
+  }
+
   get authority(): KeyPair {
     return {
       cert: readFileSync(join(this.#dir, 'ca/ca.crt'), 'utf8'),
@@ -130,7 +141,7 @@ class TestProcess {
   }
 }
 
-/** One controller manager. */
+/** One controller manager, or one scheduler. */
 export class Controllers {
   readonly #process: TestProcess;
   readonly #port: number;

@@ -1,0 +1,132 @@
+/** The scheduler's process against a real API server over real etcd: what is bound where, what waits and why. */
+import test from 'ava';
+import type { Pod } from '../../../master/api/types.ts';
+import { type Controllers, ControlPlane } from '../../support/control-plane.ts';
+import { inParallel } from '../../support/in-parallel.ts';
+import { within } from '../../support/within.ts';
+
+const namespace = 'default';
+let plane: ControlPlane;
+let scheduler: Controllers;
+
+test.before(async () => {
+  plane = await ControlPlane.start();
+  scheduler = await (await plane.startScheduler()).untilLeading();
+});
+
+test.after.always(() => plane?.stop());
+
+/** A node with a label of its own, so that each test's pods stay on its nodes. */
+async function addNode(name: string, pool: string, allocatable: Record<string, string>): Promise<void> {
+  const now = new Date().toISOString();
+  await plane.client.create('nodes', { metadata: { name, labels: { pool } } });
+  const conditions = [{ type: 'Ready', status: 'True', lastHeartbeatTime: now, lastTransitionTime: now }];
+  const status = { capacity: allocatable, allocatable, conditions };
+  await plane.client.patch('nodes', { name }, { status }, { type: 'strategic', subresource: 'status' });
+}
+
+/** The taint of a new node is the node lifecycle controller's to take away; here there is none. */
+async function openNodes(pool: string): Promise<void> {
+  const { items } = await plane.client.list('nodes', { labelSelector: `pool=${pool}` });
+  for (const { metadata, spec } of items) {
+    if (!spec?.taints) continue;
+    await plane.client.patch('nodes', { name: metadata?.name ?? '' }, { spec: { taints: null } }, { type: 'merge' });
+  }
+}
+
+function podFor(pool: string, name: string, cpu: string, spec: Partial<NonNullable<Pod['spec']>> = {}): Pod {
+  const container = { name: 'main', image: 'trimaster/echo:1', resources: { requests: { cpu } } };
+  return {
+    metadata: { namespace, name, labels: { pool } },
+    spec: { nodeSelector: { pool }, containers: [container], ...spec },
+  };
+}
+
+const podsOf = async (pool: string): Promise<Pod[]> =>
+  (await plane.client.list('pods', { namespace, labelSelector: `pool=${pool}` })).items;
+
+const get = (name: string): Promise<Pod> => plane.client.get('pods', { namespace, name });
+const isBound = (pod: Pod): boolean => pod.spec?.nodeName !== undefined;
+
+async function eventsOf(name: string): Promise<string[]> {
+  const { items } = await plane.client.list('events', { namespace, fieldSelector: `involvedObject.name=${name}` });
+  return items.map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
+}
+
+test('a pod that fits nowhere says why, and is bound as soon as another makes room', async (t) => {
+  await addNode('room-1', 'room', { cpu: '1', memory: '1Gi', pods: '10' });
+  await openNodes('room');
+  await plane.client.create('pods', podFor('room', 'room-first', '800m'));
+  await within(10, () => get('room-first'), isBound);
+  await plane.client.create('pods', podFor('room', 'room-second', '500m'));
+  const waiting = await within(
+    10,
+    () => get('room-second'),
+    ({ status }) => status?.conditions?.some(({ type }) => type === 'PodScheduled') ?? false,
+  );
+  const { items: all } = await plane.client.list('nodes');
+  const others = all.length - 1;
+  const [condition] = waiting.status?.conditions ?? [];
+  t.like(condition, { type: 'PodScheduled', status: 'False', reason: 'Unschedulable' });
+  const message = condition?.message ?? '';
+  t.true(message.startsWith(`0/${all.length} nodes are available: 1 Insufficient cpu`), message);
+  if (others > 0) t.regex(message, /node\(s\) didn't match Pod's node affinity\/selector/);
+  t.regex(message, /preemption: 0\/\d+ nodes are available: 1 No preemption victims found for incoming pod/);
+  await within(
+    10,
+    () => eventsOf('room-second'),
+    (events) => events.some((text) => text.startsWith('Warning FailedScheduling: 0/')),
+  );
+  await plane.client.delete('pods', { namespace, name: 'room-first' }, { gracePeriodSeconds: 0 });
+  const bound = await within(15, () => get('room-second'), isBound);
+  t.is(bound.spec?.nodeName, 'room-1');
+  await within(
+    10,
+    () => eventsOf('room-second'),
+    (events) => events.includes('Normal Scheduled: Successfully assigned default/room-second to room-1'),
+  );
+});
+
+test('a pod that waits for a node is bound when one comes', async (t) => {
+  await plane.client.create('pods', podFor('later', 'later', '100m'));
+  await within(
+    10,
+    () => get('later'),
+    ({ status }) => status?.conditions?.some(({ reason }) => reason === 'Unschedulable') ?? false,
+  );
+  await addNode('later-1', 'later', { cpu: '1', memory: '1Gi', pods: '10' });
+  await openNodes('later');
+  t.is((await within(15, () => get('later'), isBound)).spec?.nodeName, 'later-1');
+});
+
+test('pods of another scheduler, and pods with a gate, are left alone until the gate is gone', async (t) => {
+  await addNode('gate-1', 'gate', { cpu: '1', memory: '1Gi', pods: '10' });
+  await openNodes('gate');
+  await plane.client.create('pods', podFor('gate', 'gate-other', '100m', { schedulerName: 'another' }));
+  await plane.client.create('pods', podFor('gate', 'gate-shut', '100m', { schedulingGates: [{ name: 'a/b' }] }));
+  await plane.client.create('pods', podFor('gate', 'gate-plain', '100m'));
+  await within(10, () => get('gate-plain'), isBound);
+  t.false(isBound(await get('gate-other')));
+  t.false(isBound(await get('gate-shut')));
+});
+
+test('a burst of pods is bound at once, evenly, and no node is given more than it has', async (t) => {
+  const nodes = 10;
+  const count = 200;
+  for (let i = 0; i < nodes; i++) await addNode(`burst-${i}`, 'burst', { cpu: '2', memory: '4Gi', pods: '30' });
+  await openNodes('burst');
+  const names = Array.from({ length: count }, (_, i) => `burst-${i}`);
+  await inParallel(names, 4, (name) => plane.client.create('pods', podFor('burst', name, '100m')));
+  const pods = await within(
+    30,
+    () => podsOf('burst'),
+    (all) => all.filter(isBound).length === count,
+  );
+  const perNode = new Map<string, number>();
+  for (const { spec } of pods) perNode.set(spec?.nodeName ?? '', (perNode.get(spec?.nodeName ?? '') ?? 0) + 1);
+  t.deepEqual([...perNode.values()], Array(nodes).fill(count / nodes));
+  t.regex(
+    await scheduler.metrics(),
+    /scheduler_schedule_attempts_total\{result="scheduled",profile="default-scheduler"\}/,
+  );
+});
