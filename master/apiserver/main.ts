@@ -7,10 +7,10 @@
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { systemClock } from '../api/clock.ts';
+import { aborted, sleep, systemClock } from '../api/clock.ts';
 import { isNotFound } from '../api/errors.ts';
 import { runMain } from '../api/flags.ts';
-import { createLogger } from '../api/logging.ts';
+import { createLogger, type Logger } from '../api/logging.ts';
 import type { KubeObject, Pod, Secret } from '../api/types.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
@@ -35,6 +35,9 @@ const ownContext: RequestContext = {
   warnings: [],
   signal: new AbortController().signal,
 };
+
+/** How long a server that ends may take to say so. */
+const leaveMs = 2_000;
 
 await runMain(async (signal) => {
   const options = apiServerCommand().parse().opts<Options>();
@@ -105,12 +108,21 @@ await runMain(async (signal) => {
       bootstrapped = true;
       if (!signal.aborted) logger.info('ready');
     });
-  // Its failure ends the process, which is started again.
-  await Promise.all([server.closed, starting]);
+  const left = aborted(signal).then(() => leave(registry, logger));
+  // A failure to start ends the process, which is started again.
+  await Promise.all([server.closed, starting, left]);
   kubelets.close();
   storeEnd.abort();
   await storeRun;
 });
+
+/** Takes this server out of the endpoints of the Service `kubernetes`, if etcd lets it soon: the others notice anyway. */
+async function leave(registry: Registry, logger: Logger): Promise<void> {
+  const enough = new AbortController();
+  const leaving = registry.leave().catch((error: unknown) => logger.warn({ err: error }, 'could not take leave'));
+  await Promise.race([leaving, sleep(leaveMs, enough.signal)]);
+  enough.abort();
+}
 
 /** The address of this machine that others can reach; it may change while the server runs. */
 function ownAddress(): string {

@@ -1,8 +1,9 @@
 /** The real kubectl against a kubeconfig, as a person would run it. */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 
 export interface Outcome {
   readonly code: number;
@@ -13,9 +14,9 @@ export interface Outcome {
 export class Kubectl {
   readonly #env: NodeJS.ProcessEnv;
 
-  constructor(kubeconfig: string) {
+  constructor(kubeconfig: string, extraEnv: Readonly<Record<string, string>> = {}) {
     // A home of its own: kubectl caches discovery there, by the server's address.
-    this.#env = { ...process.env, KUBECONFIG: kubeconfig, HOME: mkdtempSync(join(tmpdir(), 'kubectl-')) };
+    this.#env = { ...process.env, KUBECONFIG: kubeconfig, HOME: mkdtempSync(join(tmpdir(), 'kubectl-')), ...extraEnv };
   }
 
   /** Whatever comes of it. `input` is what `-f -` reads. */
@@ -46,9 +47,51 @@ export class Kubectl {
     return this.#succeed(args, input);
   }
 
+  /** A command that goes on, such as a watch; `stop` ends it. */
+  start(...args: string[]): RunningKubectl {
+    return new RunningKubectl(spawn('kubectl', args, { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+
   async #succeed(args: readonly string[], input?: string): Promise<string> {
     const { code, stdout, stderr } = await this.try(args, input);
     if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: exit code ${code}\n${stderr}${stdout}`);
     return stdout;
+  }
+}
+
+export class RunningKubectl {
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  #waiting: (() => void)[] = [];
+  #ended = false;
+  output = '';
+
+  constructor(child: ChildProcessByStdio<null, Readable, Readable>) {
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+        this.#wake();
+      });
+    }
+    child.on('close', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+  }
+
+  /** Resolves when the output has the pattern; rejects when the command ends without it. */
+  async until(pattern: RegExp): Promise<void> {
+    while (!pattern.test(this.output)) {
+      if (this.#ended) throw new Error(`kubectl ended without ${pattern}:\n${this.output}`);
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  readonly stop = (): void => {
+    this.#child.kill();
+  };
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }

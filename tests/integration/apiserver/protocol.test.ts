@@ -1,0 +1,180 @@
+/** The API as a client sees it on the wire: who may ask, what is wrong with a request, and how watches behave. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { issue } from '../../../compose/certificates.ts';
+import { kubeconfigText } from '../../../master/api/config.ts';
+import { ApiClient } from '../../support/api-client.ts';
+import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
+import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
+
+let etcd: TestEtcd;
+let api: TestApiServers;
+let admin: ApiClient;
+
+test.before(async () => {
+  etcd = await startEtcd();
+  api = await startApiServers({ etcd: etcd.endpoints });
+  admin = new ApiClient(api.first.kubeconfig);
+});
+
+test.after.always(async () => {
+  await admin?.close();
+  await api?.stop();
+  await etcd?.stop();
+});
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const configMap = (name: string, data: Record<string, string> = {}) => ({ metadata: { name }, data });
+
+/** A client with a certificate of the cluster's authority, or of another one. */
+async function clientOf(commonName: string, organizations: string[], authority = 'ca'): Promise<ApiClient> {
+  const read = (file: string): Promise<string> => readFile(join(api.dir, file), 'utf8');
+  const ca = { cert: await read(`ca/${authority}.crt`), key: await read(`ca/${authority}.key`) };
+  const { cert, key } = await issue(ca, { commonName, organizations, usages: ['client'] });
+  const file = join(api.dir, `${crypto.randomUUID()}.conf`);
+  const server = api.first.url;
+  await writeFile(file, kubeconfigText({ name: 'test', server, ca: await read('ca/ca.crt'), cert, key }));
+  return new ApiClient(file);
+}
+
+test('anybody may ask how the server is, and nothing else', async (t) => {
+  t.is((await api.first.ask('/readyz')).text, 'ok');
+  t.is((await api.first.ask('/version')).status, 200);
+  const refused = await api.first.ask('/api/v1/pods');
+  t.is(refused.status, 403);
+  t.is(
+    JSON.parse(refused.text).message,
+    'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope',
+  );
+});
+
+test('credentials that nobody vouches for are refused, whatever is asked', async (t) => {
+  t.is((await api.first.ask('/readyz', { authorization: 'Bearer something' })).status, 401);
+  const stranger = await clientOf('kubernetes-admin', ['system:masters'], 'etcd-ca');
+  t.is((await stranger.send('GET', '/readyz')).status, 401);
+  await stranger.close();
+});
+
+test('a node writes its own Node and Lease and no other', async (t) => {
+  const node = await clientOf('system:node:node-1', ['system:nodes']);
+  const create = (name: string) => node.send('POST', '/api/v1/nodes', { metadata: { name } });
+  t.is((await create('node-1')).status, 201);
+  const other = await create('node-2');
+  t.is(other.status, 403);
+  t.regex(other.text, /node \\"node-1\\" is not allowed to modify node \\"node-2\\"/);
+  const lease = (name: string) =>
+    node.send('POST', '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases', { metadata: { name } });
+  t.is((await lease('node-1')).status, 201);
+  t.is((await lease('node-2')).status, 403);
+  t.is((await node.send('GET', '/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-1')).status, 200);
+  t.is((await node.send('POST', configMaps, configMap('x'))).status, 403);
+  await node.close();
+});
+
+test('a bootstrap token may ask for a certificate, and for nothing else', async (t) => {
+  const data = { 'token-id': 'abcdef', 'token-secret': '0123456789abcdef', 'usage-bootstrap-authentication': 'true' };
+  await admin.json('POST', '/api/v1/namespaces/kube-system/secrets', {
+    metadata: { name: 'bootstrap-token-abcdef' },
+    type: 'bootstrap.kubernetes.io/token',
+    stringData: data,
+  });
+  const headers = { authorization: 'Bearer abcdef.0123456789abcdef' };
+  t.is((await api.first.ask('/apis/certificates.k8s.io/v1/certificatesigningrequests', headers)).status, 200);
+  const refused = await api.first.ask('/api/v1/nodes', headers);
+  t.is(refused.status, 403);
+  t.regex(refused.text, /system:bootstrap:abcdef/);
+});
+
+test('whatever is wrong with a request is a Status of the right code, and the server lives on', async (t) => {
+  const big = { ...configMap('big'), data: { a: 'x'.repeat(3.5 * 1024 * 1024) } };
+  const json = 'application/json';
+  const cases: [code: number, method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, body?: unknown, type?: string][] =
+    [
+      [400, 'POST', configMaps, [], json],
+      [400, 'POST', configMaps, { kind: 'Secret' }, json],
+      [400, 'POST', configMaps, configMap('a'), 'application/vnd.kubernetes.protobuf'],
+      [413, 'POST', configMaps, big, json],
+      [415, 'POST', configMaps, configMap('a'), 'text/plain'],
+      [415, 'PATCH', `${configMaps}/a`, {}, 'application/apply-patch+yaml'],
+      [422, 'POST', configMaps, configMap('Not_A_Name'), json],
+      [422, 'POST', `${configMaps}?dryRun=Some`, configMap('a'), json],
+      [404, 'GET', '/api/v1/nothings'],
+      [404, 'GET', '/apis/no.such.group/v1/things'],
+      [404, 'GET', `${configMaps}/nope`],
+      [404, 'GET', '/nothing'],
+      [405, 'POST', '/api/v1/configmaps', configMap('a'), json],
+      [405, 'PUT', configMaps, configMap('a'), json],
+      [405, 'POST', '/version', {}, json],
+      [400, 'GET', `${configMaps}?limit=many`],
+      [400, 'GET', `${configMaps}?labelSelector=a%20b`],
+      [400, 'GET', `${configMaps}?continue=nonsense`],
+      [400, 'GET', `${configMaps}?watch=1&resourceVersion=nonsense`],
+    ];
+  for (const [code, method, path, body, type] of cases) {
+    const { status, text } = await admin.send(method, path, body, type);
+    t.is(status, code, `${method} ${path}: ${text}`);
+    const answer = JSON.parse(text);
+    t.like(answer, { kind: 'Status', status: 'Failure', code }, path);
+  }
+  t.is((await api.first.ask('/readyz')).text, 'ok');
+});
+
+test('a watch begins where it is told, marks how far it is, and ends in time', async (t) => {
+  const first = await admin.json<{ metadata: { resourceVersion: string } }>('POST', configMaps, configMap('w-1'));
+  await admin.json('POST', configMaps, configMap('w-2'));
+  await admin.json('PATCH', `${configMaps}/w-2`, { data: { a: 'b' } }, 'application/merge-patch+json');
+  await admin.send('DELETE', `${configMaps}/w-1`);
+  const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=${first.metadata.resourceVersion}`;
+  const seen: string[] = [];
+  for await (const line of admin.watch(`${configMaps}?${query}`, new AbortController().signal)) {
+    const { type, object } = JSON.parse(line);
+    if (type === 'BOOKMARK' || object.metadata.name.startsWith('w-')) seen.push(`${type} ${object.metadata.name}`);
+  }
+  t.deepEqual(seen, ['ADDED w-2', 'MODIFIED w-2', 'DELETED w-1', 'BOOKMARK undefined']);
+});
+
+test('a watch of the initial state says where that ends', async (t) => {
+  const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
+  const types: string[] = [];
+  const stop = new AbortController();
+  for await (const line of admin.watch(`/api/v1/namespaces?${query}`, stop.signal)) {
+    const { type, object } = JSON.parse(line);
+    types.push(type);
+    if (object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true') break;
+  }
+  t.deepEqual(types, ['ADDED', 'ADDED', 'ADDED', 'ADDED', 'BOOKMARK']);
+});
+
+test('a watcher that does not read is closed, and those that read miss nothing', async (t) => {
+  const url = '/api/v1/namespaces/default/secrets';
+  const { metadata } = await admin.json<{ metadata: { resourceVersion: string } }>('GET', `${url}?limit=1`);
+  const path = `${url}?watch=1&resourceVersion=${metadata.resourceVersion}`;
+  const watchers = async (): Promise<number> => {
+    const { text } = await admin.send('GET', '/metrics');
+    return Number(/^apiserver_registered_watchers\{.*kind="Secret"\} (\d+)$/m.exec(text)?.[1] ?? 0);
+  };
+  const before = await watchers();
+  // Begun, and never read from again.
+  const idle = new AbortController();
+  const stuck = admin.watch(path, idle.signal);
+  const first = stuck.next();
+  const count = 60;
+  const reading = (async () => {
+    let seen = 0;
+    for await (const line of admin.watch(path, new AbortController().signal)) {
+      if (JSON.parse(line).type === 'ADDED') seen += 1;
+      if (seen === count) return seen;
+    }
+    return seen;
+  })();
+  for (let index = 0; index < count; index += 1) {
+    const data = { a: Buffer.alloc(700_000, index).toString('base64') };
+    await admin.json('POST', url, { metadata: { name: `large-${index}` }, data });
+  }
+  await first;
+  t.is(await reading, count);
+  for (let tries = 0; (await watchers()) > before && tries < 100; tries += 1) await new Promise(setImmediate);
+  t.is(await watchers(), before);
+  idle.abort();
+});
