@@ -6,6 +6,8 @@
  * defaulting and validation need not look again. Fields that a shape does not name pass as they are.
  */
 
+import { isQuantity, quantityPattern } from '../../../api/quantity.ts';
+
 export type Shape = ScalarShape | ObjectShape | ListShape | MapShape | AnyShape;
 export type Scalar = 'string' | 'integer' | 'number' | 'boolean' | 'quantity' | 'intOrString';
 export interface ScalarShape {
@@ -59,9 +61,13 @@ export const stringMap = map(string);
 export function conform(shape: Shape, value: unknown, root: string): string | undefined {
   const wrong = firstMismatch(shape, value, '');
   if (!wrong) return undefined;
+  if (wrong.expected === badQuantity) return `quantities must match the regular expression '${quantityPattern}'`;
   const place = wrong.path === '' ? 'Go value' : `Go struct field ${root}.${wrong.path}`;
   return `json: cannot unmarshal ${wrong.found} into ${place} of type ${wrong.expected}`;
 }
+
+/** A text where a quantity stands, but none that is one. */
+const badQuantity = 'quantity text';
 
 interface Mismatch {
   path: string;
@@ -74,7 +80,9 @@ function firstMismatch(shape: Shape, value: unknown, path: string): Mismatch | u
     case 'any':
       return undefined;
     case 'scalar':
-      return isScalar(shape.type, value) ? undefined : { path, found: foundType(value), expected: goType(shape) };
+      if (!isScalar(shape.type, value)) return { path, found: foundType(value), expected: goType(shape) };
+      if (shape.type === 'quantity' && !isQuantity(value)) return { path, found: '', expected: badQuantity };
+      return undefined;
     case 'list': {
       if (!Array.isArray(value)) return { path, found: foundType(value), expected: goType(shape) };
       for (const item of value) {

@@ -113,7 +113,8 @@ function statusSubresource(): SubresourceStrategy<Csr> {
 function timed(conditions: readonly Condition[], old: Csr, now: string): Condition[] {
   return conditions.map((condition) => {
     const before = old.status?.conditions?.find(({ type }) => type === condition.type);
-    const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : undefined;
+    const same = before !== undefined && before.status === condition.status;
+    const lastTransitionTime = same ? before.lastTransitionTime : undefined;
     return {
       ...condition,
       lastUpdateTime: condition.lastUpdateTime ?? now,

@@ -1,0 +1,210 @@
+/** Whatever a client sends, the answer is what it did wrong, never an error of the server. */
+import test from 'ava';
+import { StatusError } from '../../../master/api/errors.ts';
+import type { KubeObject, ResourceName } from '../../../master/api/types.ts';
+import { Random } from '../../support/random.ts';
+import { context, resource, startWorld } from './world.ts';
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+const podSpec: Json = {
+  nodeName: 'n',
+  nodeSelector: { a: 'b' },
+  tolerations: [{ key: 'a', operator: 'Equal', value: 'b', effect: 'NoExecute', tolerationSeconds: 5 }],
+  volumes: [
+    { name: 'v', emptyDir: { sizeLimit: '1Mi' } },
+    { name: 'w', projected: { sources: [{ configMap: { name: 'x' } }, { serviceAccountToken: { path: 't' } }] } },
+    { name: 'x', secret: { secretName: 's', items: [{ key: 'k', path: 'p' }] } },
+  ],
+  initContainers: [{ name: 'i', image: 'x:1', restartPolicy: 'Always' }],
+  containers: [
+    {
+      name: 'c',
+      image: 'x:1',
+      command: ['a'],
+      env: [{ name: 'E', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+      envFrom: [{ configMapRef: { name: 'm' } }],
+      ports: [{ name: 'http', containerPort: 80, protocol: 'TCP' }],
+      resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '100m' } },
+      volumeMounts: [{ name: 'v', mountPath: '/v' }],
+      livenessProbe: { httpGet: { path: '/', port: 80 }, periodSeconds: 5 },
+      lifecycle: { preStop: { exec: { command: ['x'] } } },
+    },
+  ],
+};
+
+/** One valid object of each kind, with as many fields as the registry reads. */
+const examples: Readonly<Record<ResourceName, { [key: string]: Json }>> = {
+  namespaces: { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } },
+  nodes: {
+    spec: { podCIDR: '10.244.0.0/24', taints: [{ key: 'a', effect: 'NoSchedule' }], unschedulable: true },
+    status: {
+      capacity: { cpu: '2' },
+      conditions: [{ type: 'Ready', status: 'True' }],
+      addresses: [{ type: 'InternalIP', address: '10.0.0.1' }],
+      nodeInfo: { kubeletVersion: 'v1' },
+    },
+  },
+  pods: {
+    spec: podSpec,
+    status: {
+      phase: 'Running',
+      podIPs: [{ ip: '1.2.3.4' }],
+      containerStatuses: [{ name: 'c', restartCount: 1, state: { waiting: { reason: 'x' } }, ready: true }],
+    },
+  },
+  services: {
+    spec: {
+      type: 'NodePort',
+      selector: { a: 'b' },
+      clusterIPs: ['10.96.3.4'],
+      externalIPs: ['1.2.3.4'],
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds: 5 } },
+      ports: [
+        { name: 'a', port: 80, targetPort: 'http', nodePort: 30_001 },
+        { name: 'b', port: 81, protocol: 'UDP' },
+      ],
+    },
+  },
+  endpoints: {
+    subsets: [{ addresses: [{ ip: '1.2.3.4', targetRef: { kind: 'Pod' } }], ports: [{ name: 'a', port: 80 }] }],
+  },
+  endpointslices: {
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['1.2.3.4'], conditions: { ready: true } }],
+    ports: [{ name: 'a', port: 80, protocol: 'TCP' }],
+  },
+  replicationcontrollers: {
+    spec: { replicas: 2, selector: { a: 'b' }, template: { metadata: { labels: { a: 'b' } }, spec: podSpec } },
+    status: { replicas: 1 },
+  },
+  events: { involvedObject: { kind: 'Pod', namespace: 'default', name: 'a' }, count: 2, source: { component: 'c' } },
+  leases: { spec: { holderIdentity: 'a', leaseDurationSeconds: 5, leaseTransitions: 1 } },
+  configmaps: { data: { a: 'b' }, binaryData: { c: 'eA==' }, immutable: false },
+  secrets: { data: { a: 'eA==' }, stringData: { b: 'x' }, type: 'Opaque' },
+  serviceaccounts: { secrets: [{ name: 'a' }], imagePullSecrets: [{ name: 'b' }] },
+  certificatesigningrequests: {
+    spec: {
+      request: Buffer.from('-----BEGIN CERTIFICATE REQUEST-----').toString('base64'),
+      signerName: 'example.com/a',
+      usages: ['client auth'],
+      expirationSeconds: 3600,
+    },
+    status: { conditions: [{ type: 'Approved', status: 'True' }] },
+  },
+};
+
+const junk: readonly Json[] = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  1e300,
+  '',
+  'x',
+  'A b',
+  '..',
+  [],
+  [null],
+  [[1]],
+  {},
+  { a: {} },
+  [{}],
+];
+const rounds = 60;
+
+test('thousands of mutated objects and patches get a Status of the client’s fault, or are taken', async (t) => {
+  const world = await startWorld();
+  t.teardown(world.stop);
+  const seed = Number(process.env.TEST_SEED ?? 20_260_101);
+  const random = new Random(seed);
+  const ctx = context({ dryRun: true });
+  let refused = 0;
+  let taken = 0;
+
+  for (const [name, example] of Object.entries(examples)) {
+    const verbs = resource(world.registries[0], name as ResourceName);
+    const namespace = verbs.kind.namespaced ? 'default' : undefined;
+    const whole = { metadata: { name: 'there', labels: { a: 'b' }, finalizers: ['x/y'] }, ...example };
+    const at = namespace === undefined ? { name: 'there' } : { namespace, name: 'there' };
+    await verbs.create(context(), namespace, structuredClone(whole) as KubeObject);
+    const parts = verbs.kind.subresources.filter(({ verbs: allowed }) => allowed.includes('update'));
+    const subresources = [undefined, ...parts.map((part) => part.name)] as Parameters<typeof verbs.update>[3][];
+
+    for (let round = 0; round < rounds; round++) {
+      const body = mutated(whole, random);
+      const patch = mutated(example, random);
+      const sub = subresources[Math.floor(random.next() * subresources.length)];
+      const attempts: Record<string, () => Promise<unknown>> = {
+        create: () => verbs.create(ctx, namespace, structuredClone(body) as KubeObject),
+        update: () => verbs.update(ctx, at, structuredClone(body) as KubeObject, sub),
+        merge: () => verbs.patch(ctx, at, { type: 'merge', patch: structuredClone(patch) }, sub),
+        strategic: () => verbs.patch(ctx, at, { type: 'strategic', patch: structuredClone(patch) }, sub),
+        json: () =>
+          verbs.patch(ctx, at, {
+            type: 'json',
+            patch: [{ op: 'replace', path: somePath(whole, random), value: patch }],
+          }),
+      };
+      for (const [verb, attempt] of Object.entries(attempts)) {
+        const where = `${verb} ${name}${sub ? `/${sub}` : ''} ${JSON.stringify({ body, patch })}, seed ${seed}`;
+        try {
+          await attempt();
+          taken++;
+        } catch (error) {
+          refused++;
+          if (!(error instanceof StatusError)) t.log(error);
+          if (!(error instanceof StatusError) || error.code < 400 || error.code >= 500)
+            t.fail(`${String(error)}: ${where}`);
+        }
+      }
+    }
+    // What was taken can also be shown.
+    const { items } = await verbs.list(ctx, namespace, {});
+    for (const { object } of items) for (const column of verbs.columns) column.value(object, 0);
+  }
+  t.true(refused > 500, `refused ${refused}`);
+  t.true(taken > 500, `taken ${taken}`);
+});
+
+/** A copy with something put where it does not belong. */
+function mutated(value: Json, random: Random): Json {
+  const copy = structuredClone(value);
+  const changes = 1 + Math.floor(random.next() * 2);
+  for (let change = 0; change < changes; change++) {
+    const places = containersOf(copy);
+    const place = places[Math.floor(random.next() * places.length)];
+    const junkValue = structuredClone(junk[Math.floor(random.next() * junk.length)] ?? null);
+    if (Array.isArray(place)) {
+      if (random.chance(0.3)) place.push(junkValue);
+      else if (place.length > 0) place[Math.floor(random.next() * place.length)] = junkValue;
+    } else if (place) {
+      const keys = Object.keys(place);
+      const key = keys[Math.floor(random.next() * keys.length)];
+      if (key === undefined || random.chance(0.1)) place.added = junkValue;
+      else if (random.chance(0.2)) delete place[key];
+      else place[key] = junkValue;
+    }
+  }
+  return copy;
+}
+
+function containersOf(value: Json): (Json[] | { [key: string]: Json })[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return [value, ...Object.values(value).flatMap(containersOf)];
+}
+
+function somePath(value: Json, random: Random): string {
+  let path = '';
+  let here = value;
+  while (typeof here === 'object' && here !== null && (path === '' || random.chance(0.7))) {
+    const keys: string[] = Object.keys(here);
+    const key = keys[Math.floor(random.next() * keys.length)];
+    if (key === undefined) break;
+    path += `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    here = Array.isArray(here) ? (here[Number(key)] ?? null) : (here[key] ?? null);
+  }
+  return path;
+}
