@@ -255,7 +255,7 @@ function objectMeta(labels: Record<string, string>): KubeObject['metadata'] {
 }
 
 /** The API server's own writes: as whoever may do everything. */
-function systemContext(signal: AbortSignal): RequestContext {
+export function systemContext(signal: AbortSignal): RequestContext {
   return {
     user: { name: 'system:apiserver', groups: ['system:masters'] },
     dryRun: false,

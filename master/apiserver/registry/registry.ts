@@ -5,13 +5,15 @@
  * Guarantees: the generic verbs are the same for every resource; what is particular to one is in its strategy.
  */
 import type { Clock } from '../../api/clock.ts';
+import { kinds } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
 import type { Namespace } from '../../api/types.ts';
 import { createAdmission } from '../admission/chain.ts';
 import { objectKey } from '../store/keys.ts';
 import { anyRevision, consistent, type Store } from '../store/types.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
-import { Bootstrap } from './bootstrap.ts';
+import { Bootstrap, systemContext } from './bootstrap.ts';
+import { expireEvents } from './event-expiry.ts';
 import { GenericResource } from './generic-resource.ts';
 import type { Resource } from './resource.ts';
 import { createStrategies } from './strategies/index.ts';
@@ -39,13 +41,15 @@ export interface RegistryOptions {
   readonly serviceNodePortRange: string;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  /** How long events are kept, as Kubernetes' --event-ttl; an hour unless given. */
+  readonly eventTtlMs?: number;
   /** Where this API server can be reached; a function, because an address may change while the server runs. */
   readonly advertise: () => { readonly address: string; readonly port: number };
 }
 
 /** Throws an Error for a range that cannot be read. */
 export function createRegistry(options: RegistryOptions): Registry {
-  const { store, clock } = options;
+  const { store, clock, logger, eventTtlMs = 3_600_000 } = options;
   const addresses = parseAddressRange(options.serviceClusterIpRange);
   const nodePorts = parsePortRange(options.serviceNodePortRange);
   const admission = createAdmission({
@@ -59,10 +63,16 @@ export function createRegistry(options: RegistryOptions): Registry {
     (strategy) => new GenericResource({ strategy, store, admission, clock }),
   );
   const byName = new Map(resources.map((resource) => [nameOf(resource.kind), resource]));
+  const events = byName.get(nameOf(kinds.events));
+  if (!events) throw new Error('the table of strategies lacks events');
   const registry: Registry = {
     all: resources,
     resource: (group, version, resource) => byName.get(nameOf({ group, version, resource })),
-    start: (signal) => bootstrap.start(signal),
+    async start(signal) {
+      await bootstrap.start(signal);
+      // It ends with the signal and handles its own errors.
+      void expireEvents({ events, clock, logger, ttlMs: eventTtlMs }, systemContext(signal));
+    },
     leave: () => bootstrap.leave(),
   };
   const bootstrap = new Bootstrap({ ...options, registry, firstAddress: addresses.first });

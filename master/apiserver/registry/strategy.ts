@@ -101,7 +101,11 @@ export interface Action {
 export function statusOnly<T extends KubeObject & { status?: unknown }>(
   validate?: (object: T, old: T, errors: FieldErrors) => void,
 ): SubresourceStrategy<T> {
-  const apply = (incoming: T, old: T): T => ({ ...old, metadata: incoming.metadata, status: incoming.status });
+  const apply = (incoming: T, old: T): T => {
+    // Who reports a status late knows of an older deletion, or of none; it does not mean to change that.
+    const { deletionTimestamp: _time, deletionGracePeriodSeconds: _grace, ...metadata } = incoming.metadata ?? {};
+    return { ...old, metadata, status: incoming.status };
+  };
   return validate ? { apply, validate } : { apply };
 }
 

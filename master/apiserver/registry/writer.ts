@@ -38,10 +38,13 @@ export interface WriterParts {
   readonly clock: Clock;
 }
 
-/** How often a write starts over because others change the object meanwhile; as Kubernetes for patches. */
-const maxAttempts = 5;
+/** How often a write that does not say which state it changes starts over because others change the object meanwhile. */
+const maxAttempts = 100;
 /** How often a generated name or a chosen address is chosen anew when it turns out to be taken. */
 const maxChoices = 8;
+
+/** How a write that starts over reads again. */
+type Fresh = 'unread' | 'consistent' | Stored;
 
 /** Makes the object that an update or patch wants out of the present one. Called anew for each attempt. */
 type Change = (old: Stored) => KubeObject;
@@ -112,8 +115,10 @@ export class Writer {
   async delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
     validateDeleteOptions(options);
     const { kind } = this.#strategy;
-    for (let attempt = 0, fresh = false; ; attempt++) {
-      const old = await this.#read(name, fresh ? 'consistent' : 'any');
+    for (let attempt = 0, fresh: Fresh = 'unread'; ; attempt++) {
+      const old: Stored | undefined = await this.#readAs(name, fresh);
+      const certain = fresh !== 'unread';
+      fresh = 'consistent';
       try {
         if (!old) throw notFound(kind, name.name);
         checkPreconditions(kind, name.name, old.object, options);
@@ -124,15 +129,16 @@ export class Writer {
         const plan = planDeletion(this.#strategy, old.object, options, this.#clock.now());
         if (plan.action === 'remove') return { object: await this.#remove(ctx, old), gone: true };
         if (plan.action === 'mark') return { object: await this.#put(ctx, old, plan.object), gone: false };
-        if (fresh) return { object: old, gone: false };
+        if (certain) return { object: old, gone: false };
       } catch (error) {
         if (error instanceof RevisionMismatch) {
+          if (!error.current) throw notFound(kind, name.name);
           if (attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
-        } else if (fresh || !isStatusError(error)) {
+          fresh = error.current;
+        } else if (certain || !isStatusError(error)) {
           throw this.#mapped(error, name.name);
         }
       }
-      fresh = true;
     }
   }
 
@@ -182,10 +188,11 @@ export class Writer {
     const { kind } = this.#strategy;
     const warned = ctx.warnings.length;
     const check = how.check?.();
-    for (let attempt = 0, fresh = false; ; attempt++) {
+    for (let attempt = 0, fresh: Fresh = 'unread'; ; attempt++) {
       ctx.warnings.length = warned;
-      const old = await this.#read(name, fresh ? 'consistent' : 'any');
-      const certain = fresh || (how.version !== '' && how.version === String(old?.revision));
+      const old: Stored | undefined = await this.#readAs(name, fresh);
+      const certain = fresh !== 'unread' || (how.version !== '' && how.version === String(old?.revision));
+      fresh = 'consistent';
       try {
         if (!old) throw notFound(kind, name.name);
         check?.(old);
@@ -197,12 +204,13 @@ export class Writer {
         if (certain) return old;
       } catch (error) {
         if (error instanceof RevisionMismatch) {
+          if (!error.current) throw notFound(kind, name.name);
           if (how.version !== '' || attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
+          fresh = error.current;
         } else if (certain || !isStatusError(error)) {
           throw this.#mapped(error, name.name);
         }
       }
-      fresh = true;
     }
   }
 
@@ -343,6 +351,12 @@ export class Writer {
 
   async #exists(name: ObjectName): Promise<boolean> {
     return ((await this.#read(name, 'any')) ?? (await this.#read(name, 'consistent'))) !== undefined;
+  }
+
+  /** The present object: as the cache has it at first, then with certainty, or as a refused write has just found it. */
+  #readAs(name: ObjectName, fresh: Fresh): Promise<Stored | undefined> {
+    if (typeof fresh === 'object') return Promise.resolve(fresh);
+    return this.#read(name, fresh === 'unread' ? 'any' : 'consistent');
   }
 
   #read(name: ObjectName, kind: 'any' | 'consistent'): Promise<Stored | undefined> {

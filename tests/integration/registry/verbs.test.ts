@@ -1,7 +1,10 @@
 /** The generic verbs over a real etcd. */
 import test from 'ava';
+import { systemClock } from '../../../master/api/clock.ts';
+import { createLogger } from '../../../master/api/logging.ts';
 import type { ConfigMap, KubeObject, Lease, Pod } from '../../../master/api/types.ts';
 import type { ObjectName } from '../../../master/apiserver/registry/context.ts';
+import { expireOnce } from '../../../master/apiserver/registry/event-expiry.ts';
 import { context, objectOf, refusal, resource, startWorld, Watching, type World } from './world.ts';
 
 let world: World;
@@ -347,4 +350,42 @@ test('a signing request is approved and then signed, each by its own way', async
   const signed = await csrs.update(ctx, { name: 'csr' }, { ...after, status: { certificate } } as KubeObject, 'status');
   t.is(objectOf('certificatesigningrequests', signed).status?.conditions?.[0]?.type, 'Approved');
   t.is(csrs.columns.at(-1)?.value(signed.object, 0), 'Approved,Issued');
+});
+
+test('forty patches of one object at once, through the whole retry, all take effect', async (t) => {
+  await configMaps().create(ctx, 'default', configMap('contended'));
+  const keys = Array.from({ length: 40 }, (_, index) => `k${index}`);
+  await Promise.all(
+    keys.map((key) =>
+      configMaps().patch(ctx, inDefault('contended'), { type: 'merge', patch: { data: { [key]: 'x' } } }),
+    ),
+  );
+  const read = objectOf('configmaps', await configMaps().get(ctx, inDefault('contended'), {}));
+  t.is(Object.keys(read.data ?? {}).length, 40);
+});
+
+test('a status that knows nothing of the deletion does not undo it, nor takes the class of the pod away', async (t) => {
+  const made = objectOf('pods', await pods().create(ctx, 'default', pod('reported', { nodeName: 'n1' })));
+  await pods().delete(ctx, inDefault('reported'), {});
+  const { resourceVersion: _, ...metadata } = made.metadata ?? {};
+  const late: Pod = { ...made, metadata, status: { phase: 'Running' } };
+  const after = objectOf('pods', await pods().update(ctx, inDefault('reported'), late, 'status'));
+  t.truthy(after.metadata?.deletionTimestamp);
+  t.is(after.status?.qosClass, 'BestEffort');
+});
+
+test('events are forgotten when they have not been seen for their time', async (t) => {
+  const events = resource(world.registries[0], 'events');
+  const event = (name: string, lastTimestamp: string) =>
+    ({ metadata: { name }, involvedObject: { namespace: 'default', name: 'a' }, lastTimestamp }) as KubeObject;
+  await events.create(ctx, 'default', event('old', '2020-01-01T00:00:00Z'));
+  await events.create(ctx, 'default', event('new', '2020-01-01T00:30:00Z'));
+  const clock = { ...systemClock, now: () => Date.parse('2020-01-01T01:15:00Z') };
+  await events.list(ctx, 'default', {});
+  const logger = createLogger('events', 'silent');
+  // An event that was only just created is as old as that, whatever it says.
+  t.is(await expireOnce({ events, clock, logger, ttlMs: 3_600_000 }, ctx), 0);
+  const later = { ...systemClock, now: () => Date.now() + 3_700_000 };
+  t.is(await expireOnce({ events, clock: later, logger, ttlMs: 3_600_000 }, ctx), 2);
+  t.is((await events.list(ctx, 'default', {})).items.length, 0);
 });

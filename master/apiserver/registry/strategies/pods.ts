@@ -10,7 +10,7 @@ import { qosClass } from '../defaults/qos.ts';
 import { checkPreconditions } from '../deletion.ts';
 import { bindingShape, evictionShape } from '../schema/core.ts';
 import { podShape } from '../schema/pod.ts';
-import { type Action, type Strategy, statusOnly, success } from '../strategy.ts';
+import { type Action, type Strategy, type SubresourceStrategy, statusOnly, success } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
 import { validatePodSpec } from '../validation/pod-spec.ts';
 import { validatePodUpdate } from '../validation/pod-update.ts';
@@ -77,6 +77,27 @@ const eviction: Action = {
   },
 };
 
+const phases = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'];
+
+const reported = statusOnly<Pod>(({ status: said }, _old, errors) => {
+  const { phase = '' } = said ?? {};
+  if (phase !== '' && !phases.includes(phase)) errors.notSupported('status.phase', phase, phases);
+});
+
+const status: SubresourceStrategy<Pod> = {
+  ...reported,
+  apply(incoming: Pod, old, now) {
+    const pod = reported.apply(incoming, old, now);
+    // A kubelet that leaves the class out does not take it away; and whom a pod belongs to is not its status.
+    const { qosClass: known } = old.status ?? {};
+    if (known && !pod.status?.qosClass) pod.status = { ...pod.status, qosClass: known };
+    const { ownerReferences: _owners, ...metadata } = pod.metadata ?? {};
+    const { ownerReferences } = old.metadata ?? {};
+    pod.metadata = { ...metadata, ...(ownerReferences && { ownerReferences }) };
+    return pod;
+  },
+};
+
 export const podStrategy: Strategy<Pod> = {
   kind: kinds.pods,
   shape: podShape,
@@ -108,14 +129,7 @@ export const podStrategy: Strategy<Pod> = {
     return requested ?? spec.terminationGracePeriodSeconds ?? 30;
   },
   subresources: {
-    status: statusOnly<Pod>((pod, old, errors) => {
-      const { phase = '' } = pod.status ?? {};
-      if (phase !== '' && !phases.includes(phase)) errors.notSupported('status.phase', phase, phases);
-      const { nodeName } = old.spec ?? {};
-      if (pod.spec?.nodeName !== nodeName) errors.forbidden('spec.nodeName', 'may not be changed directly');
-    }),
+    status,
   },
   actions: { binding, eviction },
 };
-
-const phases = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'];
