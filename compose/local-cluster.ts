@@ -79,9 +79,10 @@ const defaultTimeoutMs = 60_000;
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const { masters = 3, nodes = 2, timeoutMs = defaultTimeoutMs, onProgress = () => {} } = options;
   const dataDir = resolve(options.dataDir);
+  const ports = await choosePorts({ masters, nodes, port: options.port, basePort: options.basePort });
+  // Only now: if the ports are in use, the data may be too.
   if (options.reset) rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const ports = await choosePorts({ masters, nodes, port: options.port, basePort: options.basePort });
   const url = `https://127.0.0.1:${ports.balancer}`;
   const pkiDir = join(dataDir, 'pki');
   const names = { masters: numbered('master', masters), nodes: numbered('node', nodes) };

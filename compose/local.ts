@@ -37,10 +37,10 @@ await runMain(async (signal) => {
     startLocalCluster({ ...options, masters, nodes, timeoutMs: timeout, onProgress: report, signal }),
   );
   const cluster = await starting.catch((error: unknown) => {
-    if (!signal.aborted) throw error;
-    return undefined;
+    // What went wrong says itself what to do; where in the code it was noticed helps nobody here.
+    if (!signal.aborted) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   });
-  if (!cluster) return;
+  if (!cluster) process.exit(signal.aborted ? 0 : 1);
   process.stdout.write(whatNext(cluster));
   await aborted(signal);
   await progress.step('stopping', 3, () => cluster.stop());

@@ -53,7 +53,7 @@ export class GroupHandle {
     if (pid !== undefined) this.#watchdog.watch(pid);
     this.#exited = new Promise((resolve) => {
       const gone = (): void => {
-        if (pid !== undefined) this.#watchdog.release(pid);
+        if (pid !== undefined) this.#sweep(pid);
         this.#child = undefined;
         resolve();
       };
@@ -62,9 +62,15 @@ export class GroupHandle {
     });
   }
 
+  /** A machine takes all its processes with it: what a killed supervisor left behind ends too. */
+  #sweep(group: number): void {
+    signalGroup(group, 'SIGKILL');
+    this.#watchdog.release(group);
+  }
+
   /** Sends the signal to the process and all its children at once, as the end of a machine would. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
-    if (this.pid !== undefined) process.kill(-this.pid, signal);
+    if (this.pid !== undefined) signalGroup(this.pid, signal);
   }
 
   /** Everything of it stops answering, and keeps its connections and its memory. */
@@ -85,6 +91,15 @@ export class GroupHandle {
     const timer = setTimeout(() => this.kill('SIGKILL'), graceMs);
     await this.#exited;
     clearTimeout(timer);
+  }
+}
+
+function signalGroup(group: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-group, signal);
+  } catch (error) {
+    // No process of the group is left.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

@@ -57,6 +57,17 @@ test('killing a handle ends the process and its children at once', async (t) => 
   await handle.stop();
 });
 
+test('what a killed process leaves behind ends too, as with a machine', async (t) => {
+  const watchdog = new Watchdog();
+  t.teardown(() => watchdog.close());
+  const handle = waiting('c', watchdog);
+  handle.start();
+  const group = handle.pid ?? 0;
+  process.kill(group, 'SIGKILL');
+  await handle.exited;
+  t.is(members(group).trim(), '');
+});
+
 test('what is still running ends with the watchdog', async (t) => {
   const watchdog = new Watchdog();
   const handle = waiting('b', watchdog);
