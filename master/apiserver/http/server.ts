@@ -91,7 +91,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       handshakeTimeout: 10_000,
-      headersTimeout: 32_000,
+      headersTimeout: Math.min(32_000, options.requestTimeoutMs),
       requestTimeout: options.requestTimeoutMs,
       // Longer than the 90 s after which Go's clients give up idle connections, so that they never meet a closed one.
       keepAliveTimeout: 130_000,

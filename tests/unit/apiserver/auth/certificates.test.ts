@@ -1,0 +1,37 @@
+import test from 'ava';
+import { type ClientConnection, certificateUser } from '../../../../master/apiserver/auth/certificates.ts';
+
+/** A connection whose client showed a certificate with this subject, valid through 2026. */
+function connection(subject: Record<string, string | string[]>, authorized = true): ClientConnection {
+  const certificate = { subject, valid_to: 'Dec 31 23:59:59 2026 GMT' };
+  return { authorized, getPeerCertificate: (() => certificate) as unknown as ClientConnection['getPeerCertificate'] };
+}
+
+const in2026 = Date.parse('2026-06-01T00:00:00Z');
+
+test('the common name is the user and the organizations are its groups', (t) => {
+  t.deepEqual(certificateUser(connection({ CN: 'system:node:node-1', O: 'system:nodes' }), in2026), {
+    name: 'system:node:node-1',
+    groups: ['system:nodes', 'system:authenticated'],
+  });
+  t.deepEqual(certificateUser(connection({ CN: 'ann', O: ['a', 'b'] }), in2026)?.groups, [
+    'a',
+    'b',
+    'system:authenticated',
+  ]);
+});
+
+test('a connection without a certificate has no user', (t) => {
+  const none = (() => ({})) as unknown as ClientConnection['getPeerCertificate'];
+  t.is(certificateUser({ authorized: false, getPeerCertificate: none }, in2026), undefined);
+});
+
+test('a certificate that another authority signed is refused', (t) => {
+  t.throws(() => certificateUser(connection({ CN: 'ann' }, false), in2026), { message: 'Unauthorized' });
+});
+
+test('a certificate that runs out while its connection lives is refused from then on', (t) => {
+  const living = connection({ CN: 'ann' });
+  t.is(certificateUser(living, in2026)?.name, 'ann');
+  t.throws(() => certificateUser(living, Date.parse('2027-01-01T00:00:01Z')), { message: 'Unauthorized' });
+});
