@@ -20,8 +20,9 @@ export class Collection {
     const previous = this.#byKey.get(stored.key);
     this.#byKey.set(stored.key, stored);
     const last = this.#sorted.at(-1);
-    if (!previous && (!last || last.key < stored.key)) this.#sorted.push(stored);
-    else this.#sorted.splice(lowerBound(this.#sorted, stored.key), previous ? 1 : 0, stored);
+    if (previous) this.#sorted[lowerBound(this.#sorted, stored.key)] = stored;
+    else if (!last || last.key < stored.key) this.#sorted.push(stored);
+    else this.#sorted.splice(lowerBound(this.#sorted, stored.key), 0, stored);
     return previous;
   }
 

@@ -3,6 +3,7 @@
  * used: a retry there sends a write twice whose first outcome is unknown, and its Watcher goes on from the header's revision
  * after a reconnect, which skips the events that an unsynced watch had still to deliver.
  */
+import { isIP } from 'node:net';
 import { Etcd3, type IOptions } from 'etcd3';
 import {
   decodeHeaderOnly,
@@ -80,7 +81,7 @@ export class Member {
 
   constructor(url: string, tls: EtcdTls | undefined) {
     this.url = url;
-    this.#options = { hosts: url, grpcOptions };
+    this.#options = { hosts: url, grpcOptions: tls ? { ...grpcOptions, ...nameOverride(url) } : grpcOptions };
     if (tls) {
       const { ca, cert, key } = tls;
       this.#options.credentials = {
@@ -201,6 +202,14 @@ const grpcOptions = {
   'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,
 };
+
+/** Node's TLS takes no address as the name to ask for, and gRPC has no other; our certificates name loopback. */
+function nameOverride(url: string): { 'grpc.ssl_target_name_override'?: string } {
+  const host = new URL(url).hostname;
+  if (host === '127.0.0.1' || host === '[::1]') return { 'grpc.ssl_target_name_override': 'localhost' };
+  if (isIP(host.replace(/^\[|\]$/g, '')) === 0) return {};
+  throw new Error(`the etcd endpoint ${url} must be given by a name, not by an address`);
+}
 
 const rangePath = '/etcdserverpb.KV/Range';
 const txnPath = '/etcdserverpb.KV/Txn';

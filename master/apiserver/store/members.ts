@@ -136,15 +136,17 @@ export class Members {
     let delayMs = firstProbeDelayMs;
     let failures = 0;
     while (!signal.aborted) {
-      const healthy = await this.#probe(state.member);
+      const trouble = await this.#probe(state.member);
       if (signal.aborted) return;
-      this.#setHealth(state, healthy);
-      if (healthy) {
+      this.#setHealth(state, trouble === undefined);
+      if (trouble === undefined) {
         delayMs = firstProbeDelayMs;
         failures = 0;
         await this.#pause(state, probeIntervalMs, signal);
       } else {
         failures += 1;
+        if (failures === 3)
+          this.#logger.warn({ member: state.member.url, reason: trouble }, 'an etcd member stays away');
         // A silent connection would stay silent; a new one also asks for the name's address again. Not at the first failure: it
         // may be an election of etcd's.
         if (failures % 2 === 0) state.member.reset();
@@ -154,13 +156,14 @@ export class Members {
     }
   }
 
-  async #probe(member: Member): Promise<boolean> {
+  /** What is wrong with a member; undefined when it answers. */
+  async #probe(member: Member): Promise<string | undefined> {
     try {
       await member.revision(probeTimeoutMs);
       this.heard();
-      return true;
-    } catch {
-      return false;
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
     }
   }
 

@@ -38,16 +38,22 @@ test('members form a cluster over mutual TLS, keep their data over a restart, an
   };
   let running: ChildProcess[] = [];
   const killAll = async (): Promise<void> => {
+    const alive = running.filter(({ exitCode }) => exitCode === null);
+    running = [];
     await Promise.all(
-      running.map((child) => {
+      alive.map((child) => {
         child.kill('SIGKILL');
         return once(child, 'exit');
       }),
     );
-    running = [];
   };
+  const killNow = (): void => {
+    for (const child of running) child.kill('SIGKILL');
+  };
+  process.once('exit', killNow);
   t.teardown(async () => {
     await killAll();
+    process.removeListener('exit', killNow);
     await rm(dir, { recursive: true });
   });
   const pki = (file: string) => readFile(join(dir, 'pki', 'master-1', file));
