@@ -5,6 +5,7 @@ import { nowSeconds } from '../../api/meta.ts';
 import type { KubeObject, Status } from '../../api/types.ts';
 import type { Stored } from '../store/types.ts';
 import { checkBody } from './body.ts';
+import { asStored } from './committer.ts';
 import type {
   ActionSubresource,
   Column,
@@ -22,7 +23,7 @@ import type {
 import { Reader } from './reader.ts';
 import type { Resource } from './resource.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
-import { asStored, Writer, type WriterParts } from './writer.ts';
+import { Writer, type WriterParts } from './writer.ts';
 
 /** How many objects of a collection are deleted at once. */
 const deleteConcurrency = 16;

@@ -7,7 +7,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../api/clock.ts';
 import {
-  alreadyExists,
   badRequest,
   conflict,
   internalError,
@@ -20,10 +19,11 @@ import {
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
 import type { Admission, AdmissionRequest } from '../admission/types.ts';
-import { ExtraConflict, FenceLost, KeyExists, RevisionMismatch } from '../store/errors.ts';
+import { RevisionMismatch } from '../store/errors.ts';
 import { objectKey } from '../store/keys.ts';
-import { anyRevision, consistent, type ExtraPut, type Store, type Stored } from '../store/types.ts';
+import { anyRevision, consistent, type Store, type Stored } from '../store/types.ts';
 import { checkBody, inheritMetadata, initMetadata, withGeneratedName } from './body.ts';
+import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
 import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
 import { applyPatch } from './patch/apply.ts';
@@ -40,8 +40,8 @@ export interface WriterParts {
 
 /** How often a write that does not say which state it changes starts over because others change the object meanwhile. */
 const maxAttempts = 100;
-/** How often a generated name or a chosen address is chosen anew when it turns out to be taken. */
-const maxChoices = 8;
+/** How often a generated name is made anew when it turns out to be taken. */
+const maxGeneratedNames = 8;
 
 /** How a write that starts over reads again. */
 type Fresh = 'unread' | 'consistent' | Stored;
@@ -54,12 +54,14 @@ export class Writer {
   readonly #store: Store;
   readonly #admission: Admission;
   readonly #clock: Clock;
+  readonly #committer: Committer;
 
   constructor({ strategy, store, admission, clock }: WriterParts) {
     this.#strategy = strategy;
     this.#store = store;
     this.#admission = admission;
     this.#clock = clock;
+    this.#committer = new Committer(strategy, store);
   }
 
   async create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
@@ -68,11 +70,11 @@ export class Writer {
     if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
     if (metadata.name || !metadata.generateName) return this.#createNamed(ctx, namespace, object);
     for (let attempt = 1; ; attempt++) {
-      const named = withGeneratedName(attempt < maxChoices ? structuredClone(object) : object);
+      const named = withGeneratedName(attempt < maxGeneratedNames ? structuredClone(object) : object);
       try {
         return await this.#createNamed(ctx, namespace, named);
       } catch (error) {
-        if (!isAlreadyExists(error) || attempt === maxChoices) throw error;
+        if (!isAlreadyExists(error) || attempt === maxGeneratedNames) throw error;
       }
     }
   }
@@ -115,7 +117,7 @@ export class Writer {
   async delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
     validateDeleteOptions(options);
     const { kind } = this.#strategy;
-    for (let attempt = 0, fresh: Fresh = 'unread'; ; attempt++) {
+    for (let attempt = 0, fresh: Fresh = ctx.dryRun ? 'consistent' : 'unread'; ; attempt++) {
       const old: Stored | undefined = await this.#readAs(name, fresh);
       const certain = fresh !== 'unread';
       fresh = 'consistent';
@@ -127,8 +129,8 @@ export class Writer {
         await this.#admission.admit({ ...request, deleteOptions: options });
         await this.#admission.validate({ ...request, deleteOptions: options });
         const plan = planDeletion(this.#strategy, old.object, options, this.#clock.now());
-        if (plan.action === 'remove') return { object: await this.#remove(ctx, old), gone: true };
-        if (plan.action === 'mark') return { object: await this.#put(ctx, old, plan.object), gone: false };
+        if (plan.action === 'remove') return { object: await this.#committer.remove(ctx, old), gone: true };
+        if (plan.action === 'mark') return { object: await this.#committer.put(ctx, old, plan.object), gone: false };
         if (certain) return { object: old, gone: false };
       } catch (error) {
         if (error instanceof RevisionMismatch) {
@@ -136,7 +138,7 @@ export class Writer {
           if (attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
           fresh = error.current;
         } else if (certain || !isStatusError(error)) {
-          throw this.#mapped(error, name.name);
+          throw this.#committer.mapped(error, name.name);
         }
       }
     }
@@ -156,17 +158,10 @@ export class Writer {
     this.#validate(object);
     await this.#admission.validate(request);
     this.#warn(ctx, object);
-    const key = objectKey(kind.resource, namespace, name);
     try {
-      return await this.#allocating(object, undefined, async (ready) => {
-        if (ctx.dryRun) {
-          if (await this.#store.get(key, consistent)) throw new KeyExists(key);
-          return asStored(key, ready, 0);
-        }
-        return this.#store.create(key, ready, { fence: ctx.fence, also: this.#extras(ready, undefined) });
-      });
+      return await this.#committer.create(ctx, objectKey(kind.resource, namespace, name), object);
     } catch (error) {
-      throw this.#mapped(error, name);
+      throw this.#committer.mapped(error, name);
     }
   }
 
@@ -188,7 +183,7 @@ export class Writer {
     const { kind } = this.#strategy;
     const warned = ctx.warnings.length;
     const check = how.check?.();
-    for (let attempt = 0, fresh: Fresh = 'unread'; ; attempt++) {
+    for (let attempt = 0, fresh: Fresh = ctx.dryRun ? 'consistent' : 'unread'; ; attempt++) {
       ctx.warnings.length = warned;
       const old: Stored | undefined = await this.#readAs(name, fresh);
       const certain = fresh !== 'unread' || (how.version !== '' && how.version === String(old?.revision));
@@ -199,8 +194,8 @@ export class Writer {
         this.#requireVersion(name, how.version, old);
         const object = change(old);
         if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource);
-        if (deletionIsDone(this.#strategy, object, old.object)) return await this.#remove(ctx, old);
-        if (!deepEqual(object, old.object)) return await this.#put(ctx, old, object);
+        if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
+        if (!deepEqual(object, old.object)) return await this.#committer.put(ctx, old, object);
         if (certain) return old;
       } catch (error) {
         if (error instanceof RevisionMismatch) {
@@ -208,7 +203,7 @@ export class Writer {
           if (how.version !== '' || attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
           fresh = error.current;
         } else if (certain || !isStatusError(error)) {
-          throw this.#mapped(error, name.name);
+          throw this.#committer.mapped(error, name.name);
         }
       }
     }
@@ -258,67 +253,6 @@ export class Writer {
     if (errors.any) throw invalid(strategy.kind, object.metadata?.name ?? '', errors.causes);
   }
 
-  #put(ctx: RequestContext, old: Stored, object: KubeObject): Promise<Stored> {
-    return this.#allocating(object, old.object, (ready) => {
-      if (ctx.dryRun) return Promise.resolve(asStored(old.key, ready, old.revision));
-      const also = this.#extras(ready, old.object);
-      return this.#store.update(old.key, ready, old.revision, { fence: ctx.fence, also });
-    });
-  }
-
-  async #remove(ctx: RequestContext, old: Stored): Promise<Stored> {
-    if (ctx.dryRun) return old;
-    const also = this.#extras(undefined, old.object);
-    const { last } = await this.#store.delete(old.key, old.revision, { fence: ctx.fence, also });
-    return last;
-  }
-
-  /** Writes with what the allocator chose; chooses again when another API server was quicker to take it. */
-  async #allocating(
-    object: KubeObject,
-    old: KubeObject | undefined,
-    write: (ready: KubeObject) => Promise<Stored>,
-  ): Promise<Stored> {
-    const { allocator, kind } = this.#strategy;
-    if (!allocator) return write(object);
-    const taken = new Set<string>();
-    for (let attempt = 1; ; attempt++) {
-      const { object: ready, chosen } = allocator.allocate(object, old, taken);
-      try {
-        return await write(ready);
-      } catch (error) {
-        if (!(error instanceof ExtraConflict)) throw error;
-        if (!chosen.has(error.key)) {
-          const errors = new FieldErrors();
-          allocator.refuse(ready, error.key, errors);
-          throw invalid(kind, object.metadata?.name ?? '', errors.causes);
-        }
-        taken.add(error.key);
-        if (attempt > maxChoices) await this.#addAllTaken(allocator.prefixes, taken);
-      }
-    }
-  }
-
-  async #addAllTaken(prefixes: readonly string[], taken: Set<string>): Promise<void> {
-    for (const prefix of prefixes) {
-      const { items } = await this.#store.list(prefix, consistent);
-      for (const { key } of items) taken.add(key);
-    }
-  }
-
-  /** The keys that change together with the object: what it takes, what it gives back, and what its strategy adds. */
-  #extras(current: KubeObject | undefined, previous: KubeObject | undefined): ExtraPut[] {
-    const { allocator } = this.#strategy;
-    const extras = this.#strategy.also?.(current, previous) ?? [];
-    if (!allocator) return extras;
-    const now = new Set(current ? allocator.keysOf(current) : []);
-    const before = new Set(previous ? allocator.keysOf(previous) : []);
-    const owner = JSON.stringify({ uid: (current ?? previous)?.metadata?.uid });
-    for (const key of now) if (!before.has(key)) extras.push({ key, value: owner, expectedRevision: 0 });
-    for (const key of before) if (!now.has(key)) extras.push({ key, delete: true });
-    return extras;
-  }
-
   #applied(sub: SubresourceStrategy | undefined, incoming: KubeObject, old: Stored): KubeObject {
     return sub ? { ...sub.apply(incoming, old.object, nowSeconds(this.#clock.now())) } : incoming;
   }
@@ -362,14 +296,6 @@ export class Writer {
   #read(name: ObjectName, kind: 'any' | 'consistent'): Promise<Stored | undefined> {
     return this.#store.get(this.#keyOf(name), kind === 'any' ? anyRevision : consistent);
   }
-
-  #mapped(error: unknown, name: string): unknown {
-    const { kind } = this.#strategy;
-    if (error instanceof KeyExists) return alreadyExists(kind, name);
-    if (error instanceof RevisionMismatch) return conflict(kind, name, modifiedMessage);
-    if (error instanceof FenceLost) return conflict(kind, name, `the write is fenced off: ${error.message}`);
-    return error;
-  }
 }
 
 function bumpGeneration(object: KubeObject, old: KubeObject): void {
@@ -378,9 +304,4 @@ function bumpGeneration(object: KubeObject, old: KubeObject): void {
   const spec = 'spec' in object ? object.spec : undefined;
   const oldSpec = 'spec' in old ? old.spec : undefined;
   object.metadata.generation = deepEqual(spec, oldSpec) ? before : before + 1;
-}
-
-/** An object in the form of a stored one, for what a dry run or a view of an object answers. */
-export function asStored(key: string, object: KubeObject, revision: number): Stored {
-  return { key, object, bytes: Buffer.from(JSON.stringify(object)), revision };
 }
