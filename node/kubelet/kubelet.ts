@@ -58,6 +58,7 @@ export interface KubeletOptions {
   readonly configz: () => unknown;
 }
 
+const networkRetryMs = 1_000;
 const noNetwork =
   'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: the node has no podCIDR yet';
 
@@ -133,6 +134,7 @@ class Life {
       logger,
       identity,
       seen: () => this.#nodes.get(identity.name),
+      adopted: (node) => this.#usePodCidr(node),
       findings: () => this.#findings(),
       updateMs: options.statusUpdateMs,
       reportMs: options.statusReportMs,
@@ -259,23 +261,29 @@ class Life {
   }
 
   #nodeSeen(node: Node): void {
+    this.#usePodCidr(node).then(
+      () => {},
+      (error: unknown) => this.#options.logger.error({ err: error }, 'the pod network cannot be made'),
+    );
+  }
+
+  /** Makes the pod network once the Node has its range, and again when the range is another one. */
+  async #usePodCidr(node: Node): Promise<void> {
     const cidr = node.spec?.podCIDR;
+    const { runtime, logger, identity } = this.#options;
     if (!cidr || cidr === this.#podCidr) return;
-    const { runtime, logger } = this.#options;
-    runtime
-      .setPodCidr(cidr)
-      .then(() => {
-        logger.info({ cidr }, 'the pod network is ready');
-        this.#podCidr = cidr;
-        this.#reporter.poke();
-        this.#workers.pokeAll();
-      })
-      .catch(async (error: unknown) => {
-        logger.warn({ err: error, cidr }, 'the pod network cannot be made, trying again');
-        await sleep(1_000, this.#stop.signal);
-        const newest = this.#nodes.get(this.#options.identity.name);
-        if (newest && !this.#stop.signal.aborted) this.#nodeSeen(newest);
-      });
+    try {
+      await runtime.setPodCidr(cidr);
+    } catch (error) {
+      logger.warn({ err: error, cidr }, 'the pod network cannot be made, trying again');
+      await sleep(networkRetryMs, this.#stop.signal);
+      if (!this.#stop.signal.aborted) await this.#usePodCidr(this.#nodes.get(identity.name) ?? node);
+      return;
+    }
+    logger.info({ cidr }, 'the pod network is ready');
+    this.#podCidr = cidr;
+    this.#reporter.poke();
+    this.#workers.pokeAll();
   }
 
   async #findings(): ReturnType<ConstructorParameters<typeof NodeReporter>[0]['findings']> {

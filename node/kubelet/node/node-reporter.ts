@@ -19,6 +19,8 @@ export interface NodeReporterOptions {
   readonly identity: NodeIdentity;
   /** The newest Node from the watch, if it has been seen. */
   readonly seen: () => Node | undefined;
+  /** Told of the registered Node before its first report, so that a restart does not make the node look unready. */
+  readonly adopted: (node: Node) => Promise<void>;
   readonly findings: () => Promise<Omit<NodeFindings, 'now'>>;
   /** How often the status is computed. */
   readonly updateMs: number;
@@ -58,6 +60,7 @@ export class NodeReporter {
     while (!signal.aborted) {
       try {
         this.#node = await this.#createOrAdopt();
+        await this.#options.adopted(this.#node);
         await this.#report(true);
         logger.info({ node: identity.name }, 'registered');
         return;

@@ -87,9 +87,16 @@ export class Prober {
   #start(pod: Pod, container: Container, id: string, startedAt: number, ip: string): void {
     const probed: Probed = { podUid: uidOf(pod), container, stop: new AbortController(), results: new Map() };
     this.#probed.set(id, probed);
+    // After a restart of the kubelet a container is what it was, until a probe says otherwise.
+    const told = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find(
+      ({ containerID }) => containerID?.endsWith(`//${id}`),
+    );
+    if (told?.started) probed.results.set('startup', succeeded);
+    if (told?.ready) probed.results.set('readiness', succeeded);
     for (const type of probeTypes) {
       const probe = container[`${type}Probe`];
-      if (probe) void this.#loop({ pod, container, id, startedAt, ip, type, probe, probed });
+      if (probe && !(type === 'startup' && told?.started))
+        void this.#loop({ pod, container, id, startedAt, ip, type, probe, probed });
     }
   }
 
@@ -135,6 +142,8 @@ export class Prober {
     return outcome;
   }
 }
+
+const succeeded: ProbeState = { result: 'success', lastOutcome: 'success', count: 1 };
 
 interface Job {
   readonly pod: Pod;
