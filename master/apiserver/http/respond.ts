@@ -3,7 +3,6 @@
  * here (Status, lists, tables) is serialized once. Every answer has a length, so that connections are kept.
  */
 import type { ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
 import { stringify as toYaml } from 'yaml';
 import type { StatusError } from '../../api/errors.ts';
 import type { Status } from '../../api/types.ts';
@@ -78,9 +77,6 @@ export function addWarnings(response: ServerResponse, warnings: readonly string[
     seen.map((text) => `299 - "${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`),
   );
 }
-
-/** `200 OK` and the like, for logs. */
-export const codeText = (code: number): string => `${code} ${STATUS_CODES[code] ?? ''}`.trim();
 
 /** Header text without what a header must not hold. */
 function printable(text: string): string {
