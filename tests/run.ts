@@ -62,6 +62,8 @@ const environment = {
   ...process.env,
   PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}:/usr/sbin:/sbin`,
   TRIMASTER_TEST_PROJECT: project,
+  // The reaper of testcontainers is an image of a registry; the run removes its containers itself.
+  TESTCONTAINERS_RYUK_DISABLED: process.env.TESTCONTAINERS_RYUK_DISABLED ?? 'true',
   FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
 };
 
