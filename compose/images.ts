@@ -25,7 +25,9 @@ export async function ensureImages(project: Project, progress: Progress): Promis
       const step = /^#\d+ (\[[^\]]+\d+\/\d+\])|^ ?(Step \d+\/\d+)/.exec(line);
       if (step) report(step[1] ?? step[2] ?? '');
     };
-    await compose(project, ['--progress=plain', 'build', '--quiet'], { env: { TRIMASTER_SOURCES: digest }, onLine });
+    await compose(project, ['--progress=plain', 'build'], { env: { TRIMASTER_SOURCES: digest }, onLine });
+    // The images of before have lost their names to the new ones; without this every build would leave some on the disk.
+    await run('docker', ['image', 'prune', '--force', '--filter', `label=${label}`]);
   });
 }
 

@@ -2,10 +2,13 @@
  * What the user sees while something takes long: what is being done, how long it has taken and how long it will still
  * take. Estimates are what the same step took the last time on this machine.
  *
- * On a terminal the current line is rewritten; elsewhere only what changed is printed, a line each.
+ * On a terminal the current line is rewritten; elsewhere only what changed is printed, a line each and not too many.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+
+/** Where lines stay, a step says where it stands at most this often. */
+const quietMs = 1_000;
 
 export interface Progress {
   /** Runs one step under a title. `report` says where it stands. `expectedS` is the estimate for the first time. */
@@ -29,6 +32,7 @@ export function createProgress({ output, memory, now = Date.now }: ProgressOptio
     const estimateS = tookS[title] ?? expectedS;
     const elapsedS = () => (now() - startedAt) / 1000;
     let detail = '';
+    let saidAt = startedAt;
     const line = () => `  ${title}${detail && `: ${detail}`} ${remaining(estimateS, elapsedS())}`;
     const draw = () => output.write(output.isTTY ? `\r\u001b[K${line()}` : `${line()}\n`);
     draw();
@@ -37,6 +41,8 @@ export function createProgress({ output, memory, now = Date.now }: ProgressOptio
       const result = await work((text) => {
         if (text === detail) return;
         detail = text;
+        if (!output.isTTY && now() - saidAt < quietMs) return;
+        saidAt = now();
         draw();
       });
       tookS[title] = Math.round(elapsedS() * 10) / 10;

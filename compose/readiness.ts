@@ -1,5 +1,6 @@
 /**
  * When a cluster is up: all masters serve, and all nodes are Ready. The balancer's admin port says the one, the API the other.
+ * What the API remembers of a node may be from before its container was started, so its heartbeat must be younger.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +11,7 @@ import { getCondition } from '../master/api/meta.ts';
 import type { Node } from '../master/api/types.ts';
 import { UserError } from './install.ts';
 import { compose, masters, nodes, type Project } from './project.ts';
+import { run } from './system.ts';
 
 const pollMs = 200;
 /** More of one line of a log hides the others. */
@@ -22,13 +24,14 @@ export async function waitUntilReady(
   timeoutMs: number,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
+  const startedAt = await containerStarts(project);
   let client: Client | undefined;
   try {
     for (;;) {
       const upMasters = await servingMasters(project);
       // Asking a cluster that cannot answer yet would only cost it time.
       if (upMasters.length > 0) client ??= new Client(loadKubeconfig(project.kubeconfig), { timeoutMs: 2_000 });
-      const readyNodes = client ? await namesOfReadyNodes(client) : [];
+      const readyNodes = client ? await namesOfReadyNodes(client, startedAt) : [];
       report(`${upMasters.length} of ${masters.length} masters, ${readyNodes.length} of ${nodes.length} nodes Ready`);
       const missing = [...masters, ...nodes].filter((name) => !upMasters.includes(name) && !readyNodes.includes(name));
       if (missing.length === 0) return;
@@ -54,13 +57,31 @@ async function servingMasters(project: Project): Promise<string[]> {
   }
 }
 
-async function namesOfReadyNodes(client: Client): Promise<string[]> {
+async function namesOfReadyNodes(client: Client, startedAt: ReadonlyMap<string, number>): Promise<string[]> {
   try {
-    const { items } = await client.list('nodes');
-    return items.filter(isReady).map((node) => node.metadata?.name ?? '');
+    const [{ items }, leases] = await Promise.all([
+      client.list('nodes'),
+      client.list('leases', { namespace: 'kube-node-lease' }),
+    ]);
+    const beatAt = new Map(
+      leases.items.map(({ metadata, spec }) => [metadata?.name, Date.parse(spec?.renewTime ?? '')]),
+    );
+    const lives = (name: string) => (beatAt.get(name) ?? 0) > (startedAt.get(name) ?? 0);
+    return items
+      .filter((node) => isReady(node) && lives(node.metadata?.name ?? ''))
+      .map(({ metadata }) => metadata?.name ?? '');
   } catch {
     return [];
   }
+}
+
+/** When the container of each node was started, in ms since the epoch. */
+async function containerStarts({ name }: Project): Promise<Map<string, number>> {
+  const containers = nodes.map((node) => `${name}-${node}-1`);
+  const lines = (await run('docker', ['inspect', '--format', '{{.State.StartedAt}}', ...containers]))
+    .trim()
+    .split('\n');
+  return new Map(nodes.map((node, index) => [node, Date.parse(lines[index] ?? '')]));
 }
 
 function isReady(node: Node): boolean {

@@ -27,6 +27,17 @@ test('a step says what it does, how long is left and how long it took', async (t
   ]);
 });
 
+test('what changes within a second is said once', async (t) => {
+  const { lines, progress, pass } = recorder();
+  await progress.step('Building', 30, async (report) => {
+    for (const image of [1, 2, 3]) {
+      pass(0.6);
+      report(`image ${image}`);
+    }
+  });
+  t.deepEqual(lines.slice(1, -1), ['  Building: image 2 (about 29 s left)\n']);
+});
+
 test('the next time the estimate is what it took', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'trimaster-progress-'));
   t.teardown(() => rmSync(dir, { recursive: true }));
