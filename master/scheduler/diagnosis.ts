@@ -9,7 +9,7 @@ export interface Diagnosis {
 
 /**
  * The message of a pod that fits nowhere, for example `0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were
- * unschedulable. preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not
+ * unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not
  * helpful for scheduling.` Pods of lower priority are not looked for yet, so the second half never names a victim.
  */
 export function diagnosisOf(
@@ -27,7 +27,7 @@ export function diagnosisOf(
   );
   const none = `0/${nodes} nodes are available:`;
   return {
-    message: `${none} ${reasons}. preemption: ${none} ${preemption}.`,
+    message: `${none} ${reasons}. no new claims to deallocate, preemption: ${none} ${preemption}.`,
     plugins: new Set(refusals.map(({ plugin }) => plugin)),
   };
 }

@@ -5,11 +5,9 @@ import { Normalize, type Plugin } from '../framework.ts';
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
   filter(pod, node) {
-    for (const taint of node.taints) {
-      if (taint.effect === 'PreferNoSchedule' || tolerates(pod.tolerations, taint)) continue;
-      const text = `node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`;
-      return { reasons: [text], unresolvable: true };
-    }
+    const keepsAway = (taint: Taint): boolean =>
+      taint.effect !== 'PreferNoSchedule' && !tolerates(pod.tolerations, taint);
+    if (node.taints.some(keepsAway)) return { reasons: ['node(s) had untolerated taint(s)'], unresolvable: true };
     return undefined;
   },
   scoring: {

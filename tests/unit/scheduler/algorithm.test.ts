@@ -23,7 +23,7 @@ function choose(cache: SchedulerCache, wanted: PodInfo | PodWishes = {}): string
   return 'node' in choice ? choice.node : choice.diagnosis.message;
 }
 
-const preempt = (text: string): string => `preemption: 0/${text}`;
+const preempt = (text: string): string => `no new claims to deallocate, preemption: 0/${text}`;
 const noVictims = 'No preemption victims found for incoming pod';
 const notHelpful = 'Preemption is not helpful for scheduling';
 
@@ -38,7 +38,7 @@ test('a pod that fits nowhere is told what every node lacks, in the words of Kub
   t.is(
     choose(cache, { cpu: '1', memory: '1Gi' }),
     '0/4 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 Too many pods, ' +
-      '1 node(s) had untolerated taint {dedicated: db}, 1 node(s) were unschedulable. ' +
+      '1 node(s) had untolerated taint(s), 1 node(s) were unschedulable. ' +
       preempt(`4 nodes are available: 2 ${noVictims}, 2 ${notHelpful}.`),
   );
 });
@@ -105,7 +105,7 @@ test('tolerations open tainted and cordoned nodes', (t) => {
     { key: 'gpu', value: 'no' },
     { key: 'node.kubernetes.io/unschedulable', operator: 'Exists' },
   ];
-  t.regex(choose(cache, { spec: { tolerations: other } }), /untolerated taint \{gpu: yes\}/);
+  t.regex(choose(cache, { spec: { tolerations: other } }), /untolerated taint\(s\)/);
 });
 
 test('a taint PreferNoSchedule is avoided while there is another node', (t) => {
