@@ -153,7 +153,7 @@ export class NodeReporter {
         logger.warn({ err: error }, "cannot renew the node's lease");
         if (isConflict(error) || isNotFound(error)) lease = undefined;
       }
-      await sleep(leaseRenewMs - (clock.now() - startedAt), signal, clock);
+      await sleep(Math.max(0, leaseRenewMs - (clock.now() - startedAt)), signal, clock);
     }
   }
 

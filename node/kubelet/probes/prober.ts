@@ -110,7 +110,8 @@ export class Prober {
     const { clock, changed } = this.#options;
     const { signal } = probed.stop;
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
-    await sleep(job.startedAt + (probe.initialDelaySeconds ?? 0) * 1000 - clock.now(), signal, clock);
+    const firstAt = job.startedAt + (probe.initialDelaySeconds ?? 0) * 1000;
+    await sleep(Math.max(0, firstAt - clock.now()), signal, clock);
     while (!signal.aborted) {
       if (type === 'startup' || this.hasStarted(job.id)) {
         const outcome = await this.#once(job);

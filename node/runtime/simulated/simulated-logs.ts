@@ -40,7 +40,7 @@ async function* lines(
       if (at >= since) yield line(container, next, at, options.timestamps);
     }
     if (!options.follow || container.finishedAt !== undefined) return;
-    await sleep(container.startedAt + next * periodMs - clock.now(), signal, clock);
+    await sleep(Math.max(0, container.startedAt + next * periodMs - clock.now()), signal, clock);
     container = times();
   }
 }
