@@ -36,6 +36,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   setDefaults?(object: T): void;
   prepareForCreate?(object: T, ctx: RequestContext, now: string): void;
   prepareForUpdate?(object: T, old: T): void;
+  /** Completes a new object by what stands under other keys of the store; `read` gives a key's value as it is now. */
+  completeForCreate?(object: T, read: (key: string) => Promise<Buffer | undefined>): Promise<void>;
   /** Whether the object is right in itself: for creates and updates. */
   validate?(object: T, errors: FieldErrors): void;
   /** Whether the change is allowed. */

@@ -155,6 +155,7 @@ export class Writer {
     await this.#admission.admit(request);
     if (strategy.hasGeneration && object.metadata) object.metadata.generation = 1;
     strategy.prepareForCreate?.(object, ctx, now);
+    await strategy.completeForCreate?.(object, async (key) => (await this.#store.get(key, consistent))?.bytes);
     this.#validate(object);
     await this.#admission.validate(request);
     this.#warn(ctx, object);

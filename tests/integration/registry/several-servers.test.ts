@@ -30,6 +30,22 @@ test('three servers that begin at once make one cluster, and all stand behind it
   );
 });
 
+test('servers on one machine, which differ in their port only, agree on the endpoints and then write no more', async (t) => {
+  const world = await startWorld({ servers: 2, advertise: (index) => ({ address: '127.0.0.1', port: 6443 + index }) });
+  t.teardown(world.stop);
+  const name = { namespace: 'default', name: 'kubernetes' };
+  const passes = async () => {
+    for (const registry of world.registries) await registry.start(AbortSignal.abort());
+    return resource(world.registries[0], 'endpoints').get(ctx, name, {});
+  };
+  const first = await passes();
+  t.deepEqual(
+    objectOf('endpoints', first).subsets?.map(({ addresses, ports }) => `${addresses?.[0]?.ip}:${ports?.[0]?.port}`),
+    ['127.0.0.1:6443', '127.0.0.1:6444'],
+  );
+  t.is((await passes()).revision, first.revision);
+});
+
 test('a server that leaves is taken out of the endpoints', async (t) => {
   const world = await startWorld({ servers: 2 });
   t.teardown(world.stop);

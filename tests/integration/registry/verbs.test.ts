@@ -326,6 +326,13 @@ test('a write of a deposed leader is refused, and the new leader’s is not', as
   t.is((await refusal(configMaps().delete(fenced(1), inDefault('led-2'), {}))).reason, 'Conflict');
   await leases.delete(ctx, name, {});
   t.is((await refusal(configMaps().delete(fenced(2), inDefault('led-2'), {}))).reason, 'Conflict');
+
+  const again = objectOf('leases', await leases.create(ctx, 'kube-system', held(1)));
+  t.is(again.spec?.leaseTransitions, 3);
+  for (const generation of [1, 2]) {
+    t.is((await refusal(configMaps().delete(fenced(generation), inDefault('led-2'), {}))).reason, 'Conflict');
+  }
+  t.true((await configMaps().delete(fenced(3), inDefault('led-2'), {})).gone);
 });
 
 test('a signing request is approved and then signed, each by its own way', async (t) => {

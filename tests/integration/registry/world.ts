@@ -20,9 +20,13 @@ export interface World {
 export interface WorldOptions {
   servers?: number;
   nodePorts?: string;
+  /** Where each server says that it can be reached. */
+  advertise?: (index: number) => { address: string; port: number };
 }
 
-export async function startWorld({ servers = 1, nodePorts = '30000-32767' }: WorldOptions = {}): Promise<World> {
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { servers = 1, nodePorts = '30000-32767' } = options;
+  const { advertise = (index) => ({ address: `10.0.0.${index + 1}`, port: 6443 }) } = options;
   const etcd = await startEtcd();
   const running = await Promise.all(Array.from({ length: servers }, () => startStore(etcd.endpoints)));
   const stopping = new AbortController();
@@ -35,7 +39,7 @@ export async function startWorld({ servers = 1, nodePorts = '30000-32767' }: Wor
       serviceNodePortRange: nodePorts,
       defaultNotReadyTolerationSeconds: 10,
       defaultUnreachableTolerationSeconds: 10,
-      advertise: () => ({ address: `10.0.0.${index + 1}`, port: 6443 }),
+      advertise: () => advertise(index),
     }),
   );
   await Promise.all(registries.map((registry) => registry.start(stopping.signal)));
