@@ -3,16 +3,7 @@
  * Debian by debootstrap, Node as npm brought it here, and npm. A locally made base also carries the host's certificate
  * authorities, because where no registry answers the way out is often intercepted by one.
  */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureInstalled, UserError } from './install.ts';
@@ -87,13 +78,12 @@ async function makeBaseImage(name: string, root: string, progress: Progress): Pr
  * registry knows nothing of it.
  */
 export function offerExtraAuthority(root: string): void {
-  const target = join(root, '.cache/build/extra-ca.crt');
+  const target = join(root, 'compose/extra-ca.crt');
   const source = process.env.NODE_EXTRA_CA_CERTS;
   if (!source || !existsSync(source)) {
     rmSync(target, { force: true });
     return;
   }
-  mkdirSync(join(root, '.cache/build'), { recursive: true });
   const text = readFileSync(source, 'utf8');
   if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text);
 }
