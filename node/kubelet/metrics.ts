@@ -6,7 +6,6 @@ export interface KubeletMetrics {
   readonly runningPods: Gauge;
   readonly runningContainers: Gauge<'container_state'>;
   readonly relistSeconds: Histogram;
-  readonly podStartSeconds: Histogram;
   readonly podSyncSeconds: Histogram;
   readonly leaseFailures: Counter;
   readonly podSyncErrors: Counter;
@@ -34,12 +33,6 @@ export function createMetrics(): KubeletMetrics {
     relistSeconds: new Histogram({
       name: 'kubelet_pleg_relist_duration_seconds',
       help: 'How long it takes to list all pods of the runtime.',
-      buckets: seconds,
-      registers,
-    }),
-    podStartSeconds: new Histogram({
-      name: 'kubelet_pod_start_duration_seconds',
-      help: 'From the first sight of a pod to the first time that all its containers run.',
       buckets: seconds,
       registers,
     }),

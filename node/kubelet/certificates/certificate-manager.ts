@@ -12,7 +12,7 @@ import { isAlreadyExists } from '../../../master/api/errors.ts';
 import type { Logger } from '../../../master/api/logging.ts';
 import type { CertificateSigningRequest } from '../../../master/api/types.ts';
 import { isFor, type KeyPair, readPair, renewalTime, validityOf, writePair } from './certificate-store.ts';
-import { newRequest, type RequestedNames } from './csr.ts';
+import type { RequestedNames } from './csr.ts';
 
 export const signers = {
   client: { name: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },
@@ -87,6 +87,8 @@ export class CertificateManager {
   /** Undefined when nobody answered in time; throws when the request was denied or failed. */
   async #requestOnce(client: Client, signal: AbortSignal): Promise<KeyPair | undefined> {
     const { signer, names } = this.#options;
+    // Loaded only when a request is made: most starts find a good certificate.
+    const { newRequest } = await import('./csr.ts');
     const { key, request } = await newRequest(names);
     const name = `${signer === 'client' ? 'node-csr' : 'csr'}-${createHash('sha256').update(request).digest('hex').slice(0, 20)}`;
     const wanted: CertificateSigningRequest = {

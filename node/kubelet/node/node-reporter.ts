@@ -146,7 +146,11 @@ export class NodeReporter {
     while (!signal.aborted) {
       const startedAt = clock.now();
       try {
-        lease = await this.#renew(lease, signal);
+        lease = await this.#renew(lease, signal).catch((error: unknown) => {
+          // An earlier renewal may have gone through although its answer was lost: the lease as it is now is good.
+          if (lease && (isConflict(error) || isNotFound(error))) return this.#renew(undefined, signal);
+          throw error;
+        });
       } catch (error) {
         if (signal.aborted) return;
         leaseRenewalFailed();
@@ -166,11 +170,13 @@ export class NodeReporter {
       leaseDurationSeconds,
       renewTime: nowMicros(clock.now()),
     };
-    const current = held ?? (await client.get('leases', name, limits).catch(notThere));
-    if (current) return await client.update('leases', { ...current, spec: { ...current.spec, ...spec } }, limits);
+    // The Lease goes with its Node; a Node that was registered again is another one.
     const uid = this.node?.metadata?.uid ?? '';
-    const owner = { apiVersion: 'v1', kind: 'Node', name: identity.name, uid };
-    return await client.create('leases', { metadata: { ...name, ownerReferences: [owner] }, spec }, limits);
+    const metadata = { ...name, ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: identity.name, uid }] };
+    const current = held ?? (await client.get('leases', name, limits).catch(notThere));
+    if (!current) return await client.create('leases', { metadata, spec }, limits);
+    const next = { ...current, metadata: { ...current.metadata, ...metadata }, spec: { ...current.spec, ...spec } };
+    return await client.update('leases', next, limits);
   }
 }
 

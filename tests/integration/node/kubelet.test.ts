@@ -225,3 +225,23 @@ test('a deletion can be hurried while it is under way', async (t) => {
   );
   t.pass();
 });
+
+test.serial('a Node that somebody deleted is registered again, and keeps its lease and pods', async (t) => {
+  const { client } = t.context;
+  const node = await client.get('nodes', { name: 'node-1' });
+  await client.create('pods', pod('stays'));
+  await within(10, () => client.get('pods', { namespace, name: 'stays' }), isReady);
+  await client.delete('nodes', { name: 'node-1' });
+  const again = await within(
+    30,
+    () => client.get('nodes', { name: 'node-1' }),
+    (found) => getCondition(found.status?.conditions, 'Ready')?.status === 'True',
+  );
+  t.not(again.metadata?.uid, node.metadata?.uid);
+  await within(
+    15,
+    () => client.get('leases', { namespace: 'kube-node-lease', name: 'node-1' }),
+    (lease) => lease.metadata?.ownerReferences?.[0]?.uid === again.metadata?.uid,
+  );
+  await t.notThrowsAsync(client.get('pods', { namespace, name: 'stays' }));
+});
