@@ -24,6 +24,11 @@ export interface ProcessSpec {
   readonly args: readonly string[];
   /** Added to the supervisor's own environment; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Says before each start what is to be run, in place of `command` and `args`. It may wait as long as it must; when the
+   * signal is aborted its answer is no longer used. A rejection counts as a failed start.
+   */
+  readonly prepare?: (signal: AbortSignal) => Promise<{ readonly command: string; readonly args: readonly string[] }>;
   /** Asked after every start until it says true; only logged, so that the log shows how long a start takes. */
   readonly ready?: () => Promise<boolean>;
   /** Processes of a higher level stop first, those of one level together. The place in the list, if left out. */
@@ -139,8 +144,11 @@ class Supervised {
   }
 
   async #runOnce(): Promise<Ending> {
-    const { name, command, args, env } = this.#spec;
+    const { name, env } = this.#spec;
     const { output, logger } = this.#options;
+    const prepared = await this.#prepared();
+    if ('error' in prepared) return prepared;
+    const { command, args } = prepared;
     const child = spawn(command, [...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     child.stdout.setEncoding('utf8').on('data', lines(name, output));
@@ -169,6 +177,18 @@ class Supervised {
     this.#removePid();
     await watching;
     return ending;
+  }
+
+  async #prepared(): Promise<Pick<ProcessSpec, 'command' | 'args'> | { error: string }> {
+    const { prepare } = this.#spec;
+    if (!prepare) return this.#spec;
+    const { signal } = this.#stopping;
+    try {
+      const prepared = await prepare(signal);
+      return signal.aborted ? { error: 'stopped before it was started' } : prepared;
+    } catch (error) {
+      return { error: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   async #reportReadiness(signal: AbortSignal): Promise<void> {

@@ -191,3 +191,39 @@ test('it says when a process is ready for the first time', async (t) => {
   end.abort();
   t.like(details, { process: 'a' });
 });
+
+test('what a process is started with is decided anew before each start, and a decision that fails is made again', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const answers = ['one', undefined, 'two'];
+  const supervisor = new ProcessSupervisor({ logger: silent, output: out.output, baseDelayMs: 1, maxDelayMs: 1 });
+  const prepare: ProcessSpec['prepare'] = async () => {
+    if (answers.length === 0) return { command: 'sleep', args: ['60'] };
+    const answer = answers.shift();
+    if (!answer) throw new Error('not now');
+    return { command: 'echo', args: [answer] };
+  };
+  const running = supervisor.run([script('a', 'echo never', { prepare })], end.signal);
+  await out.seen('[a] two');
+  end.abort();
+  await running;
+  t.is(out.text(), '[a] one\n[a] two\n');
+});
+
+test('a stop does not wait for a decision about a start that is still open', async (t) => {
+  const end = new AbortController();
+  const asked = Promise.withResolvers<void>();
+  const prepare: ProcessSpec['prepare'] = (signal) => {
+    asked.resolve();
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve({ command: 'echo', args: ['too late'] }));
+    });
+  };
+  const out = collector();
+  const supervisor = new ProcessSupervisor({ logger: silent, output: out.output });
+  const running = supervisor.run([script('a', '', { prepare })], end.signal);
+  await asked.promise;
+  end.abort();
+  await running;
+  t.is(out.text(), '');
+});
