@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { hostname } from 'node:os';
 import { Option } from 'commander';
 import { Client } from '../../master/api/client.ts';
@@ -49,12 +49,13 @@ const options = command('kube-proxy', 'makes Services and the ways to other node
 const logger = createLogger('kube-proxy', options.logLevel);
 
 await runMain(async (signal) => {
+  const { kubeconfig, hostnameOverride: nodeName, proxyMode: mode, iptablesBalance: balance, ...rest } = options;
   // The kubelet gets this node its certificate and writes the file.
-  while (!existsSync(options.kubeconfig) && !signal.aborted) await sleep(100, signal);
+  while (!existsSync(kubeconfig) && !signal.aborted) await sleep(100, signal);
   if (signal.aborted) return;
-  const config = loadKubeconfig(options.kubeconfig);
+  const config = loadKubeconfig(kubeconfig);
   if (options.master.length > 0) config.servers = options.master;
-  const { hostnameOverride: nodeName, proxyMode: mode, iptablesBalance: balance, ...rest } = options;
+  const renewed = renewal(kubeconfig);
   await runProxy(
     {
       ...rest,
@@ -66,6 +67,19 @@ await runMain(async (signal) => {
       syncPeriodMs: options.iptablesSyncPeriod,
       logger,
     },
-    signal,
+    AbortSignal.any([signal, renewed]),
   );
 });
+
+/** Aborted when the file has got other content: the kubelet renews the certificate, and the supervisor starts this process anew. */
+function renewal(path: string): AbortSignal {
+  const changed = new AbortController();
+  const text = readFileSync(path, 'utf8');
+  watchFile(path, { interval: 10_000, persistent: false }, () => {
+    if (!existsSync(path) || readFileSync(path, 'utf8') === text) return;
+    unwatchFile(path);
+    logger.info({ kubeconfig: path }, 'the kubeconfig has changed: starting anew with it');
+    changed.abort();
+  });
+  return changed.signal;
+}
