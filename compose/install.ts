@@ -61,10 +61,7 @@ async function holdServices(): Promise<false | (() => Promise<void>)> {
 
 /** Makes sure that an engine with Compose answers; starts the one of this host where nobody else does. */
 export async function ensureEngine(progress: Progress): Promise<void> {
-  await ensureInstalled(
-    ['docker', 'compose', ...(process.platform === 'linux' ? (['iptables'] as const) : [])],
-    progress,
-  );
+  await ensureInstalled(['docker', 'compose'], progress);
   if (await engineAnswers()) return;
   if (!isRoot)
     throw new UserError(
