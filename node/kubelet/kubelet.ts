@@ -56,13 +56,14 @@ export class Kubelet {
 
   /**
    * Works until the signal is aborted; pods are left running. With each new client certificate the kubelet takes up its
-   * work anew, as after a restart: its connections are the certificate's.
+   * work anew, as after a restart: its connections are the certificate's. It registers its node only once `prepared` is over.
    */
-  async run(signal: AbortSignal): Promise<void> {
+  async run(signal: AbortSignal, prepared: Promise<void> = Promise.resolve()): Promise<void> {
     const { clientIdentity, logger } = this.#options;
     while (!signal.aborted) {
       const identity = await clientIdentity.obtain(signal);
       if (!identity) return;
+      await prepared;
       const renewed = new AbortController();
       const session = new Session(this.#options, this.#clock, identity.config);
       this.#session = session;

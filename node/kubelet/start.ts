@@ -38,8 +38,9 @@ export async function runKubelets(flags: KubeletFlags, signal: AbortSignal): Pro
     const options = { host: flags.healthzBindAddress, port: flags.healthzPort, healthz, metrics: metrics.registry };
     await startHealthServer({ ...options, configz: () => ({ kubeletconfig: flags }) }, signal);
   }
-  await prepareEngine(flags, runtimes, logger, signal);
-  await Promise.all(kubelets.map((kubelet) => kubelet.run(signal)));
+  // The engine comes up, and the masters answer the request for a certificate, at the same time.
+  const prepared = prepareEngine(flags, runtimes, logger, signal);
+  await Promise.all([prepared, ...kubelets.map((kubelet) => kubelet.run(signal, prepared))]);
   await Promise.all(runtimes.map((runtime) => runtime.close()));
 }
 
