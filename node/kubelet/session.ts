@@ -153,7 +153,7 @@ export class Session {
       this.#nodes.addHandler({
         added: (node) => this.#nodeSeen(node),
         updated: (_, node) => this.#nodeSeen(node),
-        deleted: () => this.#reporter.poke(),
+        deleted: () => this.#reporter.lost(),
       });
       await this.#reporter.register(signal);
       this.#watchPods(signal, background);

@@ -83,6 +83,12 @@ export class NodeReporter {
     this.#wake.abort();
   }
 
+  /** Somebody deleted the Node: the next report is due now, and registers it again. */
+  lost(): void {
+    this.#lastReport = 0;
+    this.poke();
+  }
+
   async #reportLoop(signal: AbortSignal): Promise<void> {
     const { clock, logger, updateMs } = this.#options;
     let retryMs = firstRetryMs;
