@@ -132,7 +132,7 @@ export class Balancer implements ConnectionHost {
       });
     this.#checks = new Checks(check, this.metrics, (event) => this.#apply(event));
     this.#server = createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
+      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
       (client) => this.#accept(client),
     );
   }

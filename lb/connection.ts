@@ -15,7 +15,7 @@ import {
   startEstablish,
   step,
 } from './core/establish.ts';
-import { type Activity, type RelayEnd, relay, reset, Upstream } from './relay.ts';
+import { type Activity, adopt, Channel, type Receiver, type RelayEnd, relay, reset } from './relay.ts';
 
 /** What a connection needs from the balancer. */
 export interface ConnectionHost {
@@ -37,7 +37,7 @@ export interface ConnectionHost {
 
 interface Dialled {
   readonly backend: string;
-  upstream: Upstream | undefined;
+  upstream: Channel | undefined;
   helloSent: boolean;
   /** Settles the attempt in the backend's breaker. */
   readonly outcome: PromiseWithResolvers<void>;
@@ -50,7 +50,7 @@ const helloLimitBytes = 64 * 1024;
 const silenceMs = 250;
 
 export class ClientConnection {
-  readonly client: Socket;
+  readonly #client: Channel;
   readonly #host: ConnectionHost;
   readonly #startedAt: number;
   readonly #attempts = new Map<number, Dialled>();
@@ -68,8 +68,12 @@ export class ClientConnection {
   #unansweredSince: number | undefined;
   #hinted = false;
 
-  constructor(client: Socket, host: ConnectionHost) {
-    this.client = client;
+  /** `accepted`: a connection of which nothing was read yet. */
+  constructor(accepted: Socket, host: ConnectionHost) {
+    this.#client = new Channel(
+      (onread) => adopt(accepted, onread),
+      (bytes) => this.#onClientBytes(bytes),
+    );
     this.#host = host;
     this.#startedAt = host.now();
     this.#state = startEstablish(host.establish, this.#startedAt);
@@ -77,10 +81,10 @@ export class ClientConnection {
 
   /** Begins to look for a backend. */
   start(): void {
-    this.client.on('data', this.#onClientData);
-    this.client.on('end', this.#onClientEnd);
-    this.client.on('error', this.#onClientGone);
-    this.client.on('close', this.#onClientGone);
+    const { socket } = this.#client;
+    socket.on('end', this.#onClientEnd);
+    socket.on('error', this.#onClientGone);
+    socket.on('close', this.#onClientGone);
     this.#carryOut({ state: this.#state, effects: [{ type: 'rank' }] });
   }
 
@@ -101,7 +105,7 @@ export class ClientConnection {
   close(reason: string): void {
     if (this.#closed) return;
     // Reset, so that the client does not take a cut answer for a whole one.
-    reset(this.client);
+    reset(this.#client.socket);
     this.#upstream?.destroy();
     this.#end(reason);
   }
@@ -205,7 +209,7 @@ export class ClientConnection {
   }
 
   #open(id: number, dialled: Dialled): void {
-    const upstream = new Upstream(
+    const upstream = new Channel(
       (onread) => this.#host.dial(dialled.backend, onread),
       (bytes) => this.#onFirstAnswer(id, bytes),
     );
@@ -243,7 +247,7 @@ export class ClientConnection {
   }
 
   /** The first bytes of an attempt: it wins, and the relay, which is in place when `#event` returns, takes them. */
-  #onFirstAnswer(id: number, bytes: Buffer): 'used' | 'kept' | 'kept, wait' {
+  #onFirstAnswer(id: number, bytes: Buffer): ReturnType<Receiver> {
     this.#event({ type: 'answered', id });
     const winner = this.#attempts.get(id)?.upstream;
     return winner === undefined || this.#closed ? 'used' : winner.receive(bytes);
@@ -257,12 +261,12 @@ export class ClientConnection {
     this.#backend = dialled.backend;
     this.#upstream = dialled.upstream.socket;
     dialled.outcome.resolve();
-    this.client.off('data', this.#onClientData);
-    this.client.off('end', this.#onClientEnd);
-    this.client.off('error', this.#onClientGone);
-    this.client.off('close', this.#onClientGone);
-    relay(this.client, dialled.upstream, this.#activity, (end) => this.#onRelayEnd(end));
-    this.client.resume();
+    const { socket } = this.#client;
+    socket.off('end', this.#onClientEnd);
+    socket.off('error', this.#onClientGone);
+    socket.off('close', this.#onClientGone);
+    relay(this.#client, dialled.upstream, this.#activity, (end) => this.#onRelayEnd(end));
+    this.#client.resume();
     if (this.#clientEnded) this.#upstream.end();
     this.#host.onEstablished(this, dialled.backend, this.#host.now() - this.#startedAt);
   }
@@ -274,15 +278,17 @@ export class ClientConnection {
     this.#end(`${end.by} ${end.error === undefined ? 'closed' : 'failed'}`);
   }
 
-  readonly #onClientData = (bytes: Buffer) => {
+  /** Bytes before a backend has won: they are copied and kept. */
+  #onClientBytes(read: Buffer): ReturnType<Receiver> {
+    const bytes = Buffer.from(read);
     this.#hello.push(bytes);
     this.#helloBytes += bytes.length;
-    if (this.#helloBytes > helloLimitBytes) this.client.pause();
     for (const { helloSent, upstream } of this.#attempts.values()) {
       if (helloSent) upstream?.socket.write(bytes);
     }
     this.#event({ type: 'hello', replayable: isTlsHandshake(bytes) });
-  };
+    return this.#helloBytes > helloLimitBytes && this.#backend === undefined ? 'used, wait' : 'used';
+  }
 
   readonly #onClientEnd = () => {
     this.#clientEnded = true;

@@ -1,29 +1,32 @@
 /**
- * The bytes' way. `Upstream` is a connection to a master that reads into a buffer of its own (no allocation per read),
- * and `relay` ties it to a client with backpressure and half-close in both directions.
+ * The bytes' way. `Channel` is a connection that reads into a buffer of its own (no allocation per read), and `relay` ties
+ * two of them together with backpressure and half-close in both directions.
  */
-import type { OnReadOpts, Socket } from 'node:net';
+import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 
 /** Twice what a socket usually holds: fewer, larger reads on long transfers. Only pages that were written cost memory. */
 const bufferBytes = 128 * 1024;
 
-/** What becomes of bytes that a master sent. The bytes are valid during the call only, unless `kept` is returned. */
-type Receiver = (bytes: Buffer) => 'used' | 'kept' | 'kept, wait';
+/**
+ * What becomes of bytes that were read. They are valid during the call only, unless `kept` is returned. `wait` stops the
+ * reading until `resume`.
+ */
+export type Receiver = (bytes: Buffer) => 'used' | 'used, wait' | 'kept' | 'kept, wait';
 
-/** Opens the socket of an Upstream; it must pass `onread` on and allow half-open connections. */
-export type Dial = (onread: OnReadOpts) => Socket;
+/** Opens the socket of a Channel; it must pass `onread` on and allow half-open connections. */
+export type Open = (onread: OnReadOpts) => Socket;
 
-export class Upstream {
+export class Channel {
   readonly socket: Socket;
   #receive: Receiver;
   #buffer = Buffer.allocUnsafeSlow(bufferBytes);
-  /** Free for reading while `#buffer`'s bytes wait in the client's write queue. */
+  /** Free for reading while `#buffer`'s bytes wait in the other side's write queue. */
   #spare: Buffer<ArrayBuffer> | undefined;
   #lent: Buffer<ArrayBuffer> | undefined;
 
-  constructor(dial: Dial, receive: Receiver) {
+  constructor(open: Open, receive: Receiver) {
     this.#receive = receive;
-    this.socket = dial({
+    this.socket = open({
       buffer: () => this.#buffer,
       callback: (length) => this.#onRead(length),
     });
@@ -48,12 +51,29 @@ export class Upstream {
   #onRead(length: number): boolean {
     const outcome = this.#receive(this.#buffer.subarray(0, length));
     if (outcome === 'used') return true;
-    // One buffer at most is known to be free again later (when the client has drained); others are left to the collector.
+    if (outcome === 'used, wait') return false;
+    // One buffer at most is known to be free again later (when the other side has drained); others are left to the collector.
     this.#lent = outcome === 'kept, wait' ? this.#buffer : undefined;
     this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(bufferBytes);
     this.#spare = undefined;
     return outcome === 'kept';
   }
+}
+
+/**
+ * Gives an accepted connection, of which nothing was read yet, a socket with `onread`. A server cannot be told to make its
+ * sockets so, and reading into new memory each time costs an upload more than half of its throughput. The handle changes
+ * hands as between Node's own `net.Server` and `net.Socket`; that is no documented way, so tests hold it.
+ */
+export function adopt(accepted: Socket, onread: OnReadOpts): Socket {
+  const handle: unknown = Reflect.get(accepted, '_handle');
+  if (typeof handle !== 'object' || handle === null) throw new Error('invariant: an accepted connection has a handle');
+  Reflect.set(accepted, '_handle', null);
+  // It owns nothing any more: this only tells the server that it is gone.
+  accepted.destroy();
+  // Node's types allow a handle of another kind only.
+  const options: Omit<SocketConstructorOpts, 'handle'> & { handle: unknown } = { handle, onread, allowHalfOpen: true };
+  return Reflect.construct(Socket, [options]);
 }
 
 /** Who ended the connection: a clean end on both sides, or an error on one. */
@@ -68,12 +88,8 @@ export interface Activity {
   unanswered: boolean;
 }
 
-/**
- * Carries bytes both ways until both sides have ended or one has failed, then destroys both sockets and calls `onEnd`
- * once. `client` must be paused or flowing without other `data` listeners.
- */
-export function relay(client: Socket, upstream: Upstream, activity: Activity, onEnd: (end: RelayEnd) => void): void {
-  const backend = upstream.socket;
+/** Carries bytes both ways until both sides have ended or one has failed, then destroys both and calls `onEnd` once. */
+export function relay(client: Channel, backend: Channel, activity: Activity, onEnd: (end: RelayEnd) => void): void {
   let firstEnd: RelayEnd['by'] | undefined;
   let ended = false;
   const finish = (end: RelayEnd) => {
@@ -81,50 +97,53 @@ export function relay(client: Socket, upstream: Upstream, activity: Activity, on
     ended = true;
     // An error on one side is an error on the other: a client must not take a cut answer for a whole one.
     if (end.error === undefined) {
-      client.destroy();
-      backend.destroy();
+      client.socket.destroy();
+      backend.socket.destroy();
     } else {
-      reset(client);
-      reset(backend);
+      reset(client.socket);
+      reset(backend.socket);
     }
     onEnd(end);
   };
 
-  let clientBlocked = false;
-  upstream.receiver = (bytes) => {
+  pump(client, backend.socket, () => {
+    activity.unanswered = true;
+  });
+  pump(backend, client.socket, () => {
     activity.unanswered = false;
-    const room = client.write(bytes);
-    if (client.writableLength === 0) return 'used';
+  });
+  client.socket.on('end', () => {
+    firstEnd ??= 'client';
+    backend.socket.end();
+  });
+  backend.socket.on('end', () => {
+    firstEnd ??= 'backend';
+    client.socket.end();
+  });
+  client.socket.on('error', (error) => finish({ by: 'client', error }));
+  backend.socket.on('error', (error) => finish({ by: 'backend', error }));
+  client.socket.on('close', () => finish({ by: firstEnd ?? 'client', error: undefined }));
+  backend.socket.on('close', () => {
+    // Both ended, and the client's last bytes may still be on their way: it closes by itself when they are out.
+    if (backend.socket.readableEnded && backend.socket.errored === null) client.socket.destroySoon();
+    else finish({ by: firstEnd ?? 'backend', error: undefined });
+  });
+}
+
+function pump(from: Channel, to: Socket, note: () => void): void {
+  let blocked = false;
+  from.receiver = (bytes) => {
+    note();
+    const room = to.write(bytes);
+    if (to.writableLength === 0) return 'used';
     if (room) return 'kept';
-    clientBlocked = true;
+    blocked = true;
     return 'kept, wait';
   };
-  client.on('drain', () => {
-    if (!clientBlocked) return;
-    clientBlocked = false;
-    upstream.resume();
-  });
-  client.on('data', (bytes: Buffer) => {
-    activity.unanswered = true;
-    if (!backend.write(bytes)) client.pause();
-  });
-  backend.on('drain', () => client.resume());
-
-  client.on('end', () => {
-    firstEnd ??= 'client';
-    backend.end();
-  });
-  backend.on('end', () => {
-    firstEnd ??= 'backend';
-    client.end();
-  });
-  client.on('error', (error) => finish({ by: 'client', error }));
-  backend.on('error', (error) => finish({ by: 'backend', error }));
-  client.on('close', () => finish({ by: firstEnd ?? 'client', error: undefined }));
-  backend.on('close', () => {
-    // Both ended, and the client's last bytes may still be on their way: it closes by itself when they are out.
-    if (backend.readableEnded && backend.errored === null) client.destroySoon();
-    else finish({ by: firstEnd ?? 'backend', error: undefined });
+  to.on('drain', () => {
+    if (!blocked) return;
+    blocked = false;
+    from.resume();
   });
 }
 
