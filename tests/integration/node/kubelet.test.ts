@@ -22,6 +22,8 @@ test.before(async (t) => {
   const cluster = await startLocalCluster({
     dataDir,
     masters: 1,
+    // Other tests run beside this one.
+    timeoutMs: 100_000,
     nodes: 1,
     nodeArgs: nodeArgs.map((arg) => `--kubelet-arg=${arg}`),
   });
