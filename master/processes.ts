@@ -2,8 +2,10 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
+import { createLogger } from './api/logging.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
-import { etcdMember, type InitialMember } from './etcd/member.ts';
+import { type EtcdMemberConfig, etcdCommand, type InitialMember } from './etcd/member.ts';
+import { prepareEtcd } from './etcd/start.ts';
 
 /** The settings of a master, as `main.ts` reads them. */
 export interface MasterConfig {
@@ -51,13 +53,32 @@ export function masterProcesses(config: MasterConfig): ProcessSpec[] {
   return [
     { name: 'etcd', stopLevel: 0, graceMs: etcdGraceMs, ...etcd(config, place) },
     { name: 'apiserver', stopLevel: 1, ...component('apiserver', config, apiserverArgs(config, servers.etcd)) },
-    { name: 'scheduler', stopLevel: 2, ...component('scheduler', config, schedulerArgs(config, servers.api)) },
+    {
+      name: 'scheduler',
+      stopLevel: 2,
+      ...component('scheduler', config, schedulerArgs(config, servers.api)),
+      afterCrash: releaseOf('kube-scheduler', 'scheduler.conf', config, servers.api),
+    },
     {
       name: 'controller-manager',
       stopLevel: 2,
       ...component('controllers', config, controllerManagerArgs(config, servers.api)),
+      afterCrash: releaseOf('kube-controller-manager', 'controller-manager.conf', config, servers.api),
     },
   ];
+}
+
+/** What held a lease and crashed does not make the standbys wait. The code for it is loaded when it is first needed. */
+function releaseOf(
+  lease: string,
+  kubeconfig: string,
+  { name, pkiDir }: MasterConfig,
+  servers: readonly string[],
+): ProcessSpec['afterCrash'] {
+  return async (signal) => {
+    const { releaseLease } = await import('./lease-release.ts');
+    return releaseLease({ kubeconfig: join(pkiDir, kubeconfig), servers, lease, master: name }, signal);
+  };
 }
 
 /**
@@ -92,8 +113,23 @@ function component(
   };
 }
 
-function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' | 'args' | 'env'> {
-  const { command, args } = etcdMember({
+function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' | 'args' | 'prepare'> {
+  const member = memberConfig(config, place);
+  const withMore = ({ command, args }: { command: string; args: readonly string[] }) => ({
+    command,
+    args: [...args, ...config.etcdArg],
+  });
+  return {
+    ...withMore(etcdCommand(member, 'existing')),
+    async prepare(signal) {
+      const logger = createLogger('etcd-member', config.logLevel);
+      return withMore(await prepareEtcd({ member, clientUrls: config.etcdServers, logger }, signal));
+    },
+  };
+}
+
+function memberConfig(config: MasterConfig, place: number): EtcdMemberConfig {
+  return {
     name: config.name,
     dataDir: join(config.dataDir, 'etcd'),
     pkiDir: config.pkiDir,
@@ -103,8 +139,7 @@ function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' 
     clientPort: config.etcdClientPort,
     peerPort: config.etcdPeerPort,
     metricsPort: config.etcdMetricsPort,
-  });
-  return { command, args: [...args, ...config.etcdArg] };
+  };
 }
 
 function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): string[] {

@@ -38,6 +38,8 @@ export interface WriteOptions {
   subresource?: string;
   signal?: AbortSignal;
   timeoutMs?: number;
+  /** The write compares what it replaces, so another server may be asked when one does not answer. */
+  repeatable?: boolean;
 }
 
 const patchTypes = {
@@ -172,12 +174,12 @@ export class Client {
     method: string,
     path: string,
     body: unknown,
-    { signal, timeoutMs }: WriteOptions,
+    { signal, timeoutMs, repeatable }: WriteOptions,
     contentType = 'application/json',
   ): Promise<T> {
     const headers: Record<string, string> = { 'content-type': contentType };
     if (this.#fence) headers[fenceHeader] = formatFence(this.#fence);
-    return this.#json({ method, path, body: JSON.stringify(body), headers, signal, timeoutMs });
+    return this.#json({ method, path, body: JSON.stringify(body), headers, signal, timeoutMs, repeatable });
   }
 
   async #json<T>(request: ApiRequest): Promise<T> {

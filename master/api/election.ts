@@ -20,6 +20,18 @@ export interface ElectionConfig {
   readonly random: () => number;
 }
 
+/**
+ * A killed master's leads move within two seconds: at most the lease's duration after the last renewal, and a moment. The renew
+ * deadline outlasts an ordinary election of etcd's (its time-out is 0.7 s), so that a leader lives through that.
+ */
+export const defaultTimings = { leaseDurationMs: 1_800, renewDeadlineMs: 1_500, retryPeriodMs: 300 };
+
+/**
+ * How long a clean stop waits for the work of the term before the lease goes: a standby should not wait for slow last
+ * answers. What is still written afterwards is refused by the fence.
+ */
+export const handOverMs = 100;
+
 /** What a Lease says. */
 export interface LeaseRecord {
   /** '' when the lease was released. */
@@ -32,8 +44,8 @@ export interface LeaseRecord {
 type Role =
   | { readonly name: 'standby' }
   | { readonly name: 'leading'; readonly generation: number; readonly renewedMs: number }
-  /** The lead's work is being stopped; nothing is acquired until it has ended. */
-  | { readonly name: 'steppingDown'; readonly release: boolean }
+  /** The lead's work is being stopped; nothing is acquired until it has ended. At `releaseAtMs` the lease goes anyway. */
+  | { readonly name: 'steppingDown'; readonly releaseAtMs: number | undefined }
   | { readonly name: 'releasing' }
   | { readonly name: 'stopped' };
 
@@ -136,7 +148,7 @@ function take(state: ElectionState, event: ElectionEvent, now: number, config: E
       const wait = config.retryPeriodMs * (1 + config.random() * (jitter - 1));
       const next = { ...state, writing: undefined, notBeforeMs: now + wait };
       // A release is tried once: the lease runs out by itself.
-      if (state.role.name === 'releasing') return { state: { ...next, role: { name: 'stopped' } }, effects: [] };
+      if (isReleased(state)) return { state: { ...next, role: { name: 'stopped' } }, effects: [] };
       return { state: next, effects: [{ type: 'read' }] };
     }
   }
@@ -145,21 +157,28 @@ function take(state: ElectionState, event: ElectionEvent, now: number, config: E
 function observe(state: ElectionState, lease: LeaseRecord | null, now: number): ElectionState {
   const known = state.lease;
   if (lease && known && !newer(lease.version, known.version)) return state;
-  return { ...state, lease, observedMs: now };
+  const { role } = state;
+  // A leader's own renewal may land although it was thought lost; its next write has the right version now, and need not wait.
+  const ours = (role.name === 'leading' || role.name === 'releasing') && lease?.holder === known?.holder;
+  return { ...state, lease, observedMs: now, notBeforeMs: ours ? now : state.notBeforeMs };
 }
 
 function written(state: ElectionState, lease: LeaseRecord, now: number): ElectionState {
   const { writing, role } = state;
   const next = { ...observe(state, lease, now), writing: undefined };
-  if (role.name === 'releasing') return { ...next, role: { name: 'stopped' } };
+  if (isReleased(state)) return { ...next, role: { name: 'stopped' } };
   // The lease counts from when the write was sent: the others may have seen it that early.
   if (role.name === 'leading') return { ...next, role: { ...role, renewedMs: writing?.sentMs ?? now } };
   return next;
 }
 
+/** Whether the write under way is the release; a renewal or an acquisition may have been sent before it. */
+const isReleased = ({ role, writing }: ElectionState): boolean =>
+  role.name === 'releasing' && writing?.purpose === 'release';
+
 function afterTerm(role: Role): Role {
   if (role.name !== 'steppingDown') return role;
-  return role.release ? { name: 'releasing' } : { name: 'standby' };
+  return role.releaseAtMs === undefined ? { name: 'standby' } : { name: 'releasing' };
 }
 
 /** What follows from the state as it is now. */
@@ -175,6 +194,7 @@ function decide(state: ElectionState, now: number, config: ElectionConfig): Elec
     case 'releasing':
       return release(state, now, config);
     case 'steppingDown':
+      return steppingDown(state, role, now, config);
     case 'stopped':
       return { state, effects: [] };
   }
@@ -204,12 +224,12 @@ function leading(
   config: ElectionConfig,
 ): ElectionStep {
   const { lease, writing } = state;
-  if (state.stopping) return stepDown(state, 'stopping', true);
+  if (state.stopping) return stepDown(state, 'stopping', now);
   if (!lease || lease.holder !== config.identity || lease.generation !== role.generation) {
-    return stepDown(state, lease?.holder ? `the lease is held by ${lease.holder}` : 'the lease is gone', false);
+    return stepDown(state, lease?.holder ? `the lease is held by ${lease.holder}` : 'the lease is gone', now);
   }
   const deadlineMs = role.renewedMs + config.renewDeadlineMs;
-  if (now >= deadlineMs) return stepDown(state, 'the lease could not be renewed in time', true);
+  if (now >= deadlineMs) return stepDown(state, 'the lease could not be renewed in time', now);
   if (writing) return { state, effects: [{ type: 'wake', atMs: deadlineMs }] };
   const dueMs = Math.max(role.renewedMs + config.retryPeriodMs, state.notBeforeMs);
   if (now < dueMs) return { state, effects: [{ type: 'wake', atMs: Math.min(dueMs, deadlineMs) }] };
@@ -217,15 +237,31 @@ function leading(
   return { ...renewal, effects: [...renewal.effects, { type: 'wake', atMs: deadlineMs }] };
 }
 
-function stepDown(state: ElectionState, reason: string, release: boolean): ElectionStep {
-  const next: ElectionState = { ...state, role: { name: 'steppingDown', release: release && state.stopping } };
-  return { state: next, effects: [{ type: 'stepDown', reason }] };
+function stepDown(state: ElectionState, reason: string, now: number): ElectionStep {
+  const releaseAtMs = state.stopping ? now + handOverMs : undefined;
+  const next: ElectionState = { ...state, role: { name: 'steppingDown', releaseAtMs } };
+  const wake: ElectionEffect[] = releaseAtMs === undefined ? [] : [{ type: 'wake', atMs: releaseAtMs }];
+  return { state: next, effects: [{ type: 'stepDown', reason }, ...wake] };
+}
+
+function steppingDown(
+  state: ElectionState,
+  { releaseAtMs }: Role & { name: 'steppingDown' },
+  now: number,
+  config: ElectionConfig,
+): ElectionStep {
+  if (!state.stopping) return { state, effects: [] };
+  // A stop during another step down: there is no lease to hand over, or it is no longer wanted.
+  const dueMs = releaseAtMs ?? now;
+  if (now < dueMs) return { state, effects: [{ type: 'wake', atMs: dueMs }] };
+  return release({ ...state, role: { name: 'releasing' } }, now, config);
 }
 
 function release(state: ElectionState, now: number, config: ElectionConfig): ElectionStep {
-  const { lease, writing } = state;
+  const { lease, writing, notBeforeMs } = state;
   if (writing) return { state, effects: [] };
   if (lease?.holder !== config.identity) return { state: { ...state, role: { name: 'stopped' } }, effects: [] };
+  if (now < notBeforeMs) return { state, effects: [{ type: 'wake', atMs: notBeforeMs }] };
   return write(state, 'release', '', lease.generation, now);
 }
 

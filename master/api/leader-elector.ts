@@ -3,7 +3,8 @@
  * a term between `lead` and `stepDown`.
  *
  * Guarantees: the term's client is fenced with the term's generation, so nothing that it writes after the loss of the lease
- * is applied; a clean exit ends the work first and then releases the lease, so that a standby takes over at once.
+ * is applied; a clean exit tells the work to end and releases the lease a moment later at the latest, so that a standby takes over at
+ * once; then it waits for the work.
  */
 import type { Client } from './client.ts';
 import { sleep } from './clock.ts';
@@ -55,6 +56,7 @@ export class LeaderElector {
   #lead: Lead | undefined;
   #term: AbortController | undefined;
   #wake: NodeJS.Timeout | undefined;
+  #working: Promise<void> | undefined;
   #failure: unknown;
   #stopped = Promise.withResolvers<void>();
 
@@ -90,6 +92,8 @@ export class LeaderElector {
       clearTimeout(this.#wake);
       watching.abort();
       await watched;
+      // The lease may have gone first: what the work still writes is refused by the fence.
+      await this.#working;
     }
     if (this.#failure) throw this.#failure;
   }
@@ -139,13 +143,18 @@ export class LeaderElector {
         void this.#read();
         break;
       case 'lead':
-        void this.#work(effect.generation);
+        this.#working = this.#work(effect.generation);
         break;
       case 'stepDown':
         this.#options.logger.info({ lease: this.#options.name, reason: effect.reason }, 'stepping down');
         this.#term?.abort();
         break;
     }
+  }
+
+  /** The patience with one server: so short that a silent one leaves time to ask another before the renew deadline. */
+  get #attemptMs(): number {
+    return this.#options.renewDeadlineMs / 3;
   }
 
   async #work(generation: number): Promise<void> {
@@ -166,14 +175,15 @@ export class LeaderElector {
   }
 
   async #write(effect: ElectionEffect & { type: 'write' }): Promise<void> {
-    const { client, retryPeriodMs, renewDeadlineMs, logger } = this.#options;
-    const timeoutMs = Math.min(renewDeadlineMs, retryPeriodMs * 3);
+    const { client, logger } = this.#options;
+    // It compares a version, so it may be sent to one server after the other: at most one copy takes effect.
+    const options = { timeoutMs: this.#attemptMs, repeatable: true };
     try {
       const lease = this.#leaseFor(effect);
       const written =
         effect.expectedVersion === undefined
-          ? await client.create('leases', lease, { timeoutMs })
-          : await client.update('leases', lease, { timeoutMs });
+          ? await client.create('leases', lease, options)
+          : await client.update('leases', lease, options);
       this.#on({ type: 'written', lease: recordOf(written) });
     } catch (error) {
       logger.debug({ err: error, purpose: effect.purpose }, 'the lease was not written');
@@ -182,9 +192,9 @@ export class LeaderElector {
   }
 
   async #read(): Promise<void> {
-    const { client, namespace, name, retryPeriodMs } = this.#options;
+    const { client, namespace, name } = this.#options;
     try {
-      this.#observe(await client.get('leases', { namespace, name }, { timeoutMs: retryPeriodMs * 2 }));
+      this.#observe(await client.get('leases', { namespace, name }, { timeoutMs: this.#attemptMs }));
     } catch (error) {
       if (isNotFound(error)) this.#observe(undefined);
       else {

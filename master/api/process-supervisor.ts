@@ -3,7 +3,8 @@
  *
  * Guarantees: every process is started at once and started again when it ends, after a delay that doubles with every quick
  * end and starts over when the process has run for a while. Its lines go out whole, with its name before them. At the end the processes
- * are asked to stop in reverse order (SIGTERM, and SIGKILL after a grace), and `run` returns when the last one is gone.
+ * are asked to stop in reverse order (SIGTERM, and SIGKILL after a grace), and `run` returns when the last one is gone. A process
+ * that ended unasked is cleaned up after (`afterCrash`) before it is started again.
  *
  * It does not: decide whether a running process is well. That is the health check's business.
  */
@@ -35,6 +36,8 @@ export interface ProcessSpec {
   readonly stopLevel?: number;
   /** Between SIGTERM and SIGKILL for this process, where it is not the supervisor's. */
   readonly graceMs?: number;
+  /** Called at once when the process ended unasked; the next start waits for it. What it gives or throws is logged. */
+  readonly afterCrash?: (signal: AbortSignal) => Promise<object | undefined>;
 }
 
 export interface SupervisorOptions {
@@ -122,8 +125,19 @@ class Supervised {
       const ranMs = clock.now() - startedAt;
       if (ranMs >= steadyAfterMs) delayMs = baseDelayMs;
       logger.warn({ process: name, ...ending, ranMs, restartInMs: delayMs }, 'ended, will be started again');
-      await sleep(delayMs, signal, clock);
+      await Promise.all([this.#cleanUp(signal), sleep(delayMs, signal, clock)]);
       delayMs = Math.min(delayMs * 2, maxDelayMs);
+    }
+  }
+
+  async #cleanUp(signal: AbortSignal): Promise<void> {
+    const { name, afterCrash } = this.#spec;
+    const { logger } = this.#options;
+    try {
+      const done = await afterCrash?.(signal);
+      if (done) logger.info({ process: name, ...done }, 'cleaned up after its end');
+    } catch (error) {
+      logger.warn({ process: name, reason: String(error) }, 'not cleaned up after its end');
     }
   }
 

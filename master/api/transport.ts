@@ -1,19 +1,14 @@
 /**
- * How a client reaches the API servers: several base URLs in order of preference, each with its own connections and its own
- * circuit breaker. A request goes to the first server that is not known to be failing, and on to the next one when the
- * server could not be reached.
+ * How a client reaches the API servers: several base URLs in order of preference (see `api-server.ts` for one of them). A
+ * request goes to the first server that is not known to be failing, and on to the next one when the server could not be reached.
  *
- * Guarantees: a write is sent to a second server only when the first one certainly did not get it; otherwise the caller is
- * told with `maybeApplied`. It does not follow redirects and does not throttle.
+ * Guarantees: a write is sent to a second server only when the first one certainly did not get it, or when its caller says
+ * that this does no harm; otherwise the caller is told with `maybeApplied`. No request and no watch waits for a silent server for
+ * longer than a few seconds while there is another. It does not follow redirects and does not throttle.
  */
-import {
-  BrokenCircuitError,
-  type CircuitBreakerPolicy,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhen,
-} from 'cockatiel';
-import { type Dispatcher, Pool } from 'undici';
+import { BrokenCircuitError } from 'cockatiel';
+import type { Dispatcher } from 'undici';
+import { ApiServer } from './api-server.ts';
 import { sleep } from './clock.ts';
 import type { ClientConfig } from './config.ts';
 import { isStatusError, StatusError } from './errors.ts';
@@ -28,6 +23,8 @@ export interface ApiRequest {
   signal?: AbortSignal;
   /** How long to wait for the answer's headers from one server. */
   timeoutMs?: number;
+  /** A write that takes effect at most once however often it is sent, since it compares what it replaces. */
+  repeatable?: boolean;
 }
 
 /** No API server answered. */
@@ -42,13 +39,6 @@ export class ApiUnreachable extends Error {
   }
 }
 
-interface Server {
-  readonly url: string;
-  readonly pool: Pool;
-  readonly breaker: CircuitBreakerPolicy;
-}
-
-const connectTimeoutMs = 2_000;
 const defaultTimeoutMs = 10_000;
 /** How often one request is tried again because servers ask for patience (429, 503 with Retry-After). */
 const patientTries = 5;
@@ -64,19 +54,17 @@ const neverSent = new Set([
 ]);
 
 export class Transport {
-  readonly #servers: readonly Server[];
+  readonly #servers: readonly ApiServer[];
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
 
   constructor(config: ClientConfig, options: { userAgent?: string; timeoutMs?: number } = {}) {
     if (config.servers.length === 0) throw new Error('a client needs at least one API server');
     const { ca, cert, key, serverName: servername } = config;
-    const tls = { ca, cert, key, servername, timeout: connectTimeoutMs };
-    this.#servers = config.servers.map((url) => ({
-      url,
-      pool: new Pool(url, { connect: tls, bodyTimeout: 0, keepAliveTimeout: 30_000, connections: null }),
-      breaker: circuitBreaker(handleWhen(isServersFault), { halfOpenAfter: 1_000, breaker: new ConsecutiveBreaker(2) }),
-    }));
+    const tls = { ca, cert, key, servername };
+    this.#servers = config.servers.map((url) => new ApiServer({ url, tls, isFault: isServersFault }));
+    // With one server there is nothing to turn to: what stands before it, a balancer, finds another and cuts the connection.
+    if (this.#servers.length > 1) for (const server of this.#servers) server.watchOver();
     this.#headers = { 'user-agent': options.userAgent ?? 'trimaster', accept: 'application/json' };
     if (config.token) this.#headers.authorization = `Bearer ${config.token}`;
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
@@ -101,7 +89,7 @@ export class Transport {
 
   /** Ends all connections, also those of running watches. */
   async close(): Promise<void> {
-    await Promise.all(this.#servers.map(({ pool }) => pool.destroy()));
+    await Promise.all(this.#servers.map((server) => server.close()));
   }
 
   async #sendToAny(request: ApiRequest): Promise<Dispatcher.ResponseData> {
@@ -109,7 +97,7 @@ export class Transport {
     let lastError: unknown;
     for (const server of this.#inOrder()) {
       try {
-        return await server.breaker.execute(() => this.#sendTo(server, request));
+        return await this.#sendTo(server, request);
       } catch (error) {
         if (error instanceof BrokenCircuitError) {
           failures.push(`${server.url}: known to be failing`);
@@ -118,7 +106,7 @@ export class Transport {
         request.signal?.throwIfAborted();
         if (!isServersFault(error)) throw error;
         const sent = !neverSent.has(codeOf(error)) && !isStatusError(error);
-        if (sent && request.method !== 'GET') {
+        if (sent && request.method !== 'GET' && !request.repeatable) {
           throw new ApiUnreachable(`${server.url} did not answer: ${describe(error)}`, true, { cause: error });
         }
         failures.push(`${server.url}: ${describe(error)}`);
@@ -130,23 +118,28 @@ export class Transport {
   }
 
   /** Those that work first, in the order of preference. When none is known to work, all are asked. */
-  #inOrder(): readonly Server[] {
-    const works = this.#servers.filter(({ breaker }) => breaker.state !== 1);
-    return works.length > 0 ? [...works, ...this.#servers.filter((server) => !works.includes(server))] : this.#servers;
+  #inOrder(): readonly ApiServer[] {
+    return this.#servers.toSorted((a, b) => Number(a.isFailing) - Number(b.isFailing));
   }
 
-  async #sendTo({ pool }: Server, request: ApiRequest): Promise<Dispatcher.ResponseData> {
-    const answer = await pool.request({
-      method: request.method as Dispatcher.HttpMethod,
-      path: request.path,
-      headers: { ...this.#headers, ...request.headers },
-      body: request.body ?? null,
-      signal: request.signal ?? null,
-      headersTimeout: request.timeoutMs ?? this.#timeoutMs,
-    });
-    if (answer.statusCode < 400) return answer;
-    throw await errorOf(answer, request);
+  async #sendTo(server: ApiServer, request: ApiRequest): Promise<Dispatcher.ResponseData> {
+    return server.request(
+      {
+        method: request.method as Dispatcher.HttpMethod,
+        path: request.path,
+        headers: { ...this.#headers, ...request.headers },
+        body: request.body ?? null,
+        signal: request.signal ?? null,
+      },
+      request.timeoutMs ?? this.#timeoutMs,
+      (answer) => judged(answer, request),
+    );
   }
+}
+
+async function judged(answer: Dispatcher.ResponseData, request: ApiRequest): Promise<Dispatcher.ResponseData> {
+  if (answer.statusCode < 400) return answer;
+  throw await errorOf(answer, request);
 }
 
 /** The error that an answer of 400 and above stands for. */

@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import { InvalidArgumentError } from 'commander';
+import { defaultTimings } from '../api/election.ts';
 import { commaList, command, durationMs, ownIdentity, portNumber, wholeNumber } from '../api/flags.ts';
 
 export interface Options {
@@ -38,6 +39,8 @@ export interface Options {
   readonly apiserverHosts: readonly string[];
 }
 
+const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = defaultTimings;
+
 /** Parses the command line; a bad flag ends the process with one clear line. */
 export function parseOptions(argv: readonly string[], controllerNames: readonly string[]): Options {
   const program = command(
@@ -58,9 +61,19 @@ export function parseOptions(argv: readonly string[], controllerNames: readonly 
       commaList,
       ['*'],
     )
-    .option('--leader-elect-lease-duration <time>', 'how long standbys wait after the last renewal', durationMs, 3_000)
-    .option('--leader-elect-renew-deadline <time>', 'how long a leader goes on without renewal', durationMs, 2_000)
-    .option('--leader-elect-retry-period <time>', 'time between two tries', durationMs, 500)
+    .option(
+      '--leader-elect-lease-duration <time>',
+      'how long standbys wait after the last renewal',
+      durationMs,
+      leaseDurationMs,
+    )
+    .option(
+      '--leader-elect-renew-deadline <time>',
+      'how long a leader goes on without renewal',
+      durationMs,
+      renewDeadlineMs,
+    )
+    .option('--leader-elect-retry-period <time>', 'time between two tries', durationMs, retryPeriodMs)
     .option('--bind-address <address>', 'address to listen on', '0.0.0.0')
     .option('--port <port>', 'health and metrics over HTTP; 0 for none', portNumber, 10_252)
     .option('--secure-port <port>', 'health and metrics over HTTPS; 0 for none', portNumber, 10_257)

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { Client } from '../api/client.ts';
 import { aborted } from '../api/clock.ts';
 import { loadKubeconfig } from '../api/config.ts';
+import { defaultTimings } from '../api/election.ts';
 import { commaList, command, durationMs, ownIdentity, portNumber, runMain } from '../api/flags.ts';
 import { startHealthServer } from '../api/health-server.ts';
 import { Informer } from '../api/informer.ts';
@@ -28,6 +29,8 @@ interface Flags {
   logLevel: string;
 }
 
+const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = defaultTimings;
+
 const program = command('kube-scheduler', 'Gives every pod the node that suits it best.')
   .requiredOption('--kubeconfig <file>', 'how to reach the API servers, and as whom')
   .option(
@@ -36,9 +39,19 @@ const program = command('kube-scheduler', 'Gives every pod the node that suits i
     commaList,
     [],
   )
-  .option('--leader-elect-lease-duration <duration>', 'how long a silent leader is trusted', durationMs, 3_000)
-  .option('--leader-elect-renew-deadline <duration>', 'when a leader that cannot renew steps down', durationMs, 2_000)
-  .option('--leader-elect-retry-period <duration>', 'between renewals, and between tries', durationMs, 500)
+  .option(
+    '--leader-elect-lease-duration <duration>',
+    'how long a silent leader is trusted',
+    durationMs,
+    leaseDurationMs,
+  )
+  .option(
+    '--leader-elect-renew-deadline <duration>',
+    'when a leader that cannot renew steps down',
+    durationMs,
+    renewDeadlineMs,
+  )
+  .option('--leader-elect-retry-period <duration>', 'between renewals, and between tries', durationMs, retryPeriodMs)
   .option('--port <port>', 'plain HTTP for health and metrics; 0 for none', portNumber, 10_251)
   .option('--secure-port <port>', 'the same over TLS, if there is a certificate; 0 for none', portNumber, 10_259)
   .option('--bind-address <address>', 'where both listen', '0.0.0.0')

@@ -6,6 +6,7 @@
  * versions, and refuses fenced writes of a generation that is not the Lease's.
  */
 import {
+  defaultTimings,
   type ElectionEffect,
   type ElectionEvent,
   type ElectionState,
@@ -15,7 +16,7 @@ import {
 } from '../../master/api/election.ts';
 import { Random } from '../support/random.ts';
 
-export const timings = { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 500 };
+export const timings = defaultTimings;
 
 /** How long an elector's work goes on after it was told to stop, at most; fenced writes may still leave it meanwhile. */
 const windDownMs = 300;
@@ -45,6 +46,7 @@ class Elector {
   partitioned = false;
   /** Until this time the process is stopped; what falls due meanwhile happens then. */
   pausedUntilMs = 0;
+  asleep: (() => void)[] = [];
   crashed = false;
   leadingGeneration = 0;
   identity: string;
@@ -121,6 +123,7 @@ export class ElectionWorld {
     for (const elector of this.electors) {
       elector.partitioned = false;
       elector.pausedUntilMs = Math.min(elector.pausedUntilMs, this.nowMs);
+      this.#wakeUp(elector);
       this.restart(elector);
     }
     for (const elector of this.electors) this.#watchFrom(elector, elector.identity);
@@ -204,7 +207,7 @@ export class ElectionWorld {
       answered = true;
       this.#deliver(elector, identity, event);
     };
-    this.after(timings.retryPeriodMs * 3, () => answer({ type: 'writeFailed' }));
+    this.after(timings.renewDeadlineMs / 3, () => answer({ type: 'writeFailed' }));
     this.#send(elector, () => {
       const result = this.#apply(effect);
       this.#send(elector, () => answer(result ? { type: 'written', lease: result } : { type: 'writeFailed' }));
@@ -236,7 +239,16 @@ export class ElectionWorld {
 
   #whenAwake(elector: Elector, run: () => void): void {
     if (elector.pausedUntilMs <= this.nowMs) run();
-    else this.after(elector.pausedUntilMs - this.nowMs, () => this.#whenAwake(elector, run));
+    else if (elector.asleep.push(run) === 1) this.#wakeUp(elector);
+  }
+
+  /** What fell due during a pause happens at its end, in order. */
+  #wakeUp(elector: Elector): void {
+    if (elector.pausedUntilMs > this.nowMs) {
+      this.after(elector.pausedUntilMs - this.nowMs, () => this.#wakeUp(elector));
+    } else {
+      for (const run of elector.asleep.splice(0)) run();
+    }
   }
 
   #clockOf({ rate, offsetMs }: Elector): number {
