@@ -61,13 +61,13 @@ export function apiServerCommand(): Command {
       '--default-not-ready-toleration-seconds <seconds>',
       'how long pods stay on a node that is not ready, unless they say so themselves',
       wholeNumber,
-      10,
+      8,
     )
     .option(
       '--default-unreachable-toleration-seconds <seconds>',
       'the same for a node that cannot be reached',
       wholeNumber,
-      10,
+      8,
     )
     .option('--request-timeout <duration>', 'how long a request that is no stream may take', durationMs, 60_000)
     .option(

@@ -86,7 +86,12 @@ test.serial('the cluster without Docker starts with its command and ends with Ct
   const [command = ''] = chapters().get('Without Docker') ?? [];
   t.is(command, 'npm run local');
   const data = join(directory, 'local');
-  const own = { port: await freePort(), 'base-port': 18_000, 'data-dir': data, kubeconfig: join(data, 'kubeconfig') };
+  const own = {
+    port: await freePort(),
+    'base-port': 13_000 + Math.floor(Math.random() * 15_000),
+    'data-dir': data,
+    kubeconfig: join(data, 'kubeconfig'),
+  };
   const args = ['run', 'local', '--', ...Object.entries(own).map(([flag, value]) => `--${flag}=${value}`)];
   const child = spawn('npm', args, { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
   const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
