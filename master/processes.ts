@@ -2,10 +2,8 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
-import { createLogger } from './api/logging.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
-import { type EtcdMemberConfig, etcdCommand, type InitialMember } from './etcd/member.ts';
-import { prepareEtcd } from './etcd/start.ts';
+import { etcdMember, type InitialMember } from './etcd/member.ts';
 
 /** The settings of a master, as `main.ts` reads them. */
 export interface MasterConfig {
@@ -113,23 +111,8 @@ function component(
   };
 }
 
-function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' | 'args' | 'prepare'> {
-  const member = memberConfig(config, place);
-  const withMore = ({ command, args }: { command: string; args: readonly string[] }) => ({
-    command,
-    args: [...args, ...config.etcdArg],
-  });
-  return {
-    ...withMore(etcdCommand(member, 'existing')),
-    async prepare(signal) {
-      const logger = createLogger('etcd-member', config.logLevel);
-      return withMore(await prepareEtcd({ member, clientUrls: config.etcdServers, logger }, signal));
-    },
-  };
-}
-
-function memberConfig(config: MasterConfig, place: number): EtcdMemberConfig {
-  return {
+function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' | 'args' | 'env'> {
+  const { command, args } = etcdMember({
     name: config.name,
     dataDir: join(config.dataDir, 'etcd'),
     pkiDir: config.pkiDir,
@@ -139,7 +122,8 @@ function memberConfig(config: MasterConfig, place: number): EtcdMemberConfig {
     clientPort: config.etcdClientPort,
     peerPort: config.etcdPeerPort,
     metricsPort: config.etcdMetricsPort,
-  };
+  });
+  return { command, args: [...args, ...config.etcdArg] };
 }
 
 function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): string[] {
