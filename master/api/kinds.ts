@@ -87,12 +87,24 @@ export const kinds = {
   leases: row('Lease', 'leases', { group: 'coordination.k8s.io' }),
   configmaps: row('ConfigMap', 'configmaps', { shortNames: ['cm'] }),
   secrets: row('Secret', 'secrets'),
-  serviceaccounts: row('ServiceAccount', 'serviceaccounts', { shortNames: ['sa'] }),
+  serviceaccounts: row('ServiceAccount', 'serviceaccounts', {
+    shortNames: ['sa'],
+    subresources: [
+      { name: 'token', verbs: ['create'], kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' },
+    ],
+  }),
   certificatesigningrequests: row('CertificateSigningRequest', 'certificatesigningrequests', {
     group: 'certificates.k8s.io',
     namespaced: false,
     shortNames: ['csr'],
     subresources: [status, { name: 'approval', verbs: ['get', 'patch', 'update'] }],
+  }),
+  roles: row('Role', 'roles', { group: 'rbac.authorization.k8s.io' }),
+  rolebindings: row('RoleBinding', 'rolebindings', { group: 'rbac.authorization.k8s.io' }),
+  clusterroles: row('ClusterRole', 'clusterroles', { group: 'rbac.authorization.k8s.io', namespaced: false }),
+  clusterrolebindings: row('ClusterRoleBinding', 'clusterrolebindings', {
+    group: 'rbac.authorization.k8s.io',
+    namespaced: false,
   }),
 } as const satisfies Record<ResourceName, Kind>;
 

@@ -67,6 +67,13 @@ export type ConfigMap = Wire<k8s.V1ConfigMap>;
 export type Secret = Wire<k8s.V1Secret>;
 export type ServiceAccount = Wire<k8s.V1ServiceAccount>;
 export type CertificateSigningRequest = Wire<k8s.V1CertificateSigningRequest>;
+export type PolicyRule = Wire<k8s.V1PolicyRule>;
+export type RoleRef = Wire<k8s.V1RoleRef>;
+export type Subject = Wire<k8s.RbacV1Subject>;
+export type Role = Wire<k8s.V1Role>;
+export type RoleBinding = Wire<k8s.V1RoleBinding>;
+export type ClusterRole = Wire<k8s.V1ClusterRole>;
+export type ClusterRoleBinding = Wire<k8s.V1ClusterRoleBinding>;
 export type DeleteOptions = Wire<k8s.V1DeleteOptions>;
 
 /** The resource names that components name in code, and what each holds. */
@@ -84,6 +91,10 @@ export interface ResourceTypes {
   secrets: Secret;
   serviceaccounts: ServiceAccount;
   certificatesigningrequests: CertificateSigningRequest;
+  roles: Role;
+  rolebindings: RoleBinding;
+  clusterroles: ClusterRole;
+  clusterrolebindings: ClusterRoleBinding;
 }
 
 export type ResourceName = keyof ResourceTypes;

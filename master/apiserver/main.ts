@@ -11,12 +11,14 @@ import { aborted, sleep, systemClock } from '../api/clock.ts';
 import { isNotFound } from '../api/errors.ts';
 import { runMain } from '../api/flags.ts';
 import { createLogger, type Logger } from '../api/logging.ts';
-import type { KubeObject, Pod, Secret } from '../api/types.ts';
+import type { ClusterRole, KubeObject, Pod, Secret } from '../api/types.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { certificateUser } from './auth/certificates.ts';
 import { restrictNode } from './auth/node-restriction.ts';
-import { policy } from './auth/policy.ts';
+import { makeDefaultRoles } from './auth/rbac/bootstrap.ts';
+import { preventEscalation } from './auth/rbac/escalation.ts';
+import { RoleCache } from './auth/rbac/role-cache.ts';
 import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
 import type { HealthCheck } from './http/health.ts';
 import { KubeletProxy } from './http/kubelet-proxy.ts';
@@ -26,6 +28,8 @@ import { apiServerCommand, type Options } from './options.ts';
 import type { ObjectName, RequestContext } from './registry/context.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { EtcdStore } from './store/etcd-store.ts';
+import { objectKey } from './store/keys.ts';
+import { consistent } from './store/types.ts';
 
 /** As whom the server reads for itself. Stands first: everything below runs at once. */
 const ownContext: RequestContext = {
@@ -48,6 +52,10 @@ await runMain(async (signal) => {
   const store = new EtcdStore({ endpoints: options.etcdServers, tls: etcdTls(options), logger });
   const storeRun = store.run(storeEnd.signal);
 
+  const roles = new RoleCache(store, logger);
+  const rolesRun = roles.run(storeEnd.signal);
+  const authorizer = createAuthorizer(roles.roles);
+
   const registry = createRegistry({
     store,
     logger,
@@ -57,6 +65,16 @@ await runMain(async (signal) => {
     serviceNodePortRange: options.serviceNodePortRange,
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
     defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
+    morePlugins: [
+      preventEscalation({
+        authorizer,
+        readRules: async ({ resource, namespaced }, namespace, name) => {
+          const key = objectKey(resource, namespaced ? namespace : undefined, name);
+          const role: ClusterRole | undefined = (await store.get(key, consistent))?.object;
+          return role && (role.rules ?? []);
+        },
+      }),
+    ],
   });
   const kubelets = new KubeletProxy({
     caFile: options.kubeletCertificateAuthority,
@@ -78,7 +96,7 @@ await runMain(async (signal) => {
           ),
         ],
       }),
-      authorize: createAuthorizer(policy),
+      authorizer,
       guard: ({ user, info }, object) => {
         const name = info.name || (object?.metadata?.name ?? '');
         return restrictNode(
@@ -103,6 +121,7 @@ await runMain(async (signal) => {
 
   const starting = store
     .filled(signal)
+    .then(() => startRoles(registry, roles, store, signal))
     .then(() => registry.start(signal))
     .then(() => {
       bootstrapped = true;
@@ -113,8 +132,15 @@ await runMain(async (signal) => {
   await Promise.all([server.closed, starting, left]);
   kubelets.close();
   storeEnd.abort();
-  await storeRun;
+  await Promise.all([storeRun, rolesRun]);
 });
+
+/** Resolves when the default roles are there, and requests are judged by them. */
+async function startRoles(registry: Registry, roles: RoleCache, store: EtcdStore, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await makeDefaultRoles(registry, { ...ownContext, signal });
+  await roles.reached(await store.currentRevision(), signal);
+}
 
 /** Takes this server out of the endpoints of the Service `kubernetes`, if etcd lets it soon: the others notice anyway. */
 async function leave(registry: Registry, logger: Logger): Promise<void> {

@@ -66,6 +66,7 @@ export function createCaches(client: Client, logger: Logger) {
     secrets: informers.for('secrets'),
     serviceaccounts: informers.for('serviceaccounts'),
     certificatesigningrequests: informers.for('certificatesigningrequests'),
+    clusterroles: informers.for('clusterroles'),
     /** Every resource whose objects may own or be owned. Events are not: they expire by themselves. */
     owning: owningResources().map((resource): AnyInformer => informers.for(resource) as AnyInformer),
   };

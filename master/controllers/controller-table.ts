@@ -6,6 +6,7 @@
 import { startCsrApproving } from './certificates/csr-approving.ts';
 import { startCsrCleaner } from './certificates/csr-cleaner.ts';
 import { startCsrSigning } from './certificates/csr-signing.ts';
+import { startClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { StartController } from './context.ts';
 import { startEndpoints } from './endpoints/endpoints.ts';
 import { startEndpointSlices } from './endpoints/endpointslices.ts';
@@ -40,6 +41,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },
   { name: 'certificatesigningrequest-cleaner-controller', start: startCsrCleaner },
+  { name: 'clusterrole-aggregation-controller', start: startClusterRoleAggregation },
 ]);
 
 /** The table itself; throws when two rows have one name. */

@@ -8,6 +8,8 @@ import type { Admission, AdmissionPlugin } from './types.ts';
 export interface AdmissionOptions extends NamespaceLifecycleOptions {
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  /** What runs after those of this table: plugins that know who may do what. */
+  readonly morePlugins?: readonly AdmissionPlugin[];
 }
 
 export function createAdmission(options: AdmissionOptions): Admission {
@@ -16,6 +18,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     serviceAccount,
     priority,
     defaultTolerationSeconds(options.defaultNotReadyTolerationSeconds, options.defaultUnreachableTolerationSeconds),
+    ...(options.morePlugins ?? []),
   ]);
 }
 

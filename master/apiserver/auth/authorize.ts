@@ -1,37 +1,63 @@
 /**
- * Whether a user may do what a request asks. Rules only ever allow; what no rule allows is refused with 403 in
- * Kubernetes' words.
+ * Whether a user may do what a request asks: system:masters may do anything, a node what nodes do, everybody what RBAC
+ * allows. There is no rule that denies; what nothing allows is refused with 403 in Kubernetes' words.
  */
-import { forbidden, type StatusError } from '../../api/errors.ts';
+import { forbidden, type StatusError, serviceUnavailable } from '../../api/errors.ts';
 import type { UserInfo } from '../registry/context.ts';
-import type { PolicyRow, PolicyRule } from './policy.ts';
+import { nodeMay } from './node-authorizer.ts';
+import { nodeOf } from './node-restriction.ts';
+import { grantText, RbacAuthorizer } from './rbac/authorizer.ts';
+import type { Roles } from './rbac/role-index.ts';
+import type { Attributes, PolicyRule } from './rbac/rules.ts';
 
-/** What is asked for: a subset of the request info. */
-export interface Attributes {
-  readonly isResource: boolean;
-  readonly verb: string;
-  readonly path: string;
-  readonly group: string;
-  readonly resource: string;
-  readonly subresource: string;
-  readonly namespace: string;
-  readonly name: string;
+export type { Attributes } from './rbac/rules.ts';
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** Why, where there is more to say. */
+  readonly reason: string;
 }
 
-export type Authorizer = (user: UserInfo, attributes: Attributes) => boolean;
+export interface Authorizer {
+  /** Throws 503 while the roles are not known yet. */
+  allows(user: UserInfo, attributes: Attributes): boolean;
+  /** The same, with the reason. */
+  decide(user: UserInfo, attributes: Attributes): Decision;
+  /** Every rule that holds for the user in a namespace; `incomplete` says what is allowed by other than rules. */
+  rulesFor(user: UserInfo, namespace: string): { rules: PolicyRule[]; incomplete?: string };
+}
 
-export function createAuthorizer(policy: readonly PolicyRow[]): Authorizer {
-  // A user is one object for as long as its connection lives, so its rules are gathered once.
-  const rulesOf = new WeakMap<UserInfo, readonly PolicyRule[]>();
-  return (user, attributes) => {
-    let rules = rulesOf.get(user);
-    if (rules === undefined) {
-      rules = policy.filter((row) => applies(row, user)).flatMap((row) => row.rules);
-      rulesOf.set(user, rules);
-    }
-    return rules.some((rule) => allows(rule, attributes));
+const superusers = 'system:masters';
+/** Answered to anybody at any time: balancers ask before any role is known. */
+const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
+
+export function createAuthorizer(roles: Roles): Authorizer {
+  const rbac = new RbacAuthorizer(roles);
+  const free = (user: UserInfo, attributes: Attributes): boolean =>
+    user.groups.includes(superusers) ||
+    (!attributes.isResource && alwaysAllowed.has(attributes.path)) ||
+    nodeMay(user, attributes);
+  const granted = (user: UserInfo, attributes: Attributes) => {
+    if (!roles.loaded) throw serviceUnavailable('the server is starting: roles are not known yet', 1);
+    return rbac.grant(user, attributes);
+  };
+  return {
+    allows: (user, attributes) => free(user, attributes) || granted(user, attributes) !== undefined,
+    decide(user, attributes) {
+      if (free(user, attributes)) return { allowed: true, reason: '' };
+      const grant = granted(user, attributes);
+      if (grant) return { allowed: true, reason: grantText(grant) };
+      return { allowed: false, reason: rbac.complaint(user, attributes) };
+    },
+    rulesFor(user, namespace) {
+      const rules = rbac.rulesFor(user, namespace);
+      if (nodeOf(user) === undefined) return { rules };
+      return { rules, incomplete: 'node authorizer does not support user rule resolution' };
+    },
   };
 }
+
+export const isSuperuser = (user: UserInfo): boolean => user.groups.includes(superusers);
 
 /** The 403 for what no rule allows. `reason` says more, where there is more to say. */
 export function refusal(user: UserInfo, attributes: Attributes, reason = ''): StatusError {
@@ -46,26 +72,4 @@ export function refusal(user: UserInfo, attributes: Attributes, reason = ''): St
     name,
     `${who} resource ${JSON.stringify(what)} in API group ${JSON.stringify(group)} ${where}${because}`,
   );
-}
-
-function applies({ users = [], groups = [] }: PolicyRow, user: UserInfo): boolean {
-  return users.includes(user.name) || groups.some((group) => user.groups.includes(group));
-}
-
-function allows(rule: PolicyRule, attributes: Attributes): boolean {
-  if (!has(rule.verbs, attributes.verb)) return false;
-  if (!attributes.isResource) return (rule.nonResourceURLs ?? []).some((url) => covers(url, attributes.path));
-  const { group, resource, subresource, namespace, name } = attributes;
-  if (!has(rule.apiGroups ?? [], group)) return false;
-  const what = subresource === '' ? resource : `${resource}/${subresource}`;
-  const resources = rule.resources ?? [];
-  if (!has(resources, what) && !(subresource !== '' && resources.includes(`*/${subresource}`))) return false;
-  if (rule.namespaces && !rule.namespaces.includes(namespace)) return false;
-  return !rule.resourceNames || rule.resourceNames.includes(name);
-}
-
-const has = (allowed: readonly string[], value: string): boolean => allowed.includes('*') || allowed.includes(value);
-
-function covers(url: string, path: string): boolean {
-  return url === path || url === '*' || (url.endsWith('*') && path.startsWith(url.slice(0, -1)));
 }

@@ -5,7 +5,7 @@
 import { forbidden } from '../../api/errors.ts';
 import type { Pod } from '../../api/types.ts';
 import type { UserInfo } from '../registry/context.ts';
-import type { Attributes } from './authorize.ts';
+import type { Attributes } from './rbac/rules.ts';
 
 /** Reads a pod; undefined when there is none. From memory it may be one of a moment ago. */
 export type ReadPod = (namespace: string, name: string, freshness: 'memory' | 'consistent') => Promise<Pod | undefined>;

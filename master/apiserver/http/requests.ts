@@ -14,7 +14,7 @@ import { sendError } from './respond.ts';
 
 export interface RequestsOptions {
   readonly authenticate: Authenticator;
-  readonly authorize: Authorizer;
+  readonly authorizer: Authorizer;
   /** Requests on resources. */
   readonly resources: Handler;
   /** Whether the group, version and resource are served: what is not is refused as unknown before anything else. */
@@ -47,7 +47,7 @@ export class Requests {
 
   /** Answers a request, or rejects with what went wrong. */
   readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { metrics, serves, paths, authenticate, authorize, resources } = this.#options;
+    const { metrics, serves, paths, authenticate, authorizer, resources } = this.#options;
     const info = parseRequest(request.method ?? 'GET', request.url ?? '/');
     const startedAt = performance.now();
     const abort = new AbortController();
@@ -69,7 +69,7 @@ export class Requests {
     const credentials = { connection: tlsSocketOf(request), authorization: request.headers.authorization };
     const who = authenticate(credentials);
     const user: UserInfo = who instanceof Promise ? await who : who;
-    if (!authorize(user, info)) throw refusal(user, info);
+    if (!authorizer.allows(user, info)) throw refusal(user, info, authorizer.decide(user, info).reason);
     const exchange: Exchange = { request, response, info, user, abort };
     if (info.isResource) return resources(exchange);
     return this.#path(exchange);

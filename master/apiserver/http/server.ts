@@ -32,7 +32,7 @@ import { Watches } from './watch-routes.ts';
 export interface ServerOptions {
   readonly registry: Registry;
   readonly authenticate: Authenticator;
-  readonly authorize: Authorizer;
+  readonly authorizer: Authorizer;
   readonly guard: WriteGuard;
   /** Subresources that are streams. */
   readonly connect: ReadonlyMap<string, ConnectHandler>;
@@ -65,7 +65,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   const metrics = new ServerMetrics(watches);
   const requests = new Requests({
     authenticate: options.authenticate,
-    authorize: options.authorize,
+    authorizer: options.authorizer,
     resources: resourceRoutes({ ...options, watch: watches.serve }),
     serves: ({ group, version: v, resource }) => registry.resource(group, v, resource) !== undefined,
     paths: pathRoutes(options, metrics, signal),

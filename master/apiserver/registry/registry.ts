@@ -9,6 +9,7 @@ import { kinds } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
 import type { Namespace } from '../../api/types.ts';
 import { createAdmission } from '../admission/chain.ts';
+import type { AdmissionPlugin } from '../admission/types.ts';
 import { objectKey } from '../store/keys.ts';
 import { anyRevision, consistent, type Store } from '../store/types.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
@@ -41,6 +42,8 @@ export interface RegistryOptions {
   readonly serviceNodePortRange: string;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  /** Admission plugins that come from outside of the registry. */
+  readonly morePlugins?: readonly AdmissionPlugin[];
   /** How long events are kept, as Kubernetes' --event-ttl; an hour unless given. */
   readonly eventTtlMs?: number;
   /** Where this API server can be reached; a function, because an address may change while the server runs. */

@@ -93,6 +93,19 @@ const examples: Readonly<Record<ResourceName, { [key: string]: Json }>> = {
     },
     status: { conditions: [{ type: 'Approved', status: 'True' }] },
   },
+  roles: { rules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods'], resourceNames: ['a'] }] },
+  rolebindings: {
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'a' },
+    subjects: [{ kind: 'ServiceAccount', namespace: 'default', name: 'a' }],
+  },
+  clusterroles: {
+    rules: [{ verbs: ['get'], nonResourceURLs: ['/x'] }],
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] },
+  },
+  clusterrolebindings: {
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'a' },
+    subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'a' }],
+  },
 };
 
 const junk: readonly Json[] = [

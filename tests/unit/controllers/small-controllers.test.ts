@@ -1,5 +1,7 @@
 import test from 'ava';
+import type { ClusterRole } from '../../../master/api/types.ts';
 import { CidrRanges } from '../../../master/controllers/cidr-ranges.ts';
+import { aggregatedRules } from '../../../master/controllers/cluster-role-aggregation.ts';
 import { checked, controllerTable, selectControllers } from '../../../master/controllers/controller-table.ts';
 import { conditionsFor, deletionOrder } from '../../../master/controllers/namespace.ts';
 import {
@@ -120,4 +122,24 @@ test('a bootstrap token ends when it says', (t) => {
   t.true(isBootstrapToken(token));
   t.is(expirationMs(token), Date.parse('2026-01-01T00:00:00Z'));
   t.is(expirationMs({ ...token, data: {} }), undefined);
+});
+
+test('a role that aggregates has the rules of all that it selects, each once, and not its own', (t) => {
+  const rule = (resource: string) => ({ verbs: ['get'], apiGroups: [''], resources: [resource] });
+  const role = (name: string, labels: Record<string, string>, ...resources: string[]) => ({
+    metadata: { name, labels },
+    rules: resources.map(rule),
+  });
+  const sum: ClusterRole = {
+    ...role('sum', { part: 'yes' }, 'stale'),
+    aggregationRule: { clusterRoleSelectors: [{ matchLabels: { part: 'yes' } }, { matchLabels: { other: 'yes' } }] },
+  };
+  const all = [
+    sum,
+    role('c', { other: 'yes' }, 'pods', 'nodes'),
+    role('a', { part: 'yes' }, 'pods'),
+    role('b', {}, 'secrets'),
+  ];
+  t.deepEqual(aggregatedRules(sum, all), [rule('pods'), rule('nodes')]);
+  t.deepEqual(aggregatedRules(sum, [sum]), []);
 });

@@ -278,6 +278,15 @@ export const messages: Readonly<Record<string, string>> = {
   'discovery.ForNode': 'name=1:string!',
   'discovery.ForZone': 'name=1:string!',
   'policy.Eviction': 'metadata=1:ObjectMeta deleteOptions=2:DeleteOptions?',
+  'rbac.AggregationRule': 'clusterRoleSelectors=1:[]LabelSelector',
+  'rbac.ClusterRole': 'metadata=1:ObjectMeta rules=2:[]rbac.PolicyRule aggregationRule=3:rbac.AggregationRule?',
+  'rbac.ClusterRoleBinding': 'metadata=1:ObjectMeta subjects=2:[]rbac.Subject roleRef=3:rbac.RoleRef!',
+  'rbac.PolicyRule':
+    'verbs=1:[]string apiGroups=2:[]string resources=3:[]string resourceNames=4:[]string nonResourceURLs=5:[]string',
+  'rbac.Role': 'metadata=1:ObjectMeta rules=2:[]rbac.PolicyRule',
+  'rbac.RoleBinding': 'metadata=1:ObjectMeta subjects=2:[]rbac.Subject roleRef=3:rbac.RoleRef!',
+  'rbac.RoleRef': 'apiGroup=1:string! kind=2:string! name=3:string!',
+  'rbac.Subject': 'kind=1:string! apiGroup=2:string name=3:string! namespace=4:string',
 };
 
 /** The messages of kinds that are not of the core group, by `<group>/<kind>`. */
@@ -287,4 +296,8 @@ export const groupMessages: Readonly<Record<string, string>> = {
   'certificates.k8s.io/CertificateSigningRequest': 'certificates.CertificateSigningRequest',
   'autoscaling/Scale': 'autoscaling.Scale',
   'policy/Eviction': 'policy.Eviction',
+  'rbac.authorization.k8s.io/ClusterRole': 'rbac.ClusterRole',
+  'rbac.authorization.k8s.io/ClusterRoleBinding': 'rbac.ClusterRoleBinding',
+  'rbac.authorization.k8s.io/Role': 'rbac.Role',
+  'rbac.authorization.k8s.io/RoleBinding': 'rbac.RoleBinding',
 };

@@ -13,6 +13,7 @@ import { leaseStrategy } from './leases.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { nodeStrategy } from './nodes.ts';
 import { podStrategy } from './pods.ts';
+import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
 import { replicationControllerStrategy } from './replicationcontrollers.ts';
 import { secretStrategy } from './secrets.ts';
 import { serviceAccountStrategy } from './serviceaccounts.ts';
@@ -34,6 +35,10 @@ export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
     secretStrategy,
     serviceAccountStrategy,
     csrStrategy,
+    roleStrategy,
+    roleBindingStrategy,
+    clusterRoleStrategy,
+    clusterRoleBindingStrategy,
   ]);
 }
 
