@@ -93,7 +93,10 @@ test.serial('the cluster without Docker starts with its command and ends with Ct
     kubeconfig: join(data, 'kubeconfig'),
   };
   const args = ['run', 'local', '--', ...Object.entries(own).map(([flag, value]) => `--${flag}=${value}`)];
-  const child = spawn('npm', args, { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+  // In a group of its own, because Ctrl-C reaches the whole group of a terminal.
+  const spawned = { cwd: root, env: environment, detached: true };
+  const child = spawn('npm', args, { ...spawned, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => endGroup(child.pid));
   const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
   let output = '';
   await new Promise<void>((resolve, reject) => {
@@ -103,6 +106,14 @@ test.serial('the cluster without Docker starts with its command and ends with Ct
     });
     void closed.then(() => reject(new Error(`it ended: ${output}`)));
   });
-  child.kill('SIGINT');
+  process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
   t.is(await closed, 0, output);
 });
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended, as it should.
+  }
+}
