@@ -1,0 +1,110 @@
+/** Faults of the cluster as a whole: what operators do to it, and the loss of what should never be lost. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { etcdMembers } from './etcd-gateway.ts';
+import type { Fault, Victim, World } from './fault.ts';
+import { places } from './machine-faults.ts';
+
+const masters = ['master-1', 'master-2', 'master-3'];
+const everything = async (): Promise<Victim> => ({ machine: 'master-1', leads: [] });
+const nothing = async (): Promise<undefined> => undefined;
+const startAll = async ({ machines }: World): Promise<void> => {
+  for (const machine of masters) await machines.start(machine);
+};
+
+const addresses = new WeakMap<Victim, readonly string[]>();
+
+export const clusterFaults: readonly Fault[] = [
+  {
+    name: 'nothing',
+    title: 'nothing at all, to compare with',
+    choose: everything,
+    inject: nothing,
+    check: nothing,
+    heal: nothing,
+    lastsMs: 8_000,
+  },
+  {
+    name: 'move-etcd-leader',
+    title: 'leadership of etcd moved to another member',
+    choose: async (world) => ({ machine: await world.etcdLeader(), leads: [] }),
+    inject: async ({ machines, random }, { machine }) => {
+      const others = masters.filter((name) => name !== machine);
+      return (await etcdMembers(machines, machine, others[random.chance(0.5) ? 0 : 1])).askedMs;
+    },
+    check: async (world, { machine }) => ((await world.etcdLeader()) === machine ? 'it leads still' : undefined),
+    heal: nothing,
+    lastsMs: 3_000,
+  },
+  {
+    name: 'roll-masters',
+    title: 'every master in turn stopped cleanly and started again',
+    choose: everything,
+    inject: async (world) => {
+      const { machines } = world;
+      const atMs = Date.now();
+      for (const machine of masters) {
+        await machines.stop(machine);
+        await machines.start(machine);
+        await world.healthy();
+      }
+      return atMs;
+    },
+    check: nothing,
+    heal: startAll,
+    lastsMs: 1_000,
+  },
+  {
+    name: 'kill-all-masters',
+    title: 'all masters killed at once',
+    choose: everything,
+    inject: async ({ machines }) => {
+      await Promise.all(masters.map((machine) => machines.kill(machine)));
+      return undefined;
+    },
+    check: async ({ machines }) => {
+      const states = await Promise.all(masters.map((machine) => machines.state(machine)));
+      return states.some(({ Running }) => Running) ? 'one still runs' : undefined;
+    },
+    heal: startAll,
+    lastsMs: 3_000,
+  },
+  {
+    name: 'new-addresses',
+    title: 'all masters stopped, and started again with other addresses',
+    choose: everything,
+    inject: async ({ machines }, victim) => {
+      const before = await Promise.all(masters.map((machine) => machines.addressOf(machine)));
+      addresses.set(victim, before);
+      const atMs = Date.now();
+      await Promise.all(masters.map((machine) => machines.stop(machine)));
+      // Addresses are given out in the order of the starts.
+      for (const machine of masters.toReversed()) await machines.start(machine);
+      await sleep(100);
+      return atMs;
+    },
+    check: async ({ machines }, victim) => {
+      const now = await Promise.all(masters.map((machine) => machines.addressOf(machine)));
+      const kept = now.filter((address, index) => address === addresses.get(victim)?.[index]);
+      return kept.length > 1 ? `addresses stayed: ${now.join(', ')}` : undefined;
+    },
+    heal: startAll,
+    lastsMs: 3_000,
+  },
+  {
+    name: 'lost-volume',
+    title: 'the leading master killed and its data lost',
+    choose: places.leader.choose,
+    inject: async ({ machines }, { machine }) => {
+      await machines.kill(machine);
+      const atMs = Date.now();
+      await machines.withVolumesOf(machine, 'rm -rf /var/lib/trimaster/*');
+      return atMs;
+    },
+    check: async ({ machines }, { machine }) => {
+      const { output } = await machines.withVolumesOf(machine, 'ls /var/lib/trimaster');
+      return output.trim() === '' ? undefined : `data is left: ${output.trim()}`;
+    },
+    heal: async ({ machines }, { machine }) => machines.start(machine),
+    lastsMs: 4_000,
+  },
+];
