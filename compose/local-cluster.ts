@@ -10,6 +10,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../master/api/client.ts';
 import { loadKubeconfig } from '../master/api/config.ts';
+import { ensureApiSchema } from './api-schema.ts';
 import { ensureBootstrapToken } from './bootstrap.ts';
 import { ComponentHandle, GroupHandle } from './local/handle.ts';
 import { choosePorts, type LocalPorts, type MasterPorts, type NodePorts } from './local/ports.ts';
@@ -79,6 +80,7 @@ const defaultTimeoutMs = 60_000;
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
   const { masters = 3, nodes = 2, timeoutMs = defaultTimeoutMs, onProgress = () => {} } = options;
   const dataDir = resolve(options.dataDir);
+  ensureApiSchema();
   const ports = await choosePorts({ masters, nodes, port: options.port, basePort: options.basePort });
   // Only now: if the ports are in use, the data may be too.
   if (options.reset) rmSync(dataDir, { recursive: true, force: true });

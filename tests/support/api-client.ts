@@ -34,7 +34,7 @@ export class ApiClient {
     });
   }
 
-  /** Rejects when the connection fails; any status is an answer. */
+  /** Rejects when the connection fails; any status is an answer. A body that is a text is sent as it is. */
   async send(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
@@ -45,7 +45,7 @@ export class ApiClient {
       method,
       path,
       headers: body === undefined ? {} : { 'content-type': type },
-      body: body === undefined ? null : JSON.stringify(body),
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     });
     return { status: statusCode, text: await stream.text() };
   }

@@ -3,10 +3,11 @@
  * 400, 413 or 415; nothing is ever thrown at the process.
  */
 import type { IncomingMessage } from 'node:http';
-import { parse as parseYaml } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { badRequest, statusError } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Patch } from '../registry/context.ts';
+import { duplicateFields } from './duplicate-fields.ts';
 import { decodeProtobuf, protobufType } from './protobuf/decode.ts';
 
 /** As Kubernetes: 3 MiB, because etcd takes requests of 1.5 MiB and JSON may shrink on the way. */
@@ -61,11 +62,17 @@ export function mediaType(contentType: string | undefined): string {
   return (semicolon < 0 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }
 
+/** What reading a body brings to light beside its value. Given: somebody wants to know. */
+export interface Notes {
+  /** Fields that the text has twice, as messages. */
+  duplicateFields?: readonly string[];
+}
+
 /** The body of a PATCH, whose content type says how it is meant. */
-export function decodePatch(contentType: string | undefined, body: Buffer): Patch {
+export function decodePatch(contentType: string | undefined, body: Buffer, notes?: Notes): Patch {
   const type = patchTypes[mediaType(contentType)];
   if (type === undefined) throw unsupported(Object.keys(patchTypes));
-  const patch = parseJson(body, (why) => `error decoding patch: ${why}`);
+  const patch = parseJson(body, (why) => `error decoding patch: ${why}`, notes);
   if (type === 'json' && !Array.isArray(patch)) {
     throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
   }
@@ -86,15 +93,20 @@ export interface Expected {
 /**
  * The object in a body. `kind` and `apiVersion` may be left out, and are filled in; said, they must be the expected ones.
  */
-export function decodeObject(contentType: string | undefined, body: Buffer, expected: Expected): KubeObject {
+export function decodeObject(
+  contentType: string | undefined,
+  body: Buffer,
+  expected: Expected,
+  notes?: Notes,
+): KubeObject {
   const type = mediaType(contentType);
   let value: unknown;
   const why = (reason: string): string =>
     `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; ${reason}`;
   if (type === '' || type === 'application/json') {
-    value = parseJson(body, (reason) => why(`json parse error: ${reason}`));
+    value = parseJson(body, (reason) => why(`json parse error: ${reason}`), notes);
   } else if (type === 'application/yaml') {
-    value = fromYaml(body, (reason) => why(`yaml: ${reason}`));
+    value = fromYaml(body, (reason) => why(`yaml: ${reason}`), notes);
   } else if (type === protobufType) {
     value = fromProtobuf(body, (reason) => why(`protobuf: ${reason}`));
   } else {
@@ -133,18 +145,35 @@ function checkType(value: Record<string, unknown>, expected: Expected): KubeObje
   return { ...value, kind: expected.kind, apiVersion: expected.apiVersion };
 }
 
-function parseJson(body: Buffer, message: (why: string) => string): unknown {
+function parseJson(body: Buffer, message: (why: string) => string, notes?: Notes): unknown {
   if (body.length === 0) throw badRequest(message('unexpected end of JSON input'));
+  const text = body.toString('utf8');
+  let value: unknown;
   try {
-    return JSON.parse(body.toString('utf8'));
+    value = JSON.parse(text);
   } catch (error) {
     throw badRequest(message(error instanceof Error ? error.message : String(error)));
   }
+  if (notes) notes.duplicateFields = duplicateFields(text, value);
+  return value;
 }
 
-function fromYaml(body: Buffer, message: (why: string) => string): unknown {
+function fromYaml(body: Buffer, message: (why: string) => string, notes?: Notes): unknown {
+  const lines = new LineCounter();
+  const text = body.toString('utf8');
   try {
-    return parseYaml(body.toString('utf8'), { version: '1.1', merge: true, logLevel: 'error' });
+    const document = parseDocument(text, {
+      ...{ version: '1.1', merge: true, logLevel: 'error', prettyErrors: false },
+      lineCounter: lines,
+    });
+    const twice = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+    for (const error of document.errors) if (!twice.includes(error)) throw error;
+    const messages = twice.map(({ pos: [at] }) => {
+      const key = /^[^:\s]*/.exec(text.slice(at))?.[0];
+      return `yaml: unmarshal errors:\n  line ${lines.linePos(at).line}: key "${key}" already set in map`;
+    });
+    if (notes) notes.duplicateFields = messages;
+    return document.toJS();
   } catch (error) {
     throw badRequest(message(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)));
   }

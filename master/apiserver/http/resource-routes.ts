@@ -5,11 +5,11 @@
 import { badRequest, methodNotAllowed, pathNotFound } from '../../api/errors.ts';
 import { apiVersionOf } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
-import type { ActionSubresource, ObjectName, Subresource } from '../registry/context.ts';
+import type { ActionSubresource, ObjectName, RequestContext, Subresource } from '../registry/context.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
 import { deletedStatus, sendList, sendStored } from './answers.ts';
-import { decodeObject, decodeOptional, decodePatch, type Expected, mediaType, readBody } from './body.ts';
+import { decodeObject, decodeOptional, decodePatch, type Expected, mediaType, type Notes, readBody } from './body.ts';
 import { contextOf, type Exchange, type Handler, namespaceOf } from './exchange.ts';
 import { dryRunOf, parseDeleteOptions, parseListOptions, parseWriteOptions } from './list-options.ts';
 import { addWarnings, sendJson } from './respond.ts';
@@ -98,7 +98,7 @@ export function resourceRoutes({ registry, watch, connect, guard }: ResourceRout
 
   async function create(exchange: Exchange, resource: Resource): Promise<void> {
     const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'CreateOptions'));
-    const object = await readObject(exchange, expectedOf(resource));
+    const object = await readObject(exchange, expectedOf(resource), context);
     await guard(exchange, object);
     const stored = await resource.create(context, namespaceOf(exchange), object);
     addWarnings(exchange.response, context.warnings);
@@ -112,7 +112,7 @@ export function resourceRoutes({ registry, watch, connect, guard }: ResourceRout
     part?: Subresource,
   ): Promise<void> {
     const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'UpdateOptions'));
-    const object = await readObject(exchange, expectedOf(resource, row));
+    const object = await readObject(exchange, expectedOf(resource, row), context);
     await guard(exchange);
     const stored = await resource.update(context, objectName(exchange), object, part);
     addWarnings(exchange.response, context.warnings);
@@ -127,7 +127,7 @@ export function resourceRoutes({ registry, watch, connect, guard }: ResourceRout
   ): Promise<void> {
     const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'PatchOptions'));
     const body = await readBody(exchange.request);
-    const change = decodePatch(exchange.request.headers['content-type'], body);
+    const change = decodePatch(exchange.request.headers['content-type'], body, notesFor(context));
     if (change.type !== 'json') checkPatchType(change.patch, expectedOf(resource, row));
     await guard(exchange);
     const stored = await resource.patch(context, objectName(exchange), change, part);
@@ -160,7 +160,7 @@ export function resourceRoutes({ registry, watch, connect, guard }: ResourceRout
     action: ActionSubresource,
   ): Promise<void> {
     const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'CreateOptions'));
-    const body = await readObject(exchange, expectedOf(resource, row));
+    const body = await readObject(exchange, expectedOf(resource, row), context);
     await guard(exchange);
     const answer = await resource.createSubresource(context, objectName(exchange), action, body);
     addWarnings(exchange.response, context.warnings);
@@ -193,9 +193,13 @@ function expectedOf({ kind }: Resource, row?: SubresourceRow): Expected {
   return { kind: row.kind, apiVersion: apiVersionOf({ group, version }) };
 }
 
-async function readObject({ request }: Exchange, expected: Expected): Promise<KubeObject> {
-  return decodeObject(request.headers['content-type'], await readBody(request), expected);
+async function readObject({ request }: Exchange, expected: Expected, context: RequestContext): Promise<KubeObject> {
+  return decodeObject(request.headers['content-type'], await readBody(request), expected, notesFor(context));
 }
+
+/** The context takes what the body's text alone can tell, unless nobody wants to know. */
+const notesFor = (context: RequestContext): Notes | undefined =>
+  context.fieldValidation === 'Ignore' ? undefined : context;
 
 async function readDeleteOptions({ request, info }: Exchange): Promise<DeleteOptions> {
   const body = await readBody(request);

@@ -2,15 +2,19 @@
 import { badRequest, invalid } from '../../api/errors.ts';
 import { apiVersionOf, type Kind } from '../../api/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../../api/types.ts';
-import { conform, type ObjectShape } from './schema/shape.ts';
+import type { RequestContext } from './context.ts';
+import { decode } from './schema/decode.ts';
+import type { ObjectShape } from './schema/shape.ts';
 import { FieldErrors } from './validation/field-errors.ts';
 
 /**
  * Checks that the object is of the kind and, where the request's path says them, of the namespace and name; that its
- * fields have the right types; and makes kind, apiVersion, metadata and namespace explicit. Changes it in place.
+ * fields have the right types; and makes kind, apiVersion, metadata and namespace explicit. Drops fields that the kind does
+ * not have, and says so as the request wants it. Changes the object in place.
  * `patch`: the object came about by this patch, and is not the client's own text.
  */
 export function checkBody(
+  ctx: RequestContext,
   kind: Pick<Kind, 'group' | 'version' | 'kind'>,
   shape: ObjectShape,
   object: KubeObject,
@@ -18,15 +22,9 @@ export function checkBody(
   patch?: unknown,
 ): ObjectMeta {
   const apiVersion = apiVersionOf(kind);
-  const wrongType = conform(shape, object, kind.kind);
-  if (wrongType !== undefined) {
-    if (patch === undefined) {
-      throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${wrongType}`);
-    }
-    const errors = new FieldErrors();
-    errors.invalid('patch', JSON.stringify(patch), wrongType);
-    throw invalid({ group: '', kind: '' }, '', errors.causes);
-  }
+  const { wrong, unknown } = decode(shape, object);
+  if (wrong !== undefined) throw undecodable(kind, wrong, patch);
+  checkFields(ctx, kind, unknown, patch);
   if (object.kind && (object.kind !== kind.kind || (object.apiVersion && object.apiVersion !== apiVersion))) {
     const given = `${object.kind} in version ${JSON.stringify(object.apiVersion ?? '')}`;
     throw badRequest(`${given} cannot be handled as a ${kind.kind} of ${apiVersion}`);
@@ -48,6 +46,28 @@ export function checkBody(
     }
   }
   return metadata;
+}
+
+/** What becomes of fields that the kind does not have, and of those that the client's text has twice (its last one counts). */
+function checkFields(
+  ctx: RequestContext,
+  kind: Pick<Kind, 'version' | 'kind'>,
+  unknown: readonly string[],
+  patch: unknown,
+): void {
+  const { fieldValidation, duplicateFields = [] } = ctx;
+  if (fieldValidation === 'Ignore' || (unknown.length === 0 && duplicateFields.length === 0)) return;
+  const found = [...duplicateFields, ...unknown.map((field) => `unknown field ${JSON.stringify(field)}`)];
+  if (fieldValidation === 'Strict') throw undecodable(kind, `strict decoding error: ${found.join(', ')}`, patch);
+  ctx.warnings.push(...found);
+}
+
+/** A body that is no such object is a bad request; a patch that would make it none cannot be processed. */
+function undecodable({ kind, version }: Pick<Kind, 'version' | 'kind'>, why: string, patch: unknown): Error {
+  if (patch === undefined) return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
+  const errors = new FieldErrors();
+  errors.invalid('patch', JSON.stringify(patch), why);
+  return invalid({ group: '', kind: '' }, '', errors.causes);
 }
 
 /** What a new object's metadata starts with: whatever only the server says is taken from nobody else. */

@@ -23,6 +23,8 @@ export interface RequestContext {
   readonly dryRun: boolean;
   readonly fieldManager?: string;
   readonly fieldValidation: 'Strict' | 'Warn' | 'Ignore';
+  /** What the body's text says twice, as messages: the parsed object cannot tell. */
+  duplicateFields?: readonly string[];
   /** The registry adds to it; the answer carries each as a `Warning` header. */
   readonly warnings: string[];
   readonly signal: AbortSignal;

@@ -22,6 +22,7 @@ import type {
 } from './context.ts';
 import { Reader } from './reader.ts';
 import type { Resource } from './resource.ts';
+import { shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
 import { Writer, type WriterParts } from './writer.ts';
 
@@ -107,8 +108,9 @@ export class GenericResource implements Resource {
     const action = this.#strategy.actions?.[subresource];
     const row = this.kind.subresources.find((other) => other.name === subresource);
     if (!action || !row) throw pathNotFound();
-    const { group = this.kind.group, version = this.kind.version } = row;
-    checkBody({ group, version, kind: action.bodyKind }, action.shape, body, name);
+    const { group = this.kind.group, version = this.kind.version, kind = this.kind.kind } = row;
+    const bodyKind = { group, version, kind };
+    checkBody(ctx, bodyKind, shapeOf(bodyKind), body, name);
     return action.run(this.#writer, ctx, name, body, nowSeconds(this.#clock.now()));
   }
 

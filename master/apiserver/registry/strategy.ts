@@ -9,12 +9,10 @@ import type { Kind } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject, Status } from '../../api/types.ts';
 import type { ExtraPut, Stored } from '../store/types.ts';
 import type { ActionSubresource, Column, DeleteResult, ObjectName, RequestContext, Subresource } from './context.ts';
-import type { ObjectShape } from './schema/shape.ts';
 import type { FieldErrors } from './validation/field-errors.ts';
 
 export interface Strategy<T extends KubeObject = KubeObject> {
   readonly kind: Kind;
-  readonly shape: ObjectShape;
   readonly columns: readonly Column[];
 
   /** The fields that a field selector may name, besides metadata.name and metadata.namespace. */
@@ -64,7 +62,6 @@ export interface Strategy<T extends KubeObject = KubeObject> {
 export interface SubresourceStrategy<T extends KubeObject = KubeObject> {
   /** Given: the subresource has a kind of its own. */
   readonly view?: {
-    readonly shape: ObjectShape;
     readonly kind: Pick<Kind, 'group' | 'version' | 'kind'>;
     of(object: T): KubeObject;
   };
@@ -93,9 +90,6 @@ export interface ActionVerbs {
 }
 
 export interface Action {
-  readonly shape: ObjectShape;
-  /** The kind of the request's body. */
-  readonly bodyKind: string;
   run(verbs: ActionVerbs, ctx: RequestContext, name: ObjectName, body: KubeObject, now: string): Promise<Status>;
 }
 

@@ -27,6 +27,7 @@ import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
 import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
 import { applyPatch } from './patch/apply.ts';
+import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
 import { FieldErrors } from './validation/field-errors.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
@@ -51,6 +52,7 @@ type Change = (old: Stored) => KubeObject;
 
 export class Writer {
   readonly #strategy: Strategy;
+  readonly #shape: ObjectShape;
   readonly #store: Store;
   readonly #admission: Admission;
   readonly #clock: Clock;
@@ -58,6 +60,7 @@ export class Writer {
 
   constructor({ strategy, store, admission, clock }: WriterParts) {
     this.#strategy = strategy;
+    this.#shape = shapeOf(strategy.kind);
     this.#store = store;
     this.#admission = admission;
     this.#clock = clock;
@@ -66,7 +69,7 @@ export class Writer {
 
   async create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
     const { kind } = this.#strategy;
-    const metadata = checkBody(kind, this.#strategy.shape, object, { namespace });
+    const metadata = checkBody(ctx, kind, this.#shape, object, { namespace });
     if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
     if (metadata.name || !metadata.generateName) return this.#createNamed(ctx, namespace, object);
     for (let attempt = 1; ; attempt++) {
@@ -81,8 +84,8 @@ export class Writer {
 
   async update(ctx: RequestContext, name: ObjectName, object: KubeObject, subresource?: Subresource): Promise<Stored> {
     const sub = subresource && this.#subresource(subresource);
-    const { shape = this.#strategy.shape, kind = this.#strategy.kind } = sub?.view ?? {};
-    const metadata = checkBody(kind, shape, object, name);
+    const { kind = this.#strategy.kind } = sub?.view ?? {};
+    const metadata = checkBody(ctx, kind, this.#shapeOf(sub), object, name);
     const version = metadata.resourceVersion ?? '';
     const mayCreate = !sub && this.#strategy.createsOnUpdate && version === '';
     if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, object);
@@ -98,11 +101,12 @@ export class Writer {
 
   async patch(ctx: RequestContext, name: ObjectName, patch: Patch, subresource?: Subresource): Promise<Stored> {
     const sub = subresource && this.#subresource(subresource);
-    const { shape = this.#strategy.shape, kind = this.#strategy.kind } = sub?.view ?? {};
+    const { kind = this.#strategy.kind } = sub?.view ?? {};
+    const shape = this.#shapeOf(sub);
     const change: Change = (old) => {
       const original = sub?.view ? JSON.stringify(sub.view.of(old.object)) : old.bytes.toString('utf8');
       const patched = applyPatch(patch, original, shape);
-      const metadata = checkBody(kind, shape, patched, name, patch.patch);
+      const metadata = checkBody(ctx, kind, shape, patched, name, patch.patch);
       this.#requireVersion(name, metadata.resourceVersion ?? '', old);
       return this.#applied(sub, patched, old);
     };
@@ -274,6 +278,10 @@ export class Writer {
     const found = this.#strategy.subresources?.[name];
     if (!found) throw internalError(`${this.#strategy.kind.resource} has no subresource ${name}`);
     return found;
+  }
+
+  #shapeOf(sub: SubresourceStrategy | undefined): ObjectShape {
+    return sub?.view ? shapeOf(sub.view.kind) : this.#shape;
   }
 
   #warn(ctx: RequestContext, object: KubeObject): void {

@@ -1,87 +1,90 @@
 /**
- * The OpenAPI documents: paths and their parameters from the table of kinds, and the schemas of a source.
+ * The OpenAPI documents: paths and their parameters from the table of kinds, and the schemas of what is sent there.
  *
  * kubectl reads them before `apply`, `create` and `edit`: a PATCH that declares `fieldValidation` tells it that the server
- * checks fields itself. The schemas name each kind and its metadata and leave the rest open; a fuller source replaces
- * `openSchema` without another change here. `application/strategic-merge-patch+json` must not be declared before the
- * schemas carry the lists' merge keys, because kubectl would then compute its patches from them.
+ * checks fields itself, and one that takes `application/strategic-merge-patch+json` that the schemas say how lists merge.
  */
-import { groupVersionPath, type Kind } from '../../../api/kinds.ts';
+import { groupVersionPath, type Kind, type Subresource } from '../../../api/kinds.ts';
+import { hasType, typeName } from '../../registry/schema/types.ts';
 import { version } from '../version.ts';
-
-/** A JSON schema as OpenAPI writes it; opaque here. */
-export type Schema = Readonly<Record<string, unknown>>;
-
-type Json = Record<string, unknown>;
+import { type Form, type GroupVersionKind, type Json, type Roots, refTo, schemasOf, type Texts } from './schemas.ts';
 
 /** The OpenAPI 3.0 document of one group version. */
-export function openApiV3(kinds: readonly Kind[]): Json {
-  const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-  const paths: Json = {};
-  for (const kind of kinds) {
-    for (const [path, operations] of Object.entries(pathsOf(kind))) {
-      const item: Json = {};
-      for (const [method, operation] of Object.entries(operations)) {
-        item[method] = {
-          ...common(kind, operation),
-          parameters: operation.parameters.map((parameter) => ({ ...parameter, schema: typeOf(parameter) })),
-          ...(operation.body
-            ? { requestBody: { content: contentOf(operation.body, ref(schemaName(kind))), required: true } }
-            : {}),
-          responses: { 200: { description: 'OK', content: contentOf(['application/json'], ref(schemaName(kind))) } },
-        };
-      }
-      paths[path] = item;
-    }
-  }
-  const schemas: Json = {};
-  for (const kind of kinds) schemas[schemaName(kind)] = openSchema(kind);
+export function openApiV3(kinds: readonly Kind[], texts: Texts): Json {
+  const paths = pathsOfAll(kinds, ({ parameters, body, answer, ...rest }) => ({
+    ...rest,
+    parameters: parameters.map((parameter) => ({ ...parameter, schema: typeOf(parameter) })),
+    ...(body && {
+      requestBody: { content: contentOf(body.types, schemaOf(body.type, 'v3')), required: body.required },
+    }),
+    responses: { 200: { description: 'OK', content: contentOf(answers, schemaOf(answer, 'v3')) } },
+  }));
+  const schemas = { ...schemasOf(rootsOf(kinds), 'v3', texts), [patchSchema]: patch };
   return { openapi: '3.0.0', info, paths, components: { schemas } };
 }
 
 /** The OpenAPI 2.0 document of everything. */
-export function openApiV2(kinds: readonly Kind[]): Json {
-  const paths: Json = {};
-  const definitions: Json = {};
-  for (const kind of kinds) {
-    definitions[schemaName(kind)] = openSchema(kind);
-    const schema = { $ref: `#/definitions/${schemaName(kind)}` };
-    for (const [path, operations] of Object.entries(pathsOf(kind))) {
-      const item: Json = {};
-      for (const [method, operation] of Object.entries(operations)) {
-        item[method] = {
-          ...common(kind, operation),
-          consumes: operation.body ?? ['*/*'],
-          produces: ['application/json', 'application/yaml'],
-          parameters: [
-            ...operation.parameters.map((parameter) => ({ ...parameter, ...typeOf(parameter) })),
-            ...(operation.body ? [{ name: 'body', in: 'body', required: true, schema }] : []),
-          ],
-          responses: { 200: { description: 'OK', schema } },
-        };
-      }
-      paths[path] = item;
-    }
-  }
-  return { swagger: '2.0', info, paths, definitions };
+export function openApiV2(kinds: readonly Kind[], texts: Texts): Json {
+  const paths = pathsOfAll(kinds, ({ parameters, body, answer, ...rest }) => ({
+    ...rest,
+    consumes: body?.types ?? ['*/*'],
+    produces: answers,
+    parameters: [
+      ...parameters.map((parameter) => ({ ...parameter, ...typeOf(parameter) })),
+      ...(body ? [{ name: 'body', in: 'body', required: body.required, schema: schemaOf(body.type, 'v2') }] : []),
+    ],
+    responses: { 200: { description: 'OK', schema: schemaOf(answer, 'v2') } },
+  }));
+  return {
+    swagger: '2.0',
+    info,
+    paths,
+    definitions: { ...schemasOf(rootsOf(kinds), 'v2', texts), [patchSchema]: patch },
+  };
 }
 
 const info = { title: 'Kubernetes', version: version.gitVersion };
+const answers = ['application/json', 'application/yaml'];
+const patchSchema = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
+const patch = {
+  description: 'Patch is what a PATCH carries; its content type says of which form it is.',
+  type: 'object',
+};
 
-/** `io.k8s.api.core.v1.Pod` */
-function schemaName({ group, version, kind }: Kind): string {
-  const short = group === '' ? 'core' : group.replace(/\.k8s\.io$/, '');
-  return `io.k8s.api.${short}.${version}.${kind}`;
+function schemaOf(type: string, form: Form): Json {
+  return refTo(type === patchType || hasType(type) ? type : 'meta.v1.Status', form);
 }
 
-function openSchema(kind: Kind): Schema {
-  const text = { type: 'string' };
-  return {
-    type: 'object',
-    properties: { apiVersion: text, kind: text, metadata: { type: 'object' } },
-    'x-kubernetes-group-version-kind': [groupVersionKind(kind)],
-    'x-kubernetes-preserve-unknown-fields': true,
+/** The types that the paths of the kinds speak of, each with the kinds that it stands for. */
+function rootsOf(kinds: readonly Kind[]): Roots {
+  const roots = new Map<string, GroupVersionKind[]>();
+  const add = (name: string, kind: GroupVersionKind): void => {
+    if (!hasType(name)) return;
+    const known = roots.get(name) ?? [];
+    if (!known.some((other) => other.group === kind.group && other.version === kind.version)) {
+      roots.set(name, [...known, kind]);
+    }
   };
+  add('meta.v1.Status', { group: '', version: 'v1', kind: 'Status' });
+  for (const { group, version: v, kind, subresources } of kinds) {
+    for (const name of [kind, `${kind}List`]) {
+      const own = { group, version: v, kind: name };
+      add(typeName(own), own);
+    }
+    for (const subresource of subresources) {
+      const spoken = spokenBy(subresource, { group, version: v, kind });
+      add(typeName(spoken), spoken);
+    }
+    for (const kindOfAll of ['DeleteOptions', 'WatchEvent']) {
+      add(`meta.v1.${kindOfAll}`, { group, version: v, kind: kindOfAll });
+    }
+  }
+  return roots;
+}
+
+function spokenBy(subresource: Subresource, parent: GroupVersionKind): GroupVersionKind {
+  const { group = parent.group, version: v = parent.version, kind = parent.kind } = subresource;
+  return { group, version: v, kind };
 }
 
 interface Parameter {
@@ -91,13 +94,23 @@ interface Parameter {
   readonly description: string;
 }
 
+interface Body {
+  readonly types: readonly string[];
+  /** The name of the type of what is sent. */
+  readonly type: string;
+  readonly required: boolean;
+}
+
 interface Operation {
   readonly action: string;
   /** Only where the action alone would give two operations one id. */
   readonly suffix?: string;
   readonly parameters: readonly Parameter[];
-  /** The content types of the body. */
-  readonly body?: readonly string[];
+  readonly body?: Body;
+  /** The name of the type of what is answered. */
+  readonly answer: string;
+  /** Where it is not the resource's. */
+  readonly kind?: GroupVersionKind;
 }
 
 const query = (name: string, description: string): Parameter => ({ name, in: 'query', description });
@@ -130,47 +143,109 @@ const deleteParameters = [
 const integers = new Set(['limit', 'timeoutSeconds', 'gracePeriodSeconds']);
 const booleans = new Set(['allowWatchBookmarks', 'sendInitialEvents', 'watch', 'orphanDependents']);
 
-const objectBody = ['application/json', 'application/yaml'];
-const patchBody = ['application/json-patch+json', 'application/merge-patch+json'];
+const objectTypes = ['application/json', 'application/yaml'];
+const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+];
+const patchType = 'meta.v1.Patch';
+const statusType = 'meta.v1.Status';
+const patchBody: Body = { types: patchTypes, type: patchType, required: true };
+const deleteBody: Body = { types: objectTypes, type: 'meta.v1.DeleteOptions', required: false };
+
+type Written = Omit<Operation, 'action' | 'suffix' | 'kind'> & Json;
+
+/** All paths, each operation as `write` writes it. */
+function pathsOfAll(kinds: readonly Kind[], write: (operation: Written) => Json): Json {
+  const paths: Json = {};
+  for (const kind of kinds) {
+    for (const [path, operations] of Object.entries(pathsOf(kind))) {
+      const entries = Object.entries(operations).map(
+        ([method, { action, suffix = '', kind: spoken = kind, ...rest }]) => [
+          method,
+          write({
+            operationId: `${action}${kind.group === '' ? 'Core' : ''}${kind.version}${kind.kind}${suffix}`,
+            'x-kubernetes-action': action,
+            'x-kubernetes-group-version-kind': groupVersionKind(spoken),
+            ...rest,
+          }),
+        ],
+      );
+      paths[path] = Object.fromEntries(entries);
+    }
+  }
+  return paths;
+}
 
 function pathsOf(kind: Kind): Record<string, Record<string, Operation>> {
   const root = groupVersionPath(kind);
   const scope = kind.namespaced ? [inPath('namespace', 'The namespace of the object.')] : [];
   const name = [...scope, inPath('name', `The name of the ${kind.kind}.`)];
   const collection = `${root}${kind.namespaced ? '/namespaces/{namespace}' : ''}/${kind.resource}`;
+  const answer = typeName(kind);
+  const list = `${answer}List`;
+  const objectBody: Body = { types: objectTypes, type: answer, required: true };
   const paths: Record<string, Record<string, Operation>> = {
     [collection]: {
-      get: { action: 'list', parameters: [...scope, pretty, ...listParameters] },
-      post: { action: 'post', parameters: [...scope, pretty, ...writeParameters], body: objectBody },
-      delete: { action: 'deletecollection', parameters: [...scope, pretty, ...listParameters, ...deleteParameters] },
+      get: { action: 'list', parameters: [...scope, pretty, ...listParameters], answer: list },
+      post: { action: 'post', parameters: [...scope, pretty, ...writeParameters], body: objectBody, answer },
+      delete: {
+        action: 'deletecollection',
+        parameters: [...scope, pretty, ...listParameters, ...deleteParameters],
+        body: deleteBody,
+        answer: statusType,
+      },
     },
     [`${collection}/{name}`]: {
-      get: { action: 'get', parameters: [...name, pretty, query('resourceVersion', 'How recent.')] },
-      put: { action: 'put', parameters: [...name, pretty, ...writeParameters], body: objectBody },
+      get: { action: 'get', parameters: [...name, pretty, query('resourceVersion', 'How recent.')], answer },
+      put: { action: 'put', parameters: [...name, pretty, ...writeParameters], body: objectBody, answer },
       patch: {
         action: 'patch',
         parameters: [...name, pretty, ...writeParameters, query('force', 'For apply patches.')],
         body: patchBody,
+        answer,
       },
-      delete: { action: 'delete', parameters: [...name, pretty, ...deleteParameters] },
+      delete: {
+        action: 'delete',
+        parameters: [...name, pretty, ...deleteParameters],
+        body: deleteBody,
+        answer: statusType,
+      },
     },
   };
-  if (kind.namespaced)
+  if (kind.namespaced) {
     paths[`${root}/${kind.resource}`] = {
-      get: { action: 'list', suffix: 'ForAllNamespaces', parameters: listParameters },
+      get: { action: 'list', suffix: 'ForAllNamespaces', parameters: listParameters, answer: list },
     };
+  }
+  for (const subresource of kind.subresources) {
+    const operations = operationsOf(subresource, kind, name);
+    if (Object.keys(operations).length > 0) paths[`${collection}/{name}/${subresource.name}`] = operations;
+  }
   return paths;
 }
 
-function common(kind: Kind, { action, suffix = '' }: Operation): Json {
-  return {
-    operationId: `${action}${kind.group === '' ? 'Core' : ''}${kind.version}${kind.kind}${suffix}`,
-    'x-kubernetes-action': action,
-    'x-kubernetes-group-version-kind': groupVersionKind(kind),
+/** Of a subresource that is read and written as an object. */
+function operationsOf(subresource: Subresource, parent: Kind, name: readonly Parameter[]): Record<string, Operation> {
+  const kind = spokenBy(subresource, parent);
+  const answer = typeName(kind);
+  if (!hasType(answer)) return {};
+  const suffix = subresource.name[0]?.toUpperCase() + subresource.name.slice(1);
+  const body: Body = { types: objectTypes, type: answer, required: true };
+  const write = { suffix, kind, answer, parameters: [...name, pretty, ...writeParameters] };
+  const all: Record<string, [method: string, Operation]> = {
+    get: ['get', { action: 'get', suffix, kind, answer, parameters: [...name, pretty] }],
+    create: ['post', { action: 'post', ...write, body }],
+    update: ['put', { action: 'put', ...write, body }],
+    patch: ['patch', { action: 'patch', ...write, body: patchBody }],
   };
+  // What is only read is a stream of another kind, such as a log.
+  if (!subresource.verbs.some((verb) => verb !== 'get')) return {};
+  return Object.fromEntries(subresource.verbs.flatMap((verb) => (all[verb] ? [all[verb]] : [])));
 }
 
-const groupVersionKind = ({ group, version, kind }: Kind): Json => ({ group, kind, version });
+const groupVersionKind = ({ group, version: v, kind }: GroupVersionKind): Json => ({ group, kind, version: v });
 
 function typeOf({ name }: Parameter): Json {
   if (integers.has(name)) return { type: 'integer' };

@@ -1,11 +1,17 @@
-/** /openapi/v2 and /openapi/v3: documents made when first asked for, with hashes so that clients cache them for good. */
+/**
+ * /openapi/v2 and /openapi/v3: documents made when first asked for, with hashes so that clients cache them for good. A hash
+ * is of what a document is made from, so that naming it costs nothing.
+ */
 import { createHash } from 'node:crypto';
 import { statusError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kinds.ts';
+import { readDescriptions, schemaDigest } from '../../registry/schema/types.ts';
 import type { Exchange, Handler } from '../exchange.ts';
 import { mediaRanges } from '../negotiate.ts';
 import { sendBytes, sendJson } from '../respond.ts';
+import { version } from '../version.ts';
 import { documentName, openApiV2, openApiV3 } from './documents.ts';
+import type { Texts } from './schemas.ts';
 
 export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
   const routes = new Map<string, Handler>();
@@ -16,9 +22,9 @@ export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
   for (const [name, members] of names)
     documents.set(
       name,
-      once(() => documentOf(openApiV3(members))),
+      once(() => documentOf(name, members, openApiV3)),
     );
-  const v2 = once(() => documentOf(openApiV2(kinds)));
+  const v2 = once(() => documentOf('v2', kinds, openApiV2));
 
   routes.set('/openapi/v2', (exchange) => {
     checkJson(exchange);
@@ -47,13 +53,18 @@ export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
 }
 
 interface Document {
-  readonly bytes: Buffer;
   readonly hash: string;
+  readonly bytes: () => Buffer;
 }
 
-function documentOf(value: unknown): Document {
-  const bytes = Buffer.from(JSON.stringify(value));
-  return { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() };
+type Writer = (kinds: readonly Kind[], texts: Texts) => unknown;
+
+function documentOf(name: string, kinds: readonly Kind[], write: Writer): Document {
+  const sources = JSON.stringify([name, version, schemaDigest(), kinds]);
+  return {
+    hash: createHash('sha512').update(sources).digest('hex').toUpperCase(),
+    bytes: once(() => Buffer.from(JSON.stringify(write(kinds, readDescriptions())))),
+  };
 }
 
 function send({ request, response }: Exchange, { bytes, hash }: Document, forGood = false): void {
@@ -64,16 +75,17 @@ function send({ request, response }: Exchange, { bytes, hash }: Document, forGoo
     response.end();
     return;
   }
+  const content = bytes();
   if (forGood) {
     response.writeHead(200, {
       'Cache-Control': 'public, immutable',
       'Content-Type': 'application/json',
-      'Content-Length': bytes.length,
+      'Content-Length': content.length,
     });
-    response.end(bytes);
+    response.end(content);
     return;
   }
-  sendBytes(response, 200, 'application/json', bytes);
+  sendBytes(response, 200, 'application/json', content);
 }
 
 /** The protobuf form is not served. */

@@ -4,7 +4,7 @@
  */
 import { badRequest, statusError } from '../../../api/errors.ts';
 import { deepEqual } from '../../../api/meta.ts';
-import { isRecord, type ListShape, type Shape } from '../schema/shape.ts';
+import { any, isRecord, type ListShape, type Shape } from '../schema/shape.ts';
 import { set } from './merge-patch.ts';
 
 type Json = Record<string, unknown>;
@@ -39,7 +39,7 @@ export function strategicMerge(original: unknown, patch: Json, shape: Shape): Js
 }
 
 function merged(original: unknown, patch: unknown, shape: Shape | undefined): unknown {
-  if (isRecord(patch)) return strategicMerge(original, patch, shape ?? { is: 'any' });
+  if (isRecord(patch)) return strategicMerge(original, patch, shape ?? any);
   if (!Array.isArray(patch)) return patch;
   const before = Array.isArray(original) ? original : [];
   if (shape?.is === 'list' && shape.mergeKey !== undefined) return mergeItems(before, patch, shape, shape.mergeKey);
@@ -126,14 +126,14 @@ function withoutDirectives(patch: Json, shape: Shape): Json {
 }
 
 function plainList(patch: unknown[], shape: Shape | undefined): unknown[] {
-  const items: Shape = shape?.is === 'list' ? shape.items : { is: 'any' };
+  const items = shape?.is === 'list' ? shape.items : any;
   return patch
     .filter((item) => !(isRecord(item) && directiveKey in item && Object.keys(item).length === 1))
     .map((item) => (isRecord(item) ? withoutDirectives(item, items) : item));
 }
 
 function fieldShape(shape: Shape, key: string): Shape | undefined {
-  if (shape.is === 'object') return Object.hasOwn(shape.fields, key) ? shape.fields[key] : undefined;
+  if (shape.is === 'object') return shape.fields.get(key);
   return shape.is === 'map' ? shape.values : undefined;
 }
 

@@ -4,7 +4,6 @@ import { deepEqual } from '../../../api/meta.ts';
 import type { CertificateSigningRequest as Csr } from '../../../api/types.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
 import { humanDuration } from '../columns/human-duration.ts';
-import { csrShape } from '../schema/core.ts';
 import type { Strategy, SubresourceStrategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 
@@ -15,7 +14,6 @@ const leastSeconds = 600;
 
 export const csrStrategy: Strategy<Csr> = {
   kind: kinds.certificatesigningrequests,
-  shape: csrShape,
   columns: [
     nameColumn,
     ageColumn,

@@ -4,13 +4,11 @@ import { deepEqual } from '../../../api/meta.ts';
 import type { ConfigMap } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, integerColumn, nameColumn } from '../columns/common.ts';
-import { configMapShape } from '../schema/core.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateDataKeys, validateImmutable } from '../validation/data.ts';
 
 export const configMapStrategy: Strategy<ConfigMap> = {
   kind: kinds.configmaps,
-  shape: configMapShape,
   columns: [
     nameColumn,
     integerColumn<ConfigMap>('Data', 'Number of keys in data and binaryData.', ({ data, binaryData }) => {

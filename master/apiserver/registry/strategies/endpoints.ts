@@ -4,13 +4,11 @@ import { kinds } from '../../../api/kinds.ts';
 import type { Endpoints } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, upToThree } from '../columns/common.ts';
-import { endpointsShape } from '../schema/core.ts';
 import type { Strategy } from '../strategy.ts';
 import { validatePortNumber, validateProtocol } from '../validation/ports.ts';
 
 export const endpointsStrategy: Strategy<Endpoints> = {
   kind: kinds.endpoints,
-  shape: endpointsShape,
   columns: [
     nameColumn,
     column<Endpoints>('Endpoints', 'The set of all endpoints is the union of all subsets.', (endpoints) =>

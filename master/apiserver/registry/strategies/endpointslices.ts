@@ -4,7 +4,6 @@ import { kinds } from '../../../api/kinds.ts';
 import type { EndpointSlice } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, upToThree } from '../columns/common.ts';
-import { endpointSliceShape } from '../schema/core.ts';
 import type { Strategy } from '../strategy.ts';
 import { portNameErrors, protocols, validatePortNumber } from '../validation/ports.ts';
 
@@ -14,7 +13,6 @@ const maxAddresses = 100;
 
 export const endpointSliceStrategy: Strategy<EndpointSlice> = {
   kind: kinds.endpointslices,
-  shape: endpointSliceShape,
   columns: [
     nameColumn,
     column<EndpointSlice>(

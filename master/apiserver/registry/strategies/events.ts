@@ -4,7 +4,6 @@ import type { Event } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { column, wideColumn } from '../columns/common.ts';
 import { since } from '../columns/human-duration.ts';
-import { eventShape } from '../schema/core.ts';
 import type { Strategy } from '../strategy.ts';
 
 /** Selectable fields, and where they are read. */
@@ -24,7 +23,6 @@ const fields: Readonly<Record<string, (event: Event) => string | undefined>> = {
 
 export const eventStrategy: Strategy<Event> = {
   kind: kinds.events,
-  shape: eventShape,
   columns: [
     column<Event>('Last Seen', 'Time when this event was last observed', lastSeen),
     column<Event>(

@@ -11,14 +11,12 @@ import { kinds } from '../../../api/kinds.ts';
 import type { Lease } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
-import { leaseShape } from '../schema/core.ts';
 import type { Strategy } from '../strategy.ts';
 
 const leadersNamespace = 'kube-system';
 
 export const leaseStrategy: Strategy<Lease> = {
   kind: kinds.leases,
-  shape: leaseShape,
   columns: [
     nameColumn,
     column<Lease>('Holder', 'The identity of the holder of the lease.', ({ spec }) => spec?.holderIdentity ?? ''),

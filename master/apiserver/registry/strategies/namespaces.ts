@@ -3,7 +3,6 @@ import { kinds } from '../../../api/kinds.ts';
 import type { Namespace } from '../../../api/types.ts';
 import { isDns1123Label } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
-import { namespaceShape } from '../schema/core.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import { validateFinalizer } from '../validation/metadata.ts';
 
@@ -11,7 +10,6 @@ const nameLabel = 'kubernetes.io/metadata.name';
 
 export const namespaceStrategy: Strategy<Namespace> = {
   kind: kinds.namespaces,
-  shape: namespaceShape,
   columns: [
     nameColumn,
     column<Namespace>('Status', 'The status of the namespace', ({ status }) => status?.phase ?? ''),

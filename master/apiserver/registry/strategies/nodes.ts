@@ -4,7 +4,6 @@ import { deepEqual, getCondition } from '../../../api/meta.ts';
 import type { Node, Taint } from '../../../api/types.ts';
 import { isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
-import { nodeShape } from '../schema/core.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateQuantity } from '../validation/pod-spec.ts';
@@ -13,7 +12,6 @@ const rolePrefix = 'node-role.kubernetes.io/';
 
 export const nodeStrategy: Strategy<Node> = {
   kind: kinds.nodes,
-  shape: nodeShape,
   columns: [
     nameColumn,
     column<Node>('Status', 'The status of the node', statusText),

@@ -8,8 +8,6 @@ import { podColumns } from '../columns/pod.ts';
 import { defaultPod } from '../defaults/pod-spec.ts';
 import { qosClass } from '../defaults/qos.ts';
 import { checkPreconditions } from '../deletion.ts';
-import { bindingShape, evictionShape } from '../schema/core.ts';
-import { podShape } from '../schema/pod.ts';
 import { type Action, type Strategy, type SubresourceStrategy, statusOnly, success } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
 import { validatePodSpec } from '../validation/pod-spec.ts';
@@ -31,8 +29,6 @@ const bindingsKind = { group: '', resource: 'pods/binding' };
 
 /** Says on which node the pod runs; only once, and only while it is wanted. */
 const binding: Action = {
-  shape: bindingShape,
-  bodyKind: 'Binding',
   async run(verbs, ctx, name, body: Binding, now) {
     const { target, metadata = {} } = body;
     const errors = new FieldErrors();
@@ -69,8 +65,6 @@ const binding: Action = {
 };
 
 const eviction: Action = {
-  shape: evictionShape,
-  bodyKind: 'Eviction',
   async run(verbs, ctx, name, body: Eviction) {
     await verbs.delete(ctx, name, body.deleteOptions ?? {});
     return success();
@@ -100,7 +94,6 @@ const status: SubresourceStrategy<Pod> = {
 
 export const podStrategy: Strategy<Pod> = {
   kind: kinds.pods,
-  shape: podShape,
   columns: podColumns,
   fieldNames: Object.keys(fields),
   fieldValue: (pod, field) => fields[field]?.(pod) ?? '',

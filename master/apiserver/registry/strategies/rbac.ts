@@ -13,7 +13,6 @@ import type {
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
 import type { Column } from '../context.ts';
-import { bindingOfRoleShape, clusterRoleShape, roleShape } from '../schema/rbac.ts';
 import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { pathSegmentErrors } from '../validation/metadata.ts';
@@ -44,7 +43,6 @@ const bindingColumns: readonly Column[] = [
 
 export const roleStrategy: Strategy<Role> = {
   kind: kinds.roles,
-  shape: roleShape,
   columns: [nameColumn, createdAtColumn],
   nameErrors: anyName,
   createsOnUpdate: true,
@@ -57,7 +55,6 @@ export const roleStrategy: Strategy<Role> = {
 
 export const clusterRoleStrategy: Strategy<ClusterRole> = {
   kind: kinds.clusterroles,
-  shape: clusterRoleShape,
   columns: [nameColumn, createdAtColumn],
   nameErrors: anyName,
   createsOnUpdate: true,
@@ -76,13 +73,11 @@ export const clusterRoleStrategy: Strategy<ClusterRole> = {
 
 export const roleBindingStrategy: Strategy<RoleBinding> = {
   kind: kinds.rolebindings,
-  shape: bindingOfRoleShape,
   ...bindingStrategy(['Role', 'ClusterRole']),
 };
 
 export const clusterRoleBindingStrategy: Strategy<ClusterRoleBinding> = {
   kind: kinds.clusterrolebindings,
-  shape: bindingOfRoleShape,
   ...bindingStrategy(['ClusterRole']),
 };
 

@@ -5,7 +5,6 @@ import type { ReplicationController, Scale } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, integerColumn, labelText, nameColumn, wideColumn } from '../columns/common.ts';
 import { defaultPodSpec } from '../defaults/pod-spec.ts';
-import { replicationControllerShape, scaleShape } from '../schema/core.ts';
 import { type Strategy, type SubresourceStrategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabels } from '../validation/metadata.ts';
@@ -18,7 +17,6 @@ const notNegative = 'must be greater than or equal to 0';
 
 const scale: SubresourceStrategy<Rc> = {
   view: {
-    shape: scaleShape,
     kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
     of: ({ metadata, spec, status }: Rc): Scale => ({
       apiVersion: 'autoscaling/v1',
@@ -38,7 +36,6 @@ const scale: SubresourceStrategy<Rc> = {
 
 export const replicationControllerStrategy: Strategy<Rc> = {
   kind: kinds.replicationcontrollers,
-  shape: replicationControllerShape,
   columns: [
     nameColumn,
     integerColumn<Rc>('Desired', 'Replicas is the number of desired replicas.', ({ spec }) => spec?.replicas ?? 0),

@@ -4,7 +4,6 @@ import { deepEqual } from '../../../api/meta.ts';
 import type { Secret } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, integerColumn, nameColumn } from '../columns/common.ts';
-import { secretShape } from '../schema/core.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateDataKeys, validateImmutable } from '../validation/data.ts';
 
@@ -18,7 +17,6 @@ const requiredKeys: Readonly<Record<string, readonly string[]>> = {
 
 export const secretStrategy: Strategy<Secret> = {
   kind: kinds.secrets,
-  shape: secretShape,
   columns: [
     nameColumn,
     column<Secret>('Type', 'Used to facilitate programmatic handling of secret data.', ({ type }) => type ?? ''),

@@ -3,12 +3,10 @@ import { kinds } from '../../../api/kinds.ts';
 import type { ServiceAccount } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, integerColumn, nameColumn } from '../columns/common.ts';
-import { serviceAccountShape } from '../schema/core.ts';
 import type { Strategy } from '../strategy.ts';
 
 export const serviceAccountStrategy: Strategy<ServiceAccount> = {
   kind: kinds.serviceaccounts,
-  shape: serviceAccountShape,
   columns: [
     nameColumn,
     integerColumn<ServiceAccount>(

@@ -11,7 +11,6 @@ import {
   type ServiceRanges,
 } from '../allocation/service-allocator.ts';
 import { ageColumn, column, labelText, nameColumn, wideColumn } from '../columns/common.ts';
-import { serviceShape } from '../schema/core.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import { validateService, validateServiceUpdate } from '../validation/service.ts';
 
@@ -22,7 +21,6 @@ const affinitySeconds = 10_800;
 export function createServiceStrategy(ranges: ServiceRanges): Strategy<Service> {
   return {
     kind: kinds.services,
-    shape: serviceShape,
     columns: [
       nameColumn,
       column<Service>('Type', 'type determines how the Service is exposed.', ({ spec }) => spec?.type ?? ''),

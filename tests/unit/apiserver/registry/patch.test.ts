@@ -2,9 +2,12 @@ import test from 'ava';
 import { StatusError } from '../../../../master/api/errors.ts';
 import type { KubeObject } from '../../../../master/api/types.ts';
 import { applyPatch } from '../../../../master/apiserver/registry/patch/apply.ts';
-import { nodeShape, serviceShape } from '../../../../master/apiserver/registry/schema/core.ts';
-import { podShape } from '../../../../master/apiserver/registry/schema/pod.ts';
-import type { ObjectShape } from '../../../../master/apiserver/registry/schema/shape.ts';
+import { type ObjectShape, shapeOf } from '../../../../master/apiserver/registry/schema/shape.ts';
+
+const core = (kind: string): ObjectShape => shapeOf({ group: '', version: 'v1', kind });
+const podShape = core('Pod');
+const nodeShape = core('Node');
+const serviceShape = core('Service');
 
 type Kind = 'json' | 'merge' | 'strategic';
 

@@ -1,9 +1,6 @@
 import test from 'ava';
 import type { KubeObject } from '../../../../master/api/types.ts';
 import { decodeContinue, encodeContinue } from '../../../../master/apiserver/registry/continue-token.ts';
-import { configMapShape } from '../../../../master/apiserver/registry/schema/core.ts';
-import { podShape } from '../../../../master/apiserver/registry/schema/pod.ts';
-import { conform } from '../../../../master/apiserver/registry/schema/shape.ts';
 import { selectionOf } from '../../../../master/apiserver/registry/selection.ts';
 import { configMapStrategy } from '../../../../master/apiserver/registry/strategies/configmaps.ts';
 import { eventStrategy } from '../../../../master/apiserver/registry/strategies/events.ts';
@@ -51,39 +48,4 @@ test('a continue token says where to go on, and nobody else’s text is one', (t
   ]) {
     t.throws(() => decodeContinue(text), { message: /continue key is not valid/ });
   }
-});
-
-test('a value of the wrong type is named as Go’s decoder names it', (t) => {
-  t.is(
-    conform(podShape, { spec: { containers: 'x' } }, 'Pod'),
-    'json: cannot unmarshal string into Go struct field Pod.spec.containers of type []object',
-  );
-  t.is(
-    conform(podShape, { spec: { containers: [{ image: 7 }] } }, 'Pod'),
-    'json: cannot unmarshal number into Go struct field Pod.spec.containers.image of type string',
-  );
-  t.is(
-    conform(podShape, { metadata: { labels: { a: true } } }, 'Pod'),
-    'json: cannot unmarshal bool into Go struct field Pod.metadata.labels.a of type string',
-  );
-  t.regex(
-    conform(podShape, { spec: { terminationGracePeriodSeconds: 1.5 } }, 'Pod') ?? '',
-    /cannot unmarshal number 1.5/,
-  );
-  t.regex(conform(podShape, { metadata: [] }, 'Pod') ?? '', /cannot unmarshal array/);
-});
-
-test('nulls are dropped, numbers become quantities, and unknown fields stay', (t) => {
-  const pod = {
-    metadata: { creationTimestamp: null, name: 'a' },
-    spec: { containers: [{ name: 'c', resources: { limits: { cpu: 2 } }, ports: null }], later: { x: 1 } },
-  };
-  t.is(conform(podShape, pod, 'Pod'), undefined);
-  t.deepEqual(pod as unknown, {
-    metadata: { name: 'a' },
-    spec: { containers: [{ name: 'c', resources: { limits: { cpu: '2' } } }], later: { x: 1 } },
-  });
-  const configMap = { data: { a: null } };
-  t.is(conform(configMapShape, configMap, 'ConfigMap'), undefined);
-  t.deepEqual(configMap as unknown, { data: { a: '' } });
 });
