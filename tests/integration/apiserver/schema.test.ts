@@ -43,6 +43,9 @@ test('kubectl explains every field of what is served', async (t) => {
     await kubectl.run('explain', 'leases.spec'),
     /GROUP:\s+coordination.k8s.io\nKIND:\s+Lease[\s\S]*holderIdentity\t<string>/,
   );
+  // From the document of OpenAPI 2 in its protobuf form, as older kubectls read it.
+  const older = await kubectl.run('explain', 'pod.spec.containers.ports', '--output=plaintext-openapiv2');
+  t.regex(older, /containerPort\t<integer> -required-\n {4}Number of port to expose/);
   const none = await kubectl.try(['explain', 'pod.spec.nothing']);
   t.regex(none.stderr, /field "nothing" does not exist/);
 });

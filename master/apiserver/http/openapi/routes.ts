@@ -11,6 +11,7 @@ import { mediaRanges } from '../negotiate.ts';
 import { sendBytes, sendJson } from '../respond.ts';
 import { version } from '../version.ts';
 import { documentName, openApiV2, openApiV3 } from './documents.ts';
+import { encodeDocument, openApiProtobufTypes } from './protobuf.ts';
 import type { Texts } from './schemas.ts';
 
 export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
@@ -22,13 +23,16 @@ export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
   for (const [name, members] of names)
     documents.set(
       name,
-      once(() => documentOf(name, members, openApiV3)),
+      once(() => documentOf(name, members, (texts) => json(openApiV3(members, texts)))),
     );
-  const v2 = once(() => documentOf('v2', kinds, openApiV2));
+  const v2 = once(() => documentOf('v2', kinds, (texts) => json(openApiV2(kinds, texts))));
+  const v2Protobuf = once(() =>
+    documentOf('v2.protobuf', kinds, (texts) => encodeDocument(openApiV2(kinds, texts)), openApiProtobufTypes[0]),
+  );
 
   routes.set('/openapi/v2', (exchange) => {
-    checkJson(exchange);
-    send(exchange, v2());
+    const wanted = accepted(exchange, ['application/json', ...openApiProtobufTypes]);
+    send(exchange, wanted === 'application/json' ? v2() : v2Protobuf());
   });
   routes.set('/openapi/v3', ({ response }) => {
     const paths = [...documents].map(([name, document]) => [
@@ -39,7 +43,7 @@ export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
   });
   for (const [name, document] of documents) {
     routes.set(`/openapi/v3/${name}`, (exchange) => {
-      checkJson(exchange);
+      accepted(exchange, ['application/json']);
       const asked = exchange.info.query.get('hash');
       if (asked !== null && asked !== document().hash) {
         exchange.response.writeHead(301, { Location: `/openapi/v3/${name}?hash=${document().hash}` });
@@ -54,20 +58,27 @@ export function openApiRoutes(kinds: readonly Kind[]): Map<string, Handler> {
 
 interface Document {
   readonly hash: string;
+  readonly type: string;
   readonly bytes: () => Buffer;
 }
 
-type Writer = (kinds: readonly Kind[], texts: Texts) => unknown;
+const json = (document: unknown): Buffer => Buffer.from(JSON.stringify(document));
 
-function documentOf(name: string, kinds: readonly Kind[], write: Writer): Document {
+function documentOf(
+  name: string,
+  kinds: readonly Kind[],
+  write: (texts: Texts) => Buffer,
+  type = 'application/json',
+): Document {
   const sources = JSON.stringify([name, version, schemaDigest(), kinds]);
   return {
     hash: createHash('sha512').update(sources).digest('hex').toUpperCase(),
-    bytes: once(() => Buffer.from(JSON.stringify(write(kinds, readDescriptions())))),
+    type,
+    bytes: once(() => write(readDescriptions())),
   };
 }
 
-function send({ request, response }: Exchange, { bytes, hash }: Document, forGood = false): void {
+function send({ request, response }: Exchange, { bytes, hash, type }: Document, forGood = false): void {
   response.setHeader('ETag', `"${hash}"`);
   response.setHeader('Vary', 'Accept');
   if (request.headers['if-none-match'] === `"${hash}"`) {
@@ -79,21 +90,24 @@ function send({ request, response }: Exchange, { bytes, hash }: Document, forGoo
   if (forGood) {
     response.writeHead(200, {
       'Cache-Control': 'public, immutable',
-      'Content-Type': 'application/json',
+      'Content-Type': type,
       'Content-Length': content.length,
     });
     response.end(content);
     return;
   }
-  sendBytes(response, 200, 'application/json', content);
+  sendBytes(response, 200, type, content);
 }
 
-/** The protobuf form is not served. */
-function checkJson({ request }: Exchange): void {
+/** Which of the types the client wants most. */
+function accepted({ request }: Exchange, types: readonly [string, ...string[]]): string {
   const { accept } = request.headers;
-  if (accept === undefined || accept === '') return;
-  if (mediaRanges(accept).some(({ type }) => type === 'application/json' || type.endsWith('*'))) return;
-  throw statusError('NotAcceptable', 'only the following media types are accepted: application/json');
+  if (accept === undefined || accept === '') return types[0];
+  for (const { type } of mediaRanges(accept)) {
+    if (types.includes(type)) return type;
+    if (type === '*/*' || type === 'application/*') return types[0];
+  }
+  throw statusError('NotAcceptable', `only the following media types are accepted: ${types.join(', ')}`);
 }
 
 function once<T>(make: () => T): () => T {
