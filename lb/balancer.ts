@@ -7,6 +7,7 @@ import { type Logger, pino } from 'pino';
 import { Registry } from 'prom-client';
 import { Breaker } from './breaker.ts';
 import { Checks } from './checks.ts';
+import { Clients } from './clients.ts';
 import { ClientConnection, type ConnectionHost } from './connection.ts';
 import { choose, type PolicyName } from './core/choice.ts';
 import type { EstablishConfig } from './core/establish.ts';
@@ -19,8 +20,10 @@ import {
   type PoolState,
   step,
 } from './core/pool.ts';
+import { overfull } from './core/rebalance.ts';
 import { createTlsCheck, type HealthCheck } from './health-check.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { endsOf, type ProxyProtocol, proxyHeader } from './proxy-protocol.ts';
 import { Resolver } from './resolver.ts';
 import { type BalancerSnapshot, type BalancerStatus, snapshotOf } from './snapshot.ts';
 
@@ -38,6 +41,8 @@ export interface BalancerOptions {
   readonly healthPath?: string;
   readonly checkIntervalMs?: number;
   readonly checkTimeoutMs?: number;
+  /** The same while the traffic looks bad. */
+  readonly suspectTimeoutMs?: number;
   /** PEM text; the masters' certificates are verified if it is given. */
   readonly ca?: string | Buffer;
   /** The name in the masters' certificates. */
@@ -49,6 +54,14 @@ export interface BalancerOptions {
   readonly answerDelayMs?: number;
   /** How long a client waits while no backend can be reached. */
   readonly establishTimeoutMs?: number;
+  /** Connections that one client (address) may have at a time; 0: no limit. */
+  readonly maxConnectionsPerClient?: number;
+  /** A master that has come back gets its full share of new connections only after this long. */
+  readonly slowStartMs?: number;
+  /** How often a quiet connection is moved from a master that has far more of them than another; 0: never. */
+  readonly rebalanceMs?: number;
+  /** The masters are told who the client is, and must expect that. */
+  readonly proxyProtocol?: ProxyProtocol;
   /** How long connections may go on after the signal. */
   readonly drainMs?: number;
   readonly logger?: Logger;
@@ -66,18 +79,20 @@ const defaults = {
   healthPath: '/readyz',
   serverName: 'kubernetes',
   checkIntervalMs: 1_000,
-  checkTimeoutMs: 1_000,
+  checkTimeoutMs: 750,
+  suspectTimeoutMs: 600,
   connectTimeoutMs: 500,
   hedgeDelayMs: 150,
   answerDelayMs: 250,
   establishTimeoutMs: 5_000,
+  maxConnectionsPerClient: 0,
+  slowStartMs: 10_000,
+  rebalanceMs: 5_000,
   drainMs: 10_000,
 } as const;
 
 const recheckMs = 50;
-const sweepMs = 100;
-/** Finds a peer that has vanished without a word: first probe after this, then one a second. */
-const keepAliveMs = 5_000;
+const sweepMs = 50;
 
 export class Balancer implements ConnectionHost {
   readonly establish: EstablishConfig;
@@ -89,13 +104,13 @@ export class Balancer implements ConnectionHost {
   readonly #checks: Checks;
   readonly #server: Server;
   readonly #breakers = new Map<string, Breaker>();
-  readonly #connections = new Set<ClientConnection>();
+  readonly #clients: Clients;
   #pool: PoolState;
   #status: BalancerStatus = 'stopped';
   #wakeTimer: NodeJS.Timeout | undefined;
   #sweepTimer: NodeJS.Timeout | undefined;
+  #rebalanceTimer: NodeJS.Timeout | undefined;
   readonly #drained = Promise.withResolvers<void>();
-  #onEmpty = () => {};
 
   /** Throws on options that cannot work. Does nothing until `listen`. */
   constructor(options: BalancerOptions) {
@@ -103,24 +118,28 @@ export class Balancer implements ConnectionHost {
     this.#options = options;
     this.#policy = options.policy ?? defaults.policy;
     this.#logger = options.logger ?? pino({ enabled: false });
+    this.#clients = new Clients(options.maxConnectionsPerClient ?? defaults.maxConnectionsPerClient);
     this.establish = {
       hedgeDelayMs: options.hedgeDelayMs ?? defaults.hedgeDelayMs,
       connectTimeoutMs: options.connectTimeoutMs ?? defaults.connectTimeoutMs,
       answerDelayMs: options.answerDelayMs ?? defaults.answerDelayMs,
       deadlineMs: options.establishTimeoutMs ?? defaults.establishTimeoutMs,
       roundPauseMs: 100,
+      hedgeRetryMs: 25,
     };
     const checkTimeoutMs = options.checkTimeoutMs ?? defaults.checkTimeoutMs;
     const checkIntervalMs = options.checkIntervalMs ?? defaults.checkIntervalMs;
+    const suspectTimeoutMs = options.suspectTimeoutMs ?? defaults.suspectTimeoutMs;
+    const slowStartMs = options.slowStartMs ?? defaults.slowStartMs;
     const random = options.random ?? Math.random;
     this.#pool = createPool(
-      { checkIntervalMs, checkTimeoutMs, recheckMs, fall: 2, rise: 2, random },
+      { checkIntervalMs, checkTimeoutMs, suspectTimeoutMs, recheckMs, fall: 2, rise: 2, slowStartMs, random },
       options.backends,
       this.now(),
     );
     this.metrics = createMetrics(options.registry ?? new Registry(), {
       backends: () => this.#pool.backends,
-      openBytes: () => this.#openBytes(),
+      openBytes: () => this.#clients.bytes(),
     });
     const check =
       options.check ??
@@ -129,11 +148,14 @@ export class Balancer implements ConnectionHost {
         serverName: options.serverName ?? defaults.serverName,
         ca: options.ca,
         resolver: this.#resolver,
+        header: options.proxyProtocol === undefined ? undefined : proxyHeader(options.proxyProtocol, undefined),
       });
-    this.#checks = new Checks(check, this.metrics, (event) => this.#apply(event));
-    this.#server = createServer(
-      { allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
-      (client) => this.#accept(client),
+    this.#checks = new Checks(check, this.metrics, {
+      report: (event) => this.#apply(event),
+      heardAt: (backend) => this.#clients.heardAt(backend),
+    });
+    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) =>
+      this.#accept(client),
     );
   }
 
@@ -153,7 +175,9 @@ export class Balancer implements ConnectionHost {
     this.#server.on('error', (error) => this.#logger.error({ err: error }, 'cannot accept a connection'));
     this.#status = 'serving';
     this.#apply({ type: 'wake' });
-    this.#sweepTimer = setInterval(() => this.#sweep(), sweepMs);
+    this.#sweepTimer = setInterval(() => this.#clients.sweep(this.now()), sweepMs);
+    const rebalanceMs = this.#options.rebalanceMs ?? defaults.rebalanceMs;
+    if (rebalanceMs > 0) this.#rebalanceTimer = setInterval(() => this.#rebalance(), rebalanceMs);
     const drain = () => {
       this.#drain().then(this.#drained.resolve, this.#drained.reject);
     };
@@ -196,7 +220,7 @@ export class Balancer implements ConnectionHost {
 
   /** What `/state` shows. */
   snapshot(): BalancerSnapshot {
-    return snapshotOf(this.#status, this.#policy, this.#pool, this.#connections, this.now());
+    return snapshotOf(this.#status, this.#policy, this.#pool, this.#clients, this.now());
   }
 
   // What connections ask of it (ConnectionHost).
@@ -223,8 +247,6 @@ export class Balancer implements ConnectionHost {
       onread,
       allowHalfOpen: true,
       noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: keepAliveMs,
     });
   }
 
@@ -241,32 +263,55 @@ export class Balancer implements ConnectionHost {
     this.#logger.debug({ backend, reason }, 'attempt failed');
   }
 
-  onHedged(backend: string, cause: 'connect' | 'answer'): void {
-    this.metrics.hedged.inc({ backend, cause });
+  mayHedge(backend: string, cause: 'connect' | 'answer'): boolean {
+    const down = this.#pool.backends.find(({ name }) => name === backend)?.health.kind === 'down';
+    const granted = this.#clients.takeHedge(down);
+    this.metrics[granted ? 'hedged' : 'hedgesRefused'].inc({ backend, cause });
+    return granted;
   }
 
-  onEstablished(_connection: ClientConnection, backend: string, tookMs: number): void {
+  header(client: Socket): Buffer | undefined {
+    const { proxyProtocol } = this.#options;
+    return proxyProtocol === undefined ? undefined : proxyHeader(proxyProtocol, endsOf(client));
+  }
+
+  onEstablished(connection: ClientConnection, backend: string, tookMs: number): void {
+    this.#clients.established(connection);
     this.metrics.established.inc({ backend });
     this.metrics.establishSeconds.observe(tookMs / 1000);
     this.#apply({ type: 'connection-opened', backend });
   }
 
   onClosed(connection: ClientConnection, backend: string | undefined, reason: string): void {
-    if (!this.#connections.delete(connection)) return;
+    if (!this.#clients.remove(connection)) return;
     this.metrics.closed.inc({ cause: causeOf(reason) });
     this.metrics.countBytes(connection.bytesFromBackend, connection.bytesToBackend);
     this.#logger.debug({ backend, reason }, 'connection closed');
     if (backend !== undefined) this.#apply({ type: 'connection-closed', backend });
-    if (this.#connections.size === 0) this.#onEmpty();
   }
 
   // The shell's own work.
 
   #accept(client: Socket): void {
     this.metrics.accepted.inc();
+    if (!this.#clients.mayHaveMore(client.remoteAddress ?? '')) {
+      this.metrics.rejected.inc();
+      this.#logger.debug({ client: client.remoteAddress }, 'client has too many connections');
+      client.resetAndDestroy();
+      return;
+    }
     const connection = new ClientConnection(client, this);
-    this.#connections.add(connection);
+    this.#clients.add(connection);
     connection.start();
+  }
+
+  /** Moves at most one connection, of a client that will hardly notice. */
+  #rebalance(): void {
+    const backend = overfull(this.#pool, this.now());
+    const moving = backend === undefined ? undefined : this.#clients.quietest(backend, this.now());
+    if (moving === undefined) return;
+    this.#logger.debug({ backend }, 'connection moved');
+    moving.move(movedReason);
   }
 
   #apply(event: PoolEvent): void {
@@ -314,12 +359,7 @@ export class Balancer implements ConnectionHost {
   }
 
   #closeConnections(backend: string, reason: string): void {
-    let count = 0;
-    for (const connection of [...this.#connections]) {
-      if (connection.backend !== backend) continue;
-      connection.close(reason);
-      count++;
-    }
+    const count = this.#clients.close(reason, backend);
     if (count > 0) this.#logger.info({ backend, count, reason }, 'connections closed');
   }
 
@@ -338,29 +378,15 @@ export class Balancer implements ConnectionHost {
     return breaker;
   }
 
-  #sweep(): void {
-    const now = this.now();
-    for (const connection of this.#connections) connection.sweep(now);
-  }
-
-  #openBytes(): { received: number; sent: number } {
-    let received = 0;
-    let sent = 0;
-    for (const connection of this.#connections) {
-      received += connection.bytesFromBackend;
-      sent += connection.bytesToBackend;
-    }
-    return { received, sent };
-  }
-
   async #drain(): Promise<void> {
     this.#status = 'draining';
     const drainMs = this.#options.drainMs ?? defaults.drainMs;
-    this.#logger.info({ connections: this.#connections.size, drainMs }, 'draining');
+    this.#logger.info({ connections: this.#clients.size, drainMs }, 'draining');
     const closed = Promise.withResolvers<void>();
     this.#server.close(() => closed.resolve());
-    if (this.#connections.size > 0) await this.#emptyOrAfter(drainMs);
-    for (const connection of [...this.#connections]) connection.close('drain time is over');
+    clearInterval(this.#rebalanceTimer);
+    if (this.#clients.size > 0) await this.#emptyOrAfter(drainMs);
+    this.#clients.close('drain time is over');
     await closed.promise;
     this.#status = 'stopped';
     clearTimeout(this.#wakeTimer);
@@ -372,7 +398,7 @@ export class Balancer implements ConnectionHost {
   #emptyOrAfter(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
-      this.#onEmpty = () => {
+      this.#clients.onEmpty = () => {
         clearTimeout(timer);
         resolve();
       };
@@ -380,9 +406,12 @@ export class Balancer implements ConnectionHost {
   }
 }
 
+const movedReason = 'moved to a master with fewer connections';
+
 /** A label of few values: the name of a backend does not belong in it. */
 function causeOf(reason: string): string {
   const known = ['client closed', 'client failed', 'backend closed', 'backend failed', 'no backend available'];
   if (known.includes(reason)) return reason.replaceAll(' ', '-');
+  if (reason === movedReason) return 'moved';
   return reason === 'drain time is over' ? 'drained' : 'backend-down';
 }

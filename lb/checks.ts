@@ -3,17 +3,23 @@ import type { PoolEffect, PoolEvent } from './core/pool.ts';
 import { CheckError, type HealthCheck } from './health-check.ts';
 import type { Metrics } from './metrics.ts';
 
+export interface CheckListener {
+  report(event: PoolEvent): void;
+  /** When the traffic last heard from the backend. */
+  heardAt(backend: string): number;
+}
+
 export class Checks {
   readonly #check: HealthCheck;
   readonly #metrics: Metrics;
-  readonly #report: (event: PoolEvent) => void;
+  readonly #listener: CheckListener;
   readonly #running = new Map<number, AbortController>();
   #stopped = false;
 
-  constructor(check: HealthCheck, metrics: Metrics, report: (event: PoolEvent) => void) {
+  constructor(check: HealthCheck, metrics: Metrics, listener: CheckListener) {
     this.#check = check;
     this.#metrics = metrics;
-    this.#report = report;
+    this.#listener = listener;
   }
 
   start({ id, backend, fresh, timeoutMs }: PoolEffect & { type: 'check' }): void {
@@ -28,7 +34,7 @@ export class Checks {
         if (signal.aborted) return;
         this.#metrics.checks.inc({ backend: backend.name, result: 'passed' });
         this.#metrics.checkSeconds.observe({ backend: backend.name }, (performance.now() - startedAt) / 1000);
-        this.#report({ type: 'check-passed', id });
+        this.#listener.report({ type: 'check-passed', id });
       },
       (error: unknown) => {
         this.#running.delete(id);
@@ -36,7 +42,8 @@ export class Checks {
         const failure = error instanceof CheckError ? error.failure : 'broken';
         this.#metrics.checks.inc({ backend: backend.name, result: failure });
         const detail = error instanceof Error ? error.message : String(error);
-        this.#report({ type: 'check-failed', id, failure, detail });
+        const heardAt = this.#listener.heardAt(backend.name);
+        this.#listener.report({ type: 'check-failed', id, failure, detail, heardAt });
       },
     );
   }

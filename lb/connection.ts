@@ -29,7 +29,10 @@ export interface ConnectionHost {
   /** A sign of trouble with a backend, from the traffic. */
   suspect(backend: string, weight: 'hint' | 'failure'): void;
   onAttemptFailed(backend: string, reason: string): void;
-  onHedged(backend: string, cause: 'connect' | 'answer'): void;
+  /** Whether another backend may be called in beside this one, which is slow. */
+  mayHedge(backend: string, cause: 'connect' | 'answer'): boolean;
+  /** What a backend gets before the client's bytes. */
+  header(client: Socket): Buffer | undefined;
   onEstablished(connection: ClientConnection, backend: string, tookMs: number): void;
   /** Once for each connection; `backend` is undefined if none was ever found. */
   onClosed(connection: ClientConnection, backend: string | undefined, reason: string): void;
@@ -47,10 +50,27 @@ interface Dialled {
 const helloLimitBytes = 64 * 1024;
 
 /** The client's bytes are unanswered for this long: have the backend checked. */
-const silenceMs = 250;
+const silenceMs = 200;
+
+/** How long a connection that is moved may take to end by itself. */
+const lingerMs = 1_000;
+
+/**
+ * A peer that has vanished without a word is found within five seconds: the first probe after two, then one a second, and
+ * the third that stays without an answer ends the connection. Probes are sent while nothing is on its way; bytes that
+ * nobody acknowledges are the kernel's to give up (`net.ipv4.tcp_retries2`), since Node sets no TCP_USER_TIMEOUT.
+ */
+const probes = { enable: true, initialDelay: 2_000, interval: 1_000, count: 3 };
+
+function probe(socket: Socket): void {
+  if (!socket.destroyed) socket.setKeepAlive(probes);
+}
 
 export class ClientConnection {
+  /** The client's. */
+  readonly address: string;
   readonly #client: Channel;
+  readonly #header: Buffer | undefined;
   readonly #host: ConnectionHost;
   readonly #startedAt: number;
   readonly #attempts = new Map<number, Dialled>();
@@ -64,7 +84,14 @@ export class ClientConnection {
   #backend: string | undefined;
   #upstream: Socket | undefined;
   readonly #activity: Activity = { unanswered: false };
+  #lingerTimer: NodeJS.Timeout | undefined;
+  /** Why it is being moved, if it is. */
+  #moving: string | undefined;
+  #hedges = 0;
   #lastRead = 0;
+  #lastSent = 0;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  #activeAt: number;
   #unansweredSince: number | undefined;
   #hinted = false;
 
@@ -74,14 +101,18 @@ export class ClientConnection {
       (onread) => adopt(accepted, onread),
       (bytes) => this.#onClientBytes(bytes),
     );
+    this.address = this.#client.socket.remoteAddress ?? '';
     this.#host = host;
+    this.#header = host.header(this.#client.socket);
     this.#startedAt = host.now();
+    this.#activeAt = this.#startedAt;
     this.#state = startEstablish(host.establish, this.#startedAt);
   }
 
   /** Begins to look for a backend. */
   start(): void {
     const { socket } = this.#client;
+    probe(socket);
     socket.on('end', this.#onClientEnd);
     socket.on('error', this.#onClientGone);
     socket.on('close', this.#onClientGone);
@@ -101,6 +132,35 @@ export class ClientConnection {
     return this.#upstream?.bytesWritten ?? 0;
   }
 
+  /** When the backend's last bytes came, as the last sweep saw it. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
+  /** When bytes last came from either side, as the last sweep saw it. */
+  get activeAt(): number {
+    return this.#activeAt;
+  }
+
+  /** How many second tries it was granted since this was asked. */
+  takeHedges(): number {
+    const hedges = this.#hedges;
+    this.#hedges = 0;
+    return hedges;
+  }
+
+  /**
+   * Has a client that is quiet connect anew: both sides get what is on its way and an end, and what is left after a moment
+   * is closed.
+   */
+  move(reason: string): void {
+    if (this.#closed || this.#moving !== undefined || this.#upstream === undefined) return;
+    this.#moving = reason;
+    this.#client.socket.end();
+    this.#upstream.end();
+    this.#lingerTimer = setTimeout(() => this.close(reason), lingerMs);
+  }
+
   /** Closes both sides at once. */
   close(reason: string): void {
     if (this.#closed) return;
@@ -116,12 +176,15 @@ export class ClientConnection {
    */
   sweep(now: number): void {
     if (this.#upstream === undefined || this.#backend === undefined) return;
-    const read = this.bytesFromBackend;
+    const [read, sent] = [this.bytesFromBackend, this.bytesToBackend];
+    if (read !== this.#lastRead || sent !== this.#lastSent) this.#activeAt = now;
     if (read !== this.#lastRead) {
-      this.#lastRead = read;
+      this.#heardAt = now;
       this.#unansweredSince = undefined;
       this.#hinted = false;
     }
+    this.#lastRead = read;
+    this.#lastSent = sent;
     if (this.#activity.unanswered) this.#unansweredSince ??= now;
     if (!this.#hinted && this.#unansweredSince !== undefined && now - this.#unansweredSince >= silenceMs) {
       this.#hinted = true;
@@ -157,10 +220,16 @@ export class ClientConnection {
       case 'abandon':
         this.#abandon(effect.id, effect.reason);
         break;
-      case 'hedged':
-        this.#host.onHedged(effect.backend, effect.cause);
+      case 'slow':
         this.#host.suspect(effect.backend, 'failure');
         break;
+      case 'may-hedge': {
+        this.#host.suspect(effect.backend, 'failure');
+        const granted = this.#host.mayHedge(effect.backend, effect.cause);
+        if (granted) this.#hedges++;
+        this.#event({ type: 'hedge', id: effect.id, granted });
+        break;
+      }
       case 'win':
         this.#win(effect.id);
         break;
@@ -215,7 +284,11 @@ export class ClientConnection {
     );
     dialled.upstream = upstream;
     const { socket } = upstream;
-    socket.on('connect', () => this.#event({ type: 'connected', id }));
+    socket.on('connect', () => {
+      probe(socket);
+      if (this.#header !== undefined) socket.write(this.#header);
+      this.#event({ type: 'connected', id });
+    });
     const lost = (reason: string) => {
       if (this.#attempts.get(id) !== dialled || this.#backend !== undefined) return;
       this.#host.suspect(dialled.backend, 'failure');
@@ -272,6 +345,10 @@ export class ClientConnection {
   }
 
   #onRelayEnd(end: RelayEnd): void {
+    if (this.#moving !== undefined) {
+      this.#end(this.#moving);
+      return;
+    }
     if (end.by === 'backend' && this.#backend !== undefined) {
       this.#host.suspect(this.#backend, end.error === undefined ? 'hint' : 'failure');
     }
@@ -299,6 +376,7 @@ export class ClientConnection {
 
   #end(reason: string): void {
     this.#closed = true;
+    clearTimeout(this.#lingerTimer);
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
     if (this.#backend === undefined) for (const id of [...this.#attempts.keys()]) this.#abandon(id, 'unneeded');

@@ -1,5 +1,7 @@
 /** One active check of a master: TLS `GET /readyz`, which must answer 200 in time. */
 import { Agent, request } from 'node:https';
+import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { BackendAddress, CheckFailure } from './core/pool.ts';
 import type { Resolver } from './resolver.ts';
 
@@ -34,12 +36,25 @@ export interface TlsCheckOptions {
   /** PEM. Without it the certificate is not verified. */
   readonly ca?: string | Buffer | undefined;
   readonly resolver: Resolver;
+  /** What the backend expects before the TLS hello. */
+  readonly header?: Buffer | undefined;
 }
 
 export function createTlsCheck(options: TlsCheckOptions): HealthCheck {
   const trust = options.ca === undefined ? { rejectUnauthorized: false } : { ca: options.ca };
   const kept = new Agent({ ...trust, keepAlive: true, maxSockets: 2, servername: options.serverName });
   const fresh = new Agent({ ...trust, keepAlive: false, servername: options.serverName });
+  const { header } = options;
+  if (header !== undefined) {
+    kept.createConnection = fresh.createConnection = ({ host, port, lookup }) => {
+      const to = { host: host ?? 'localhost', port: Number(port), ...(lookup === undefined ? {} : { lookup }) };
+      const socket = connect(to);
+      socket.write(header);
+      const secure = connectTls({ ...trust, servername: options.serverName, socket });
+      socket.on('error', (error) => secure.destroy(error));
+      return secure;
+    };
+  }
   const check: HealthCheck['check'] = (backend, { fresh: newConnection, timeoutMs, signal }) =>
     new Promise((resolve, reject) => {
       const asked = request(

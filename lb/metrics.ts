@@ -89,6 +89,17 @@ export function createMetrics(registry: Registry, source: MetricsSource) {
       registers,
       labelNames: ['backend', 'cause'],
     }),
+    hedgesRefused: new Counter({
+      name: 'trimaster_lb_hedges_refused_total',
+      help: 'Times that a second backend was not called in yet, because too many were already.',
+      registers,
+      labelNames: ['backend', 'cause'],
+    }),
+    rejected: new Counter({
+      name: 'trimaster_lb_connections_rejected_total',
+      help: 'Connections of clients that had as many as one may have.',
+      registers,
+    }),
     checks: new Counter({
       name: 'trimaster_lb_checks_total',
       help: 'Active health checks by result.',

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BalancerOptions, ListenAddress } from './balancer.ts';
 import { isPolicyName, type PolicyName, policyNames } from './core/choice.ts';
 import type { BackendAddress } from './core/pool.ts';
+import type { ProxyProtocol } from './proxy-protocol.ts';
 
 export interface ProcessOptions {
   readonly balancer: BalancerOptions;
@@ -19,12 +20,17 @@ interface Flags {
   readonly healthPath: string;
   readonly checkInterval: number;
   readonly checkTimeout: number;
+  readonly suspectTimeout: number;
   readonly connectTimeout: number;
   readonly hedgeDelay: number;
   readonly answerDelay: number;
   readonly establishTimeout: number;
   readonly caFile?: string;
   readonly serverName: string;
+  readonly maxConnectionsPerClient: number;
+  readonly slowStart: number;
+  readonly rebalance: number;
+  readonly proxyProtocol: ProxyProtocol | 'off';
   readonly admin: ListenAddress | 'off';
   readonly drain: number;
   readonly logLevel: string;
@@ -67,7 +73,8 @@ function createCommand(): Command {
     .addOption(new Option('--policy <policy>', 'how to spread connections').choices(policyNames).default('round-robin'))
     .option('--health-path <path>', 'what a check asks for over TLS; it must answer 200', parsePath, '/readyz')
     .addOption(duration('--check-interval', 'time between two checks of a master', '1s'))
-    .addOption(duration('--check-timeout', 'a check without an answer for this long has failed', '1s'))
+    .addOption(duration('--check-timeout', 'a check without an answer for this long has failed', '750ms'))
+    .addOption(duration('--suspect-timeout', 'the same while clients wait for a master that says nothing', '600ms'))
     .addOption(duration('--connect-timeout', 'a connect that takes this long has failed', '500ms'))
     .addOption(
       duration('--hedge-delay', 'without a connection for this long, the next master is tried beside', '150ms'),
@@ -89,6 +96,25 @@ function createCommand(): Command {
       new Option('--admin <host:port>', 'where /healthz, /readyz, /state and /metrics are; "off" for none')
         .argParser(parseAdmin)
         .default({ host: '0.0.0.0', port: 8404 }, '0.0.0.0:8404'),
+    )
+    .option(
+      '--max-connections-per-client <count>',
+      'connections that one client address may have at a time; 0 for no limit',
+      parseCount,
+      0,
+    )
+    .addOption(duration('--slow-start', 'a master that has come back takes this long to its full share', '10s'))
+    .addOption(
+      duration(
+        '--rebalance',
+        'how often a quiet connection is moved from a master that has far more of them than another; 0s for never',
+        '5s',
+      ),
+    )
+    .addOption(
+      new Option('--proxy-protocol <version>', 'tell the masters who the client is; they must expect that')
+        .choices(['off', 'v1', 'v2'])
+        .default('off'),
     )
     .addOption(duration('--drain', 'how long connections may go on after SIGTERM', '10s'))
     .addOption(
@@ -113,6 +139,11 @@ function toOptions(flags: Flags): ProcessOptions {
       healthPath: flags.healthPath,
       checkIntervalMs: flags.checkInterval,
       checkTimeoutMs: flags.checkTimeout,
+      suspectTimeoutMs: flags.suspectTimeout,
+      maxConnectionsPerClient: flags.maxConnectionsPerClient,
+      slowStartMs: flags.slowStart,
+      rebalanceMs: flags.rebalance,
+      ...(flags.proxyProtocol === 'off' ? {} : { proxyProtocol: flags.proxyProtocol }),
       connectTimeoutMs: flags.connectTimeout,
       hedgeDelayMs: flags.hedgeDelay,
       answerDelayMs: flags.answerDelay,
@@ -174,6 +205,11 @@ function parseAdmin(text: string): ListenAddress | 'off' {
 function parsePath(text: string): string {
   if (!/^\/\S*$/.test(text)) throw new InvalidArgumentError('A path begins with a slash.');
   return text;
+}
+
+function parseCount(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError(`${JSON.stringify(text)} is not a count.`);
+  return Number(text);
 }
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

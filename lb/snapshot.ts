@@ -32,7 +32,7 @@ export function snapshotOf(
   status: BalancerStatus,
   policy: PolicyName,
   pool: PoolState,
-  connections: ReadonlySet<{ readonly backend: string | undefined }>,
+  connections: Iterable<{ readonly backend: string | undefined }> & { readonly size: number },
   now: number,
 ): BalancerSnapshot {
   let establishing = 0;

@@ -1,10 +1,12 @@
 /**
  * Which backend to try first, and which after it: tiers by health, then the policy inside a tier. Pure.
  *
+ * A backend that has just come back (its caches are cold) gets a growing share of the first tries: slow start.
+ *
  * All usable backends are in the order, so that a hedge or a retry takes the next one. Backends that are down are in it
  * only when there is no other: a master that answers "not ready" would otherwise win a race and serve errors.
  */
-import type { BackendState, PoolState } from './pool.ts';
+import type { BackendState, PoolConfig, PoolState } from './pool.ts';
 
 /**
  * How to order backends that are equally fit. `turn` grows by one with each choice.
@@ -38,9 +40,18 @@ export function choose(
   const order: string[] = [];
   for (let tier = usable ? 0 : firstDownTier; tier < (usable ? firstDownTier : tierCount); tier++) {
     const equals = state.backends.filter((backend) => tierOf(backend, now) === tier);
-    for (const backend of policies[policy](equals, state.cursor)) order.push(backend.name);
+    const ordered = policies[policy](equals, state.cursor);
+    const held = ordered.filter((backend) => state.config.random() >= warmth(backend, state.config, now));
+    for (const backend of ordered) if (!held.includes(backend)) order.push(backend.name);
+    for (const backend of held) order.push(backend.name);
   }
   return { state: { ...state, cursor: state.cursor + 1 }, order };
+}
+
+/** The share of its turns that a backend takes: grows from a tenth to all in the time of the slow start. */
+function warmth({ returnedAt }: BackendState, { slowStartMs }: PoolConfig, now: number): number {
+  const sinceMs = now - returnedAt;
+  return sinceMs >= slowStartMs ? 1 : Math.max(0.1, sinceMs / slowStartMs);
 }
 
 const firstDownTier = 4;

@@ -7,6 +7,8 @@
  * - No answer to the hello after `answerDelayMs`: the next candidate is dialled too and gets the same hello. The first to
  *   answer wins. This is safe for a TLS hello, which changes nothing at the server; other bytes may be a request, so they
  *   go to the first connection only, which then has won.
+ * - Such a second try is asked for first (`may-hedge`): when all masters are slow, each client's hello to each of them
+ *   would be their end. One that is refused is asked for again a little later.
  * - A backend that fails is replaced by the next candidate at once; when all have failed, they are ranked and tried
  *   again until `deadlineMs`.
  *
@@ -24,6 +26,8 @@ export interface EstablishConfig {
   readonly deadlineMs: number;
   /** Wait before all candidates are tried again. */
   readonly roundPauseMs: number;
+  /** Wait before a hedge that was refused is asked for again. */
+  readonly hedgeRetryMs: number;
 }
 
 /** A dial and what has come of it. `asked`: the client's hello was sent over it, at `at`. */
@@ -33,6 +37,8 @@ export interface Attempt {
   readonly phase: 'dialling' | 'connected' | 'asked';
   /** When this phase began. */
   readonly at: number;
+  /** When it is late, if it is in this phase still: the next candidate is called in. */
+  readonly lateAt: number;
   /** It was slow, and the next candidate was called in for it. */
   readonly hedged: boolean;
 }
@@ -59,6 +65,8 @@ export type EstablishEvent =
   | { readonly type: 'failed'; readonly id: number }
   | { readonly type: 'hello'; readonly replayable: boolean }
   | { readonly type: 'answered'; readonly id: number }
+  /** The answer to `may-hedge`. */
+  | { readonly type: 'hedge'; readonly id: number; readonly granted: boolean }
   | { readonly type: 'wake' };
 
 /** Why an attempt is dropped: another one won (`unneeded`), or it was too slow. */
@@ -70,8 +78,15 @@ export type EstablishEffect =
   | { readonly type: 'dial'; readonly id: number; readonly backend: string }
   | { readonly type: 'send-hello'; readonly id: number }
   | { readonly type: 'abandon'; readonly id: number; readonly reason: AbandonReason }
-  /** This backend was slow, and another one was called in. */
-  | { readonly type: 'hedged'; readonly backend: string; readonly cause: 'connect' | 'answer' }
+  /** This attempt is slow: answer with a `hedge` event whether another backend may be called in. */
+  | {
+      readonly type: 'may-hedge';
+      readonly id: number;
+      readonly backend: string;
+      readonly cause: 'connect' | 'answer';
+    }
+  /** This backend is slow, and there is no other to call in. */
+  | { readonly type: 'slow'; readonly backend: string; readonly cause: 'connect' | 'answer' }
   | { readonly type: 'win'; readonly id: number; readonly backend: string }
   | { readonly type: 'give-up' };
 
@@ -104,7 +119,7 @@ export function step(state: EstablishState, event: EstablishEvent, now: number):
 /** When `step` wants its next `wake`; undefined: only after another event. */
 export function nextWake(state: EstablishState): number | undefined {
   if (state.settled) return undefined;
-  const times = state.attempts.map((attempt) => wakeOf(attempt, state));
+  const times = state.attempts.map((attempt) => wakeOf(attempt, state.config));
   if (state.nextRoundAt !== undefined) times.push(state.nextRoundAt);
   if (state.attempts.some((attempt) => attempt.phase === 'asked')) times.push(state.deadlineAt);
   const earliest = Math.min(...times);
@@ -125,6 +140,8 @@ function handle(state: EstablishState, event: EstablishEvent, now: number, effec
       const winner = state.attempts.find((attempt) => attempt.id === event.id);
       return winner === undefined ? state : win(state, winner, effects);
     }
+    case 'hedge':
+      return onHedge(state, event.id, event.granted, now, effects);
     case 'wake':
       return onWake(state, now, effects);
     default:
@@ -135,7 +152,7 @@ function handle(state: EstablishState, event: EstablishEvent, now: number, effec
 function onConnected(state: EstablishState, id: number, now: number, effects: EstablishEffect[]): EstablishState {
   const attempt = state.attempts.find((one) => one.id === id);
   if (attempt === undefined) return state;
-  const connected: Attempt = { ...attempt, phase: 'connected', at: now, hedged: false };
+  const connected: Attempt = { ...attempt, phase: 'connected', at: now, lateAt: never, hedged: false };
   if (state.hello === 'opaque') return win(state, connected, effects);
   // The first to connect goes on; those that are still dialling were slower. One that was asked may answer yet.
   const kept = state.attempts.filter((one) => one.id !== id && one.phase === 'asked');
@@ -144,7 +161,7 @@ function onConnected(state: EstablishState, id: number, now: number, effects: Es
   }
   if (state.hello === 'none') return { ...state, attempts: [...kept, connected] };
   effects.push({ type: 'send-hello', id });
-  return { ...state, attempts: [...kept, { ...connected, phase: 'asked' }] };
+  return { ...state, attempts: [...kept, asked(connected, state, now)] };
 }
 
 function onHello(state: EstablishState, replayable: boolean, now: number, effects: EstablishEffect[]): EstablishState {
@@ -155,9 +172,8 @@ function onHello(state: EstablishState, replayable: boolean, now: number, effect
   if (!replayable) return win(next, ready, effects);
   effects.push({ type: 'send-hello', id: ready.id });
   // The time until the hello was the client's own; the deadline is for ours.
-  const asked: Attempt = { ...ready, phase: 'asked', at: now, hedged: false };
   const deadlineAt = Math.max(state.deadlineAt, now + state.config.deadlineMs);
-  return { ...next, deadlineAt, attempts: state.attempts.map((one) => (one.id === ready.id ? asked : one)) };
+  return { ...next, deadlineAt, attempts: replaced(state.attempts, asked(ready, state, now)) };
 }
 
 function onFailed(state: EstablishState, id: number, now: number, effects: EstablishEffect[]): EstablishState {
@@ -176,21 +192,27 @@ function onFailed(state: EstablishState, id: number, now: number, effects: Estab
 function onWake(state: EstablishState, now: number, effects: EstablishEffect[]): EstablishState {
   let next = state;
   for (const attempt of state.attempts) {
-    if (wakeOf(attempt, next) > now) continue;
+    if (wakeOf(attempt, next.config) > now) continue;
     if (attempt.phase === 'dialling' && now - attempt.at >= state.config.connectTimeoutMs) {
       effects.push({ type: 'abandon', id: attempt.id, reason: 'connect-timeout' });
       next = onFailed(next, attempt.id, now, effects);
     } else if (!attempt.hedged) {
-      const answer = attempt.phase === 'asked';
-      effects.push({ type: 'hedged', backend: attempt.backend, cause: answer ? 'answer' : 'connect' });
-      const late = { ...attempt, hedged: true };
-      const attempts = next.attempts.map((one) => (one.id === attempt.id ? late : one));
-      next = dialNext({ ...next, attempts, answerHedges: next.answerHedges + (answer ? 1 : 0) }, now, effects);
+      const cause = attempt.phase === 'asked' ? 'answer' : 'connect';
+      const { id, backend } = attempt;
+      const late = { ...attempt, lateAt: now + state.config.hedgeRetryMs };
+      next = { ...next, attempts: replaced(next.attempts, late) };
+      if (untried(next).length > 0) {
+        effects.push({ type: 'may-hedge', id, backend, cause });
+      } else {
+        // Nobody is left to call in; they are ranked anew soon.
+        effects.push({ type: 'slow', backend, cause });
+        next = onHedge(next, id, true, now, effects);
+      }
     }
   }
-  const asked = next.attempts.find((attempt) => attempt.phase === 'asked');
+  const waiting = next.attempts.find((attempt) => attempt.phase === 'asked');
   // Nobody is quicker: the client's own patience decides from here.
-  if (asked !== undefined && now >= next.deadlineAt) return win(next, asked, effects);
+  if (waiting !== undefined && now >= next.deadlineAt) return win(next, waiting, effects);
   if (next.nextRoundAt !== undefined && now >= next.nextRoundAt) {
     next = { ...next, nextRoundAt: undefined };
     effects.push({ type: 'rank' });
@@ -198,30 +220,49 @@ function onWake(state: EstablishState, now: number, effects: EstablishEffect[]):
   return next;
 }
 
+function onHedge(
+  state: EstablishState,
+  id: number,
+  granted: boolean,
+  now: number,
+  effects: EstablishEffect[],
+): EstablishState {
+  const late = state.attempts.find((attempt) => attempt.id === id);
+  if (late === undefined || !granted || late.hedged || late.phase === 'connected') return state;
+  const attempts = replaced(state.attempts, { ...late, hedged: true });
+  const answerHedges = state.answerHedges + (late.phase === 'asked' ? 1 : 0);
+  return dialNext({ ...state, attempts, answerHedges }, now, effects);
+}
+
+const never = Number.POSITIVE_INFINITY;
+
 /** When this attempt is late, or has failed; never for one that waits for the client's bytes. */
-function wakeOf(attempt: Attempt, { config, answerHedges }: EstablishState): number {
-  switch (attempt.phase) {
-    case 'connected':
-      return Number.POSITIVE_INFINITY;
-    case 'dialling':
-      return (
-        attempt.at + (attempt.hedged ? config.connectTimeoutMs : Math.min(config.hedgeDelayMs, config.connectTimeoutMs))
-      );
-    case 'asked':
-      return attempt.hedged ? Number.POSITIVE_INFINITY : attempt.at + config.answerDelayMs * 2 ** answerHedges;
-    default:
-      return attempt.phase satisfies never;
-  }
+function wakeOf(attempt: Attempt, config: EstablishConfig): number {
+  const lateAt = attempt.hedged ? never : attempt.lateAt;
+  return attempt.phase === 'dialling' ? Math.min(lateAt, attempt.at + config.connectTimeoutMs) : lateAt;
+}
+
+/** The hello is sent over it now. */
+function asked(attempt: Attempt, { config, answerHedges }: EstablishState, now: number): Attempt {
+  return { ...attempt, phase: 'asked', at: now, lateAt: now + config.answerDelayMs * 2 ** answerHedges, hedged: false };
+}
+
+function replaced(attempts: readonly Attempt[], by: Attempt): readonly Attempt[] {
+  return attempts.map((one) => (one.id === by.id ? by : one));
+}
+
+function untried({ attempts, candidates }: EstablishState): readonly string[] {
+  return candidates.filter((name) => !attempts.some(({ backend }) => backend === name));
 }
 
 function dialNext(state: EstablishState, now: number, effects: EstablishEffect[]): EstablishState {
-  const busy = new Set(state.attempts.map((attempt) => attempt.backend));
-  const candidates = state.candidates.filter((name) => !busy.has(name));
+  const candidates = untried(state);
   const [backend, ...rest] = candidates;
   if (backend !== undefined) {
     const id = state.nextId;
     effects.push({ type: 'dial', id, backend });
-    const attempt: Attempt = { id, backend, phase: 'dialling', at: now, hedged: false };
+    const lateAt = now + state.config.hedgeDelayMs;
+    const attempt: Attempt = { id, backend, phase: 'dialling', at: now, lateAt, hedged: false };
     return { ...state, candidates: rest, attempts: [...state.attempts, attempt], nextId: id + 1 };
   }
   const nextRoundAt = now + state.config.roundPauseMs;

@@ -4,7 +4,8 @@
  * A backend is checked at jittered intervals. One failed check, or a sign of trouble from the traffic, makes it suspect
  * and checks it again at once over a new connection; `fall` failures in a row make it down. A check that has no answer
  * after half its time is joined by a second one over a new connection, so that silence is confirmed within one
- * time-out instead of two. A backend that was down must pass `rise` checks.
+ * time-out instead of two, and within a shorter one when the traffic is silent too. A check alone is not believed for a
+ * while as long as the traffic still hears from the backend. A backend that was down must pass `rise` checks.
  *
  * No I/O, no timers, no randomness of its own: the shell calls `step` with a `wake` event at `nextWake(state)`.
  */
@@ -28,6 +29,9 @@ export interface BackendAddress {
 interface RunningCheck {
   readonly id: number;
   readonly startedAt: number;
+  readonly timeoutMs: number;
+  /** It was started beside a slow one; nobody joins it. */
+  readonly joins: boolean;
 }
 
 export interface BackendState extends BackendAddress {
@@ -46,17 +50,27 @@ export interface BackendState extends BackendAddress {
   readonly checks: readonly RunningCheck[];
   readonly nextCheckAt: number;
   readonly lastCheckAt: number;
+  /** The next check is made because the traffic looks bad. */
+  readonly suspected: boolean;
+  /** Checks in a row without an answer that were not believed, because the traffic heard from the backend. */
+  readonly excused: number;
+  /** When it last came back from being down; see choice.ts. */
+  readonly returnedAt: number;
 }
 
 export interface PoolConfig {
   readonly checkIntervalMs: number;
   readonly checkTimeoutMs: number;
+  /** The same for a check that a bad sign from the traffic asked for. */
+  readonly suspectTimeoutMs: number;
   /** Wait before a suspect or a returning backend is checked again. */
   readonly recheckMs: number;
   /** Failures in a row that make a backend down. */
   readonly fall: number;
   /** Passes in a row that bring a down backend back. */
   readonly rise: number;
+  /** For so long after its return a backend gets less than its share of new connections. */
+  readonly slowStartMs: number;
   /** In [0, 1): spreads the checks of several balancers over time. */
   readonly random: () => number;
 }
@@ -72,7 +86,14 @@ export interface PoolState {
 export type PoolEvent =
   | { readonly type: 'wake' }
   | { readonly type: 'check-passed'; readonly id: number }
-  | { readonly type: 'check-failed'; readonly id: number; readonly failure: CheckFailure; readonly detail: string }
+  | {
+      readonly type: 'check-failed';
+      readonly id: number;
+      readonly failure: CheckFailure;
+      readonly detail: string;
+      /** When the traffic last heard from the backend. */
+      readonly heardAt?: number;
+    }
   /** The traffic looks bad: `failure` makes the backend suspect, `hint` only checks it now. */
   | { readonly type: 'suspicion'; readonly backend: string; readonly weight: 'hint' | 'failure' }
   | { readonly type: 'connection-opened'; readonly backend: string }
@@ -109,8 +130,8 @@ export interface PoolStep {
 
 /** Throws on settings that cannot work together. */
 export function createPool(config: PoolConfig, backends: readonly BackendAddress[], now: number): PoolState {
-  if (config.checkTimeoutMs <= 0 || config.checkIntervalMs <= 0) {
-    throw new Error('the check interval and the check time-out must be greater than zero');
+  if (config.checkTimeoutMs <= 0 || config.checkIntervalMs <= 0 || config.suspectTimeoutMs <= 0) {
+    throw new Error('the check interval and the check time-outs must be greater than zero');
   }
   if (config.fall < 1 || config.rise < 1) throw new Error('fall and rise must be at least 1');
   requireDistinct(backends);
@@ -124,7 +145,7 @@ export function step(state: PoolState, event: PoolEvent, now: number): PoolStep 
     case 'check-passed':
       return onCheckPassed(state, event.id, now);
     case 'check-failed':
-      return onCheckFailed(state, event.id, event.failure, event.detail, now);
+      return onCheckFailed(state, event, now);
     case 'suspicion':
       return onSuspicion(state, event.backend, event.weight, now);
     case 'connection-opened':
@@ -158,8 +179,8 @@ export function nextWake(state: PoolState): number | undefined {
 function dueAt(backend: BackendState, config: PoolConfig): number | undefined {
   const [first, second] = backend.checks;
   if (first === undefined) return backend.nextCheckAt;
-  const mayConfirm = second === undefined && backend.health.kind !== 'down' && config.fall > 1;
-  return mayConfirm ? first.startedAt + config.checkTimeoutMs / 2 : undefined;
+  const mayConfirm = second === undefined && !first.joins && backend.health.kind !== 'down' && config.fall > 1;
+  return mayConfirm ? first.startedAt + first.timeoutMs / 2 : undefined;
 }
 
 function startDueChecks(state: PoolState, now: number): PoolStep {
@@ -168,16 +189,20 @@ function startDueChecks(state: PoolState, now: number): PoolStep {
   const backends = state.backends.map((backend) => {
     const at = dueAt(backend, state.config);
     if (at === undefined || at > now) return backend;
-    const confirms = backend.checks.length > 0;
+    const [first] = backend.checks;
     const id = nextCheckId++;
+    const { checkTimeoutMs, suspectTimeoutMs } = state.config;
+    const wholeMs = backend.suspected ? Math.min(checkTimeoutMs, suspectTimeoutMs) : checkTimeoutMs;
+    const timeoutMs = first === undefined ? wholeMs : first.timeoutMs / 2;
     effects.push({
       type: 'check',
       id,
       backend: { name: backend.name, host: backend.host, port: backend.port },
-      fresh: confirms || backend.health.kind !== 'up',
-      timeoutMs: confirms ? state.config.checkTimeoutMs / 2 : state.config.checkTimeoutMs,
+      fresh: first !== undefined || backend.health.kind !== 'up',
+      timeoutMs,
     });
-    return { ...backend, checks: [...backend.checks, { id, startedAt: now }], lastCheckAt: now };
+    const checks = [...backend.checks, { id, startedAt: now, timeoutMs, joins: first !== undefined }];
+    return { ...backend, checks, lastCheckAt: now, suspected: false };
   });
   return effects.length === 0 ? quiet(state) : { state: { ...state, backends, nextCheckId }, effects };
 }
@@ -193,6 +218,9 @@ function onCheckPassed(state: PoolState, id: number, now: number): PoolStep {
     ...withHealth(backend, health, now, effects, ''),
     checks: [],
     nextCheckAt: now + jittered(wait, state.config),
+    suspected: false,
+    excused: 0,
+    returnedAt: backend.health.kind === 'down' && !returning ? now : backend.returnedAt,
   };
   const after = change(state, backend.name, () => next);
   if (health.kind === 'up' && backend.health.kind !== 'up') {
@@ -213,22 +241,35 @@ function afterPass(health: Health, rise: number): Health {
   return passes >= rise ? { kind: 'up' } : { ...health, passes };
 }
 
-function onCheckFailed(state: PoolState, id: number, failure: CheckFailure, detail: string, now: number): PoolStep {
+function onCheckFailed(state: PoolState, event: PoolEvent & { type: 'check-failed' }, now: number): PoolStep {
+  const { id, failure, detail } = event;
   const backend = backendOfCheck(state, id);
   if (backend === undefined) return quiet(state);
+  if (isExcused(backend, event, now)) {
+    const next = {
+      ...backend,
+      detail,
+      checks: [],
+      excused: backend.excused + 1,
+      nextCheckAt: now + jittered(state.config.recheckMs, state.config),
+    };
+    return { state: change(state, backend.name, () => next), effects: cancelOthers(backend, id) };
+  }
   const health = afterFailure(backend.health, failure, state.config.fall);
   const down = health.kind === 'down';
   const effects: PoolEffect[] = down ? cancelOthers(backend, id) : [];
+  const closes = down && mustClose(failure, backend.health, state, backend.name);
+  // Connections that are kept for now want a second look soon.
+  const wait = down && (closes || failure !== 'silent') ? state.config.checkIntervalMs : state.config.recheckMs;
   const next: BackendState = {
     ...withHealth(backend, health, now, effects, detail),
     checks: down ? [] : backend.checks.filter((check) => check.id !== id),
-    nextCheckAt: now + jittered(down ? state.config.checkIntervalMs : state.config.recheckMs, state.config),
+    nextCheckAt: now + jittered(wait, state.config),
   };
-  const after = change(state, backend.name, () => next);
-  if (down && backend.connections > 0 && mustClose(failure, after, backend.name)) {
+  if (closes && backend.connections > 0) {
     effects.push({ type: 'close-connections', backend: backend.name, reason: `${backend.name} is down: ${detail}` });
   }
-  return { state: after, effects };
+  return { state: change(state, backend.name, () => next), effects };
 }
 
 function afterFailure(health: Health, failure: CheckFailure, fall: number): Health {
@@ -247,9 +288,26 @@ function afterFailure(health: Health, failure: CheckFailure, fall: number): Heal
   }
 }
 
-/** A dead master's clients gain by an error now; those of one that answers gain only if another master is up. */
-function mustClose(failure: CheckFailure, state: PoolState, name: string): boolean {
-  if (failure === 'silent' || failure === 'refused') return true;
+/**
+ * No answer in time, but the traffic has heard from it a moment ago: it is slow, not gone. Believed a few times only, since
+ * a server may go on with old streams and answer nothing new.
+ */
+function isExcused(backend: BackendState, event: PoolEvent & { type: 'check-failed' }, now: number): boolean {
+  const check = backend.checks.find(({ id }) => id === event.id);
+  if (check === undefined || event.failure !== 'silent' || event.heardAt === undefined) return false;
+  if (backend.health.kind === 'down' || backend.excused >= excuses) return false;
+  return now - event.heardAt < check.timeoutMs / 2;
+}
+
+const excuses = 3;
+
+/**
+ * Clients of a master that refuses gain by an error now, those of one that answers only if another master is up. So do
+ * those of a silent one; if there is no other, a machine that is held up as a whole is likelier than the end of all
+ * masters, and they are closed only when its next check fails too.
+ */
+function mustClose(failure: CheckFailure, before: Health, state: PoolState, name: string): boolean {
+  if (failure === 'refused' || (failure === 'silent' && before.kind === 'down')) return true;
   return state.backends.some((other) => other.name !== name && other.health.kind === 'up');
 }
 
@@ -264,6 +322,7 @@ function onSuspicion(state: PoolState, name: string, weight: 'hint' | 'failure',
   const next = {
     ...withHealth(backend, suspect, now, effects, backend.detail),
     nextCheckAt: Math.min(backend.nextCheckAt, checkAt),
+    suspected: true,
   };
   const started = startDueChecks(
     change(state, name, () => next),
@@ -304,6 +363,9 @@ function newBackend({ name, host, port }: BackendAddress, now: number): BackendS
     checks: [],
     nextCheckAt: now,
     lastCheckAt: Number.NEGATIVE_INFINITY,
+    suspected: false,
+    excused: 0,
+    returnedAt: Number.NEGATIVE_INFINITY,
   };
 }
 

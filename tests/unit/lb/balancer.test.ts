@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { connect as tlsConnect } from 'node:tls';
 import test from 'ava';
 import { type PolicyName, policyNames } from '../../../lb/core/choice.ts';
+import { CheckError } from '../../../lb/health-check.ts';
 import { bench, hello, makeCredentials, TestClient, TestMaster, tlsServe, until } from './support.ts';
 
 const three = () => ['a', 'b', 'c'].map((name) => new TestMaster(name));
@@ -191,3 +195,119 @@ test('a client that leaves takes its connection to the master along', async (t) 
   await until(() => balancer.snapshot().connections === 0);
   t.true(balancer.snapshot().backends.every(({ connections }) => connections === 0));
 });
+
+test('a client that has as many connections as one may have is turned away, until it closes one', async (t) => {
+  const { client, balancer } = await bench(t, three(), { maxConnectionsPerClient: 2 });
+  const [first, second] = [await client(), await client()];
+  await first.ask('x');
+  await second.ask('x');
+  // Its connection may be gone before it knows that it had one.
+  await client().then(
+    ({ closed }) => closed,
+    () => {},
+  );
+  t.is(balancer.snapshot().connections, 2);
+  first.socket.destroy();
+  await until(() => balancer.snapshot().connections === 1);
+  t.regex(await (await client()).ask('x'), /:x$/);
+  t.regex(await balancer.metrics.registry.metrics(), /trimaster_lb_connections_rejected_total 1/);
+});
+
+test('when all masters are slow, only some of the hellos are sent a second time', async (t) => {
+  const masters = ['a', 'b'].map((name) => new TestMaster(name));
+  const { client, balancer } = await bench(t, masters, {
+    answerDelayMs: 20,
+    hedgeDelayMs: 30_000,
+    connectTimeoutMs: 30_000,
+  });
+  for (const master of masters) master.mode = 'silent';
+  const clients = await Promise.all(Array.from({ length: 40 }, () => client()));
+  for (const { socket } of clients) socket.write(hello);
+  const accepted = () => masters.reduce((sum, master) => sum + master.accepted, 0);
+  const refused = async () =>
+    /hedges_refused_total\{[^}]*cause="answer"\} [1-9]/.test(await balancer.metrics.registry.metrics());
+  while (accepted() < 50 || !(await refused())) await setTimeout(1);
+  t.is(accepted(), 50);
+});
+
+test('a master that is silent to all its clients is found without waiting for a whole check', async (t) => {
+  const mute = new TestMaster('a', (socket) => {
+    socket.once('data', (bytes: Buffer) => socket.write(bytes));
+    socket.resume();
+  });
+  const asked: number[] = [];
+  const { client } = await bench(t, [mute, new TestMaster('b')], {
+    checkIntervalMs: 3_600_000,
+    checkTimeoutMs: 60_000,
+    suspectTimeoutMs: 100,
+    check: {
+      check: async (backend, { timeoutMs, signal }) => {
+        if (backend.name !== 'a' || asked.push(timeoutMs) === 1) return;
+        await setTimeout(timeoutMs, undefined, { signal });
+        throw new CheckError('silent', 'made to be silent');
+      },
+      close: () => {},
+    },
+  });
+  const clients = [await client(), await client()];
+  const names = await Promise.all(clients.map(async (one) => (await one.ask('x'))[0]));
+  const waiting = clients[names.indexOf('x')];
+  waiting?.socket.write('y');
+  await waiting?.closed;
+  t.is(waiting?.error?.code, 'ECONNRESET');
+  t.deepEqual(asked.slice(1), [100, 50]);
+});
+
+test('a quiet connection is moved to a master that has come back, one that is in use is not', async (t) => {
+  const masters = ['a', 'b'].map((name) => new TestMaster(name));
+  const { client, balancer, check } = await bench(t, masters, { rebalanceMs: 50, policy: 'least-connections' });
+  check.failing.set('b', 'unready');
+  await until(() => balancer.snapshot().backends[1]?.health === 'down');
+  const clients = [];
+  for (let i = 0; i < 4; i++) {
+    const one = await client();
+    await one.ask('x');
+    clients.push(one);
+  }
+  const [busy, ...quiet] = clients;
+  check.failing.delete('b');
+  const talk = setInterval(() => busy?.socket.write('z'), 100);
+  t.teardown(() => clearInterval(talk));
+  // It takes five seconds without a byte until a connection counts as quiet.
+  await Promise.race(quiet.map(({ socket }) => once(socket, 'end')));
+  await until(() => balancer.snapshot().connections <= 3);
+  const moved = quiet.find(({ socket }) => socket.readableEnded);
+  t.is(moved?.error, undefined);
+  t.is(await (await client()).ask('x'), 'b:x');
+  t.false(busy?.socket.destroyed ?? true);
+  // Three to one is a difference that stays.
+  t.deepEqual(
+    balancer.snapshot().backends.map(({ connections }) => connections),
+    [3, 1],
+  );
+});
+
+test('with the PROXY protocol a master is told who the client is before it gets the hello', async (t) => {
+  const master = new TestMaster('a');
+  const { client } = await bench(t, [master], { proxyProtocol: 'v1' });
+  const one = await client();
+  const { localPort, remotePort } = one.socket;
+  await one.ask('x');
+  await until(() => one.text.endsWith('x'));
+  t.is(one.text.replaceAll('a:', ''), `PROXY TCP4 127.0.0.1 127.0.0.1 ${localPort} ${remotePort}\r\nx`);
+});
+
+if (process.platform === 'linux') {
+  test('both sides of a quiet connection are probed after two seconds', async (t) => {
+    const { client, port } = await bench(t, [new TestMaster('a')], { dial: undefined });
+    await (await client()).ask('x');
+    // proc(5), net/tcp: local and remote address, state, queues, then the timer (02: keepalive) and when, in jiffies.
+    const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
+    const hex = (n: number) => n.toString(16).toUpperCase().padStart(4, '0');
+    const own = rows.map((row) => row.trim().split(/\s+/)).filter(([, local]) => local?.endsWith(`:${hex(port)}`));
+    const timers = own.filter(([, , , state]) => state === '01').map(([, , , , , timer]) => timer ?? '');
+    t.is(timers.length, 1);
+    t.regex(timers[0] ?? '', /^02:/);
+    t.true(Number.parseInt(timers[0]?.slice(3) ?? '', 16) <= 200);
+  });
+}

@@ -113,6 +113,26 @@ test('a master that resets fails as broken', async (t) => {
   t.is((await failureOf(t, checker(t).ask(await rude.start()))).failure, 'broken');
 });
 
+test('a master that expects a header before the hello gets it from checks too', async (t) => {
+  const header = Buffer.from('PROXY UNKNOWN\r\n');
+  const server = createServer(credentials, (_, response) => response.end('ok'));
+  let got = '';
+  const master = new TestMaster('m', (socket) => {
+    socket.once('readable', () => {
+      got = String(socket.read(header.length));
+      server.emit('connection', socket);
+    });
+  });
+  t.teardown(() => master.kill());
+  const { ask } = checker(t, { header });
+  const address = await master.start();
+  await ask(address);
+  await ask(address, true);
+  t.is(got, header.toString());
+  await master.kill();
+  t.is((await failureOf(t, ask(address, true))).failure, 'refused');
+});
+
 test('a check that is cancelled ends at once', async (t) => {
   const silent = new TestMaster('silent');
   silent.mode = 'silent';

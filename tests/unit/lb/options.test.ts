@@ -34,7 +34,11 @@ test('what is not given has safe defaults', (t) => {
     policy: 'round-robin',
     healthPath: '/readyz',
     checkIntervalMs: 1_000,
-    checkTimeoutMs: 1_000,
+    checkTimeoutMs: 750,
+    suspectTimeoutMs: 600,
+    maxConnectionsPerClient: 0,
+    slowStartMs: 10_000,
+    rebalanceMs: 5_000,
     connectTimeoutMs: 500,
     hedgeDelayMs: 150,
     answerDelayMs: 250,
@@ -42,6 +46,7 @@ test('what is not given has safe defaults', (t) => {
     serverName: 'kubernetes',
   });
   t.deepEqual(options?.admin, { host: '0.0.0.0', port: 8404 });
+  t.is(options?.balancer.proxyProtocol, undefined);
 });
 
 test('durations are written as Go writes them, and the admin port can be off', (t) => {
@@ -58,6 +63,8 @@ for (const [argv, message] of [
   [['--backend', 'a=b:1,a=c:1'], 'the name "a" is given twice.'],
   [['--backend', 'a=b:1', '--policy', 'random'], 'Allowed choices are round-robin, least-connections.'],
   [['--backend', 'a=b:1', '--drain', '5'], '"5" is not a duration such as 500ms, 2s or 1m30s.'],
+  [['--backend', 'a=b:1', '--max-connections-per-client', '-1'], '"-1" is not a count.'],
+  [['--backend', 'a=b:1', '--proxy-protocol', 'v3'], 'Allowed choices are off, v1, v2.'],
   [['--backend', 'a=b:1', '--ca-file', '/no/such/file'], 'cannot read --ca-file: ENOENT'],
   [['--backend', 'a=b:1', '--bogus'], "unknown option '--bogus'"],
 ] as const) {

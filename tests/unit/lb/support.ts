@@ -174,6 +174,8 @@ export async function bench(
     drainMs: 0,
     checkIntervalMs: 50,
     checkTimeoutMs: 100,
+    slowStartMs: 0,
+    rebalanceMs: 0,
     ...options,
   });
   const { port } = await balancer.listen(controller.signal);

@@ -5,8 +5,9 @@ import { type BackendState, createPool, type Health, type PoolState } from '../.
 const up: Health = { kind: 'up' };
 const down = (failure: 'unready' | 'silent'): Health => ({ kind: 'down', failure, passes: 0 });
 
-function pool(backends: Record<string, Partial<BackendState>>): PoolState {
-  const config = { checkIntervalMs: 1, checkTimeoutMs: 1, recheckMs: 1, fall: 1, rise: 1, random: () => 0 };
+function pool(backends: Record<string, Partial<BackendState>>, random = () => 0): PoolState {
+  const checks = { checkIntervalMs: 1, checkTimeoutMs: 1, suspectTimeoutMs: 1, recheckMs: 1, fall: 1, rise: 1 };
+  const config = { ...checks, slowStartMs: 10_000, random };
   const names = Object.keys(backends);
   const state = createPool(
     config,
@@ -85,4 +86,32 @@ test('round-robin takes one after the other, whatever their connections', (t) =>
   const state = pool({ a: { connections: 2 }, b: { connections: 1 }, c: { connections: 3 } });
   const orders = [0, 1, 2].map((cursor) => choose({ ...state, cursor }, 'round-robin', 0).order.join(''));
   t.deepEqual(orders, ['abc', 'bca', 'cab']);
+});
+
+test('a backend that has just come back is first seldom, then as often as the others', (t) => {
+  // A seeded generator: the shares are those of chance, the same each time.
+  let seed = 1;
+  const random = () => {
+    seed = (seed * 16_807) % 2_147_483_647;
+    return seed / 2_147_483_647;
+  };
+  const shareAt = (now: number) => {
+    let state = pool({ a: {}, b: {}, c: { returnedAt: 0 } }, random);
+    let firsts = 0;
+    for (let i = 0; i < 3_000; i++) {
+      const { state: next, order } = choose(state, 'round-robin', now);
+      state = next;
+      if (order[0] === 'c') firsts++;
+      if (order.length !== 3) t.fail('a backend is missing');
+    }
+    return firsts / 3_000;
+  };
+  t.true(shareAt(0) < 0.06);
+  t.true(Math.abs(shareAt(5_000) - 1 / 6) < 0.04);
+  t.true(Math.abs(shareAt(10_000) - 1 / 3) < 0.01);
+});
+
+test('a backend that has just come back is first when the others are no better', (t) => {
+  const state = pool({ a: { health: { kind: 'suspect', failures: 1 } }, b: { returnedAt: 0 } }, () => 0.99);
+  t.deepEqual(choose(state, 'round-robin', 1).order, ['b', 'a']);
 });

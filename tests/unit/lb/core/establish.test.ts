@@ -14,12 +14,14 @@ const config: EstablishConfig = {
   answerDelayMs: 250,
   deadlineMs: 5_000,
   roundPauseMs: 100,
+  hedgeRetryMs: 25,
 };
 
-/** Drives the core, and writes its effects as short words: `dial a`, `hello a`, `drop a unneeded`, `win a`. */
+/** Drives the core, grants each hedge, and writes its effects as short words: `dial a`, `hello a`, `drop a unneeded`, `win a`. */
 class Driver {
   state: EstablishState = startEstablish(config, 0);
   now = 0;
+  grantsHedges = true;
   readonly #names = new Map<number, string>();
 
   start(...order: string[]): string[] {
@@ -29,7 +31,7 @@ class Driver {
   send(event: EstablishEvent): string[] {
     const { state, effects } = step(this.state, event, this.now);
     this.state = state;
-    return effects.map((effect) => {
+    return effects.flatMap((effect) => {
       switch (effect.type) {
         case 'dial':
           this.#names.set(effect.id, effect.backend);
@@ -38,8 +40,12 @@ class Driver {
           return `hello ${this.#names.get(effect.id)}`;
         case 'abandon':
           return `drop ${this.#names.get(effect.id)} ${effect.reason}`;
-        case 'hedged':
+        case 'slow':
           return `slow ${effect.backend} ${effect.cause}`;
+        case 'may-hedge': {
+          const { id, backend, cause } = effect;
+          return [`slow ${backend} ${cause}`, ...this.send({ type: 'hedge', id, granted: this.grantsHedges })];
+        }
         case 'win':
           return `win ${effect.backend}`;
         default:
@@ -157,6 +163,22 @@ test('each further copy of a hello waits twice as long', (t) => {
   driver.connected('b');
   t.deepEqual(driver.wake(), ['slow b answer', 'dial c']);
   t.is(driver.now, 750);
+});
+
+test('a second try that is refused is asked for again, and the first may answer meanwhile', (t) => {
+  const driver = new Driver();
+  driver.grantsHedges = false;
+  driver.start('a', 'b');
+  driver.connected('a');
+  driver.hello();
+  t.deepEqual(driver.wake(), ['slow a answer']);
+  t.is(driver.now, 250);
+  t.deepEqual(driver.wake(), ['slow a answer']);
+  t.is(driver.now, 275);
+  driver.grantsHedges = true;
+  t.deepEqual(driver.wake(), ['slow a answer', 'dial b']);
+  t.is(driver.now, 300);
+  t.deepEqual(driver.answered('a'), ['drop b unneeded', 'win a']);
 });
 
 test('bytes that are no hello go to the first connection, which has then won', (t) => {

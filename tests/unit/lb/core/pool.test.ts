@@ -13,9 +13,11 @@ import {
 const config: PoolConfig = {
   checkIntervalMs: 1_000,
   checkTimeoutMs: 400,
+  suspectTimeoutMs: 300,
   recheckMs: 50,
   fall: 2,
   rise: 2,
+  slowStartMs: 10_000,
   random: () => 0,
 };
 
@@ -163,16 +165,80 @@ test('a backend that was down comes back after as many passes as asked for, and 
   t.is(driver.health('a'), 'up');
 });
 
-for (const failure of ['silent', 'refused'] as const) {
-  test(`connections to a backend that is down because it is ${failure} are closed, whatever the others are`, (t) => {
-    const driver = new Driver(['a']).allUp();
+test('connections to a backend that is down because it refuses are closed, whatever the others are', (t) => {
+  const driver = new Driver(['a']).allUp();
+  driver.send({ type: 'connection-opened', backend: 'a' });
+  driver.wake();
+  driver.fail('a', 'refused');
+  driver.wake();
+  t.like(driver.fail('a', 'refused').at(-1), { type: 'close-connections', backend: 'a' });
+});
+
+test('connections to a silent backend are closed at once if another is up, else when it is silent once more', (t) => {
+  for (const [names, closedAt] of [
+    [['a', 'b'], 2],
+    [['a'], 3],
+  ] as const) {
+    const driver = new Driver([...names]).allUp();
     driver.send({ type: 'connection-opened', backend: 'a' });
-    driver.wake();
-    driver.fail('a', failure);
-    driver.wake();
-    t.like(driver.fail('a', failure).at(-1), { type: 'close-connections', backend: 'a' });
-  });
-}
+    let failures = 0;
+    for (let closed = false; !closed; failures++) {
+      driver.now = Math.max(driver.now, driver.backend('a').nextCheckAt);
+      driver.send({ type: 'wake' });
+      closed = driver.fail('a', 'silent').some(({ type }) => type === 'close-connections');
+    }
+    t.is(failures, closedAt);
+  }
+});
+
+test('a check that a bad sign asked for has less time', (t) => {
+  const driver = new Driver(['a']).allUp();
+  driver.now = 500;
+  const [check] = driver.send({ type: 'suspicion', backend: 'a', weight: 'hint' });
+  t.like(check, { type: 'check', fresh: false, timeoutMs: 300 });
+  const [second] = driver.wake();
+  t.is(driver.now, 650);
+  t.like(second, { fresh: true, timeoutMs: 150 });
+  driver.pass('a');
+  t.is(driver.wake()[0]?.timeoutMs, 400);
+});
+
+test('silence is not believed while the traffic hears from the backend, but only a few times', (t) => {
+  const driver = new Driver(['a', 'b']).allUp();
+  let believed = 0;
+  for (let excused = 0; believed === 0; excused++) {
+    driver.now = driver.backend('a').nextCheckAt;
+    driver.send({ type: 'wake' });
+    driver.now += 400;
+    const id = driver.running('a');
+    driver.send({ type: 'check-failed', id, failure: 'silent', detail: '', heardAt: driver.now - 199 });
+    if (driver.health('a') !== 'up') believed = excused;
+  }
+  t.is(believed, 3);
+});
+
+test('silence is believed when the traffic has not heard from the backend for half the time of the check', (t) => {
+  const driver = new Driver(['a']).allUp();
+  driver.wake();
+  const id = driver.running('a');
+  driver.now += 400;
+  driver.send({ type: 'check-failed', id, failure: 'silent', detail: '', heardAt: driver.now - 200 });
+  t.is(driver.health('a'), 'suspect');
+});
+
+test('only a backend that was down before counts as returned', (t) => {
+  const driver = new Driver(['a', 'b']);
+  driver.wake();
+  driver.pass('a');
+  driver.fail('b');
+  for (let i = 0; i < 2; i++) {
+    driver.now = driver.backend('b').nextCheckAt;
+    driver.send({ type: 'wake' });
+    driver.pass('b');
+  }
+  t.is(driver.backend('a').returnedAt, Number.NEGATIVE_INFINITY);
+  t.is(driver.backend('b').returnedAt, driver.now);
+});
 
 test('connections to an unready backend are closed only when another is up, or as soon as one is', (t) => {
   const driver = new Driver(['a', 'b']);
