@@ -88,6 +88,11 @@ export class EtcdStore implements Store {
     return this.#members.health;
   }
 
+  /** How the members that are well say they are, for metrics. */
+  memberStatuses(): ReturnType<Members['statuses']> {
+    return this.#members.statuses();
+  }
+
   get watcherCount(): number {
     return this.#cache.watcherCount;
   }

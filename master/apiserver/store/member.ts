@@ -8,6 +8,7 @@ import { Etcd3, type IOptions } from 'etcd3';
 import {
   decodeHeaderOnly,
   decodeRange,
+  decodeStatus,
   decodeTxn,
   decodeWatch,
   encodeCompaction,
@@ -18,6 +19,7 @@ import {
   type Header,
   type RangeRequest,
   type RangeResponse,
+  type StatusResponse,
   type TxnRequest,
   type TxnResponse,
   type WatchResponse,
@@ -107,6 +109,11 @@ export class Member {
   /** The newest revision that a majority has, and the cluster's identity. */
   async revision(timeoutMs: number): Promise<Header> {
     return this.#call(rangePath, revisionRequest, decodeHeaderOnly, timeoutMs);
+  }
+
+  /** How the member itself is; no majority stands behind the answer. */
+  async status(timeoutMs: number): Promise<StatusResponse> {
+    return this.#call(statusPath, Buffer.alloc(0), decodeStatus, timeoutMs);
   }
 
   /** Watches every key there is from `startRevision` on. */
@@ -215,6 +222,7 @@ const rangePath = '/etcdserverpb.KV/Range';
 const txnPath = '/etcdserverpb.KV/Txn';
 const compactPath = '/etcdserverpb.KV/Compact';
 const watchPath = '/etcdserverpb.Watch/Watch';
+const statusPath = '/etcdserverpb.Maintenance/Status';
 const revisionRequest = encodeRange({ key: '\0', countOnly: true });
 
 function asIs(message: Buffer): Buffer {

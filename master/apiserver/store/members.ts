@@ -8,6 +8,7 @@ import { type Clock, sleep, systemClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { EtcdError, type EtcdTls, Member } from './member.ts';
+import type { StatusResponse } from './wire.ts';
 
 export interface MembersOptions {
   /** URLs of the members' client ports, the preferred one first. */
@@ -60,6 +61,16 @@ export class Members {
 
   get health(): { url: string; healthy: boolean }[] {
     return this.#states.map(({ member, healthy }) => ({ url: member.url, healthy }));
+  }
+
+  /** Asks every member that is well how it is. */
+  async statuses(): Promise<({ url: string } & StatusResponse)[]> {
+    const well = this.#states.filter(({ healthy }) => healthy);
+    const asked = well.map(async ({ member }) => {
+      const status = await member.status(probeTimeoutMs).catch(() => undefined);
+      return status ? [{ url: member.url, ...status }] : [];
+    });
+    return (await Promise.all(asked)).flat();
   }
 
   /** Keeps the members' states up to date until the signal is aborted, then closes all connections. */

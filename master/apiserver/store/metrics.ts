@@ -41,4 +41,42 @@ export function registerStoreMetrics(store: EtcdStore, registry: Registry): void
       for (const { url, healthy } of store.members) this.set({ member: url }, healthy ? 1 : 0);
     },
   });
+  registerMemberStatus(store, registers);
+}
+
+/** The members are asked when the metrics are, once for all three. */
+function registerMemberStatus(store: EtcdStore, registers: Registry[]): void {
+  let asking: ReturnType<EtcdStore['memberStatuses']> | undefined;
+  const statuses = (): ReturnType<EtcdStore['memberStatuses']> => {
+    asking ??= store.memberStatuses().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+  const sizes = {
+    trimaster_etcd_db_size_bytes: ['dbSize', 'The size of the database of this etcd member.'],
+    trimaster_etcd_db_in_use_bytes: ['dbSizeInUse', 'What of the database of this etcd member holds data.'],
+  } as const;
+  for (const [name, [field, help]] of Object.entries(sizes)) {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['member'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const status of await statuses()) this.set({ member: status.url }, status[field]);
+      },
+    });
+  }
+  new Gauge({
+    name: 'trimaster_etcd_alarm',
+    help: '1 while this alarm of etcd is raised. NOSPACE: the database has reached its bound, and writes are refused.',
+    labelNames: ['alarm'],
+    registers,
+    async collect() {
+      const raised = new Set((await statuses()).flatMap(({ alarms }) => alarms));
+      for (const alarm of ['NOSPACE', 'CORRUPT']) this.set({ alarm }, raised.has(alarm) ? 1 : 0);
+    },
+  });
 }

@@ -135,6 +135,29 @@ export function decodeHeaderOnly(bytes: Buffer): Header {
   return header;
 }
 
+/** How a member is: the sizes of its database in bytes, and the alarms that are raised, such as NOSPACE. */
+export interface StatusResponse {
+  readonly dbSize: number;
+  readonly dbSizeInUse: number;
+  readonly alarms: readonly string[];
+}
+
+export function decodeStatus(bytes: Buffer): StatusResponse {
+  const reader = new MessageReader(bytes);
+  let dbSize = 0;
+  let dbSizeInUse = 0;
+  const alarms = new Set<string>();
+  for (let field = reader.next(); field !== 0; field = reader.next()) {
+    if (field === 3) dbSize = reader.number();
+    else if (field === 9) dbSizeInUse = reader.number();
+    else if (field === 8) {
+      const [, alarm] = /alarm:(\w+)/.exec(reader.text()) ?? [];
+      if (alarm) alarms.add(alarm);
+    } else reader.skip();
+  }
+  return { dbSize, dbSizeInUse, alarms: [...alarms] };
+}
+
 export function decodeWatch(bytes: Buffer): WatchResponse {
   const reader = new MessageReader(bytes);
   const events: WireEvent[] = [];

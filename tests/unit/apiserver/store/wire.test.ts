@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import test from 'ava';
 import {
   decodeRange,
+  decodeStatus,
   decodeTxn,
   decodeWatch,
   encodeRange,
@@ -21,6 +22,7 @@ const definitions = protoLoader.loadSync(`${etcd3.slice(0, etcd3.lastIndexOf('/l
   defaults: false,
 });
 const kv = definitions['etcdserverpb.KV'];
+const maintenance = definitions['etcdserverpb.Maintenance'];
 const watch = definitions['etcdserverpb.Watch'].Watch;
 
 /** Without the codec's own classes, so that it compares with literals. */
@@ -140,4 +142,14 @@ test('clusters are told apart by their whole identifier', (t) => {
     decodeRange(kv.Range.responseSerialize({ header: { ...header, cluster_id } })).header.clusterId;
   t.is(idOf('14841639068965178418'), idOf('14841639068965178418'));
   t.not(idOf('14841639068965178418'), idOf('14841639068965178419'));
+});
+
+test('how a member is: its sizes, and each alarm once', (t) => {
+  const errors = ['memberID:1 alarm:NOSPACE ', 'memberID:2 alarm:NOSPACE ', 'etcdserver: no leader'];
+  const answer = { version: '3.5.16', dbSize: 2 ** 33, leader: 7, errors, dbSizeInUse: 2 ** 32 };
+  t.deepEqual(decodeStatus(maintenance.Status.responseSerialize(answer)), {
+    dbSize: 2 ** 33,
+    dbSizeInUse: 2 ** 32,
+    alarms: ['NOSPACE'],
+  });
 });
