@@ -53,18 +53,23 @@ type Query = Record<string, string | number | boolean | undefined>;
 export class Client {
   readonly #transport: Transport;
   readonly #fence: Fence | undefined;
+  readonly #onWritten: (() => void) | undefined;
 
   constructor(
     config: ClientConfig | Transport,
-    options: { userAgent?: string; timeoutMs?: number; fence?: Fence } = {},
+    options: { userAgent?: string; timeoutMs?: number; fence?: Fence; onWritten?: () => void } = {},
   ) {
     this.#transport = config instanceof Transport ? config : new Transport(config, options);
     this.#fence = options.fence;
+    this.#onWritten = options.onWritten;
   }
 
-  /** The same client, whose writes the API server refuses with 409 once the fence's generation has passed. */
-  fenced(fence: Fence): Client {
-    return new Client(this.#transport, { fence });
+  /**
+   * The same client, whose writes the API server refuses with 409 once the fence's generation has passed. `onWritten` is
+   * called after each that was accepted.
+   */
+  fenced(fence: Fence, onWritten?: () => void): Client {
+    return new Client(this.#transport, { fence, onWritten });
   }
 
   async get<R extends ResourceName>(
@@ -170,7 +175,7 @@ export class Client {
     await this.#transport.close();
   }
 
-  #write<T>(
+  async #write<T>(
     method: string,
     path: string,
     body: unknown,
@@ -179,7 +184,10 @@ export class Client {
   ): Promise<T> {
     const headers: Record<string, string> = { 'content-type': contentType };
     if (this.#fence) headers[fenceHeader] = formatFence(this.#fence);
-    return this.#json({ method, path, body: JSON.stringify(body), headers, signal, timeoutMs, repeatable });
+    const request = { method, path, body: JSON.stringify(body), headers, signal, timeoutMs, repeatable };
+    const written = await this.#json<T>(request);
+    this.#onWritten?.();
+    return written;
   }
 
   async #json<T>(request: ApiRequest): Promise<T> {

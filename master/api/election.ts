@@ -24,13 +24,13 @@ export interface ElectionConfig {
  * A killed master's leads move within two seconds: at most the lease's duration after the last renewal, and a moment. The renew
  * deadline outlasts an ordinary election of etcd's (its time-out is 0.7 s), so that a leader lives through that.
  */
-export const defaultTimings = { leaseDurationMs: 1_800, renewDeadlineMs: 1_500, retryPeriodMs: 300 };
+export const defaultTimings = { leaseDurationMs: 1_700, renewDeadlineMs: 1_400, retryPeriodMs: 250 };
 
 /**
  * How long a clean stop waits for the work of the term before the lease goes: a standby should not wait for slow last
  * answers. What is still written afterwards is refused by the fence.
  */
-export const handOverMs = 100;
+export const handOverMs = 50;
 
 /** What a Lease says. */
 export interface LeaseRecord {

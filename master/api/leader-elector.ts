@@ -22,6 +22,7 @@ import { isNotFound } from './errors.ts';
 import { Informer } from './informer.ts';
 import type { Logger } from './logging.ts';
 import { nowMicros } from './meta.ts';
+import { Takeover } from './takeover.ts';
 import type { Lease } from './types.ts';
 
 export interface LeaderElectorOptions {
@@ -44,6 +45,8 @@ export interface Term {
   readonly client: Client;
   /** Aborted when leadership is lost or given up. */
   readonly signal: AbortSignal;
+  /** To be called when the work itself begins: it ends the part of a takeover that waits for caches. */
+  begun(): void;
 }
 
 /** The work of a term: it returns soon after the term's signal is aborted. */
@@ -52,6 +55,8 @@ export type Lead = (term: Term) => Promise<void>;
 export class LeaderElector {
   readonly #options: LeaderElectorOptions;
   readonly #config: ElectionConfig;
+  /** How the last takeover by this process went. */
+  readonly takeover: Takeover;
   #state: ElectionState = initialElection;
   #lead: Lead | undefined;
   #term: AbortController | undefined;
@@ -63,6 +68,7 @@ export class LeaderElector {
   constructor(options: LeaderElectorOptions) {
     checkTimings(options);
     this.#options = options;
+    this.takeover = new Takeover(options.name, options.logger);
     const { identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs } = options;
     this.#config = { identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs, random: Math.random };
   }
@@ -137,6 +143,7 @@ export class LeaderElector {
         this.#wake = setTimeout(() => this.#on({ type: 'tick' }), Math.max(0, effect.atMs - performance.now()));
         break;
       case 'write':
+        if (effect.purpose === 'acquire') this.takeover.acquiring(this.#state.observedMs);
         void this.#write(effect);
         break;
       case 'read':
@@ -152,19 +159,22 @@ export class LeaderElector {
     }
   }
 
-  /** The patience with one server: so short that a silent one leaves time to ask another before the renew deadline. */
-  get #attemptMs(): number {
-    return this.#options.renewDeadlineMs / 3;
+  /** With one server so short that a silent one leaves time to ask another before the renew deadline; with all, no longer than that. */
+  #patience(): { timeoutMs: number; signal: AbortSignal } {
+    const { renewDeadlineMs } = this.#options;
+    return { timeoutMs: renewDeadlineMs / 3, signal: AbortSignal.timeout(renewDeadlineMs) };
   }
 
   async #work(generation: number): Promise<void> {
     const { client, namespace, name, logger } = this.#options;
     const term = new AbortController();
     this.#term = term;
+    this.takeover.elected();
     logger.info({ lease: name, generation }, 'leading');
     try {
-      const fenced = client.fenced({ namespace, lease: name, generation });
-      await this.#lead?.({ generation, client: fenced, signal: term.signal });
+      const fenced = client.fenced({ namespace, lease: name, generation }, () => this.takeover.acted(generation));
+      const begun = (): void => this.takeover.synced();
+      await this.#lead?.({ generation, client: fenced, signal: term.signal, begun });
       // A lead that ends by itself has given up its term.
       if (!term.signal.aborted) this.#on({ type: 'stop' });
     } catch (error) {
@@ -177,7 +187,7 @@ export class LeaderElector {
   async #write(effect: ElectionEffect & { type: 'write' }): Promise<void> {
     const { client, logger } = this.#options;
     // It compares a version, so it may be sent to one server after the other: at most one copy takes effect.
-    const options = { timeoutMs: this.#attemptMs, repeatable: true };
+    const options = { ...this.#patience(), repeatable: true };
     try {
       const lease = this.#leaseFor(effect);
       const written =
@@ -194,7 +204,7 @@ export class LeaderElector {
   async #read(): Promise<void> {
     const { client, namespace, name } = this.#options;
     try {
-      this.#observe(await client.get('leases', { namespace, name }, { timeoutMs: this.#attemptMs }));
+      this.#observe(await client.get('leases', { namespace, name }, this.#patience()));
     } catch (error) {
       if (isNotFound(error)) this.#observe(undefined);
       else {

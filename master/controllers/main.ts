@@ -57,6 +57,7 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
     logger,
   });
   metrics.watchElection(leaseName, () => elector.leader().isSelf);
+  elector.takeover.register(metrics.registry);
   const ready = (): void => {
     if (!caches.informers.hasSynced) throw new Error('the caches are not filled yet');
   };
@@ -74,7 +75,7 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
 
 /** One term: every controller from the table, until the term ends. One that fails ends the process, which starts anew. */
 async function lead(
-  { client, signal }: Term,
+  { client, signal, begun }: Term,
   rows: readonly ControllerRow[],
   shared: Omit<ControllerContext, 'client' | 'signal'>,
 ): Promise<void> {
@@ -82,6 +83,7 @@ async function lead(
   const ended = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => ended.resolve(), { once: true });
   await Promise.race([caches.informers.synced(), ended.promise]);
+  begun();
   await Promise.all(
     rows.map(async ({ name, start }) => {
       if (signal.aborted) return;

@@ -86,6 +86,8 @@ await runMain(async (signal) => {
     logger,
   });
 
+  elector.takeover.register(metrics.registry);
+
   const health = {
     host: flags.bindAddress,
     readyz: () => {

@@ -95,12 +95,13 @@ export class Scheduler {
   }
 
   /** Schedules for one term of leadership; returns when it is over and nothing is under way any more. */
-  async lead({ client, signal, generation }: Term): Promise<void> {
+  async lead({ client, signal, generation, begun }: Term): Promise<void> {
     const { metrics, logger, concurrency = 64 } = this.#options;
     const recorder = new EventRecorder(client, { component: schedulerName }, logger);
     const slots = new Slots(concurrency);
     const lastAnswers = new AbortController();
     await this.#catchUp(client, signal);
+    begun();
     logger.info({ generation, ...this.#queue.counts() }, 'scheduling');
     metrics.leads(true);
     this.#queue.moveOn('LeadershipGained', () => true);

@@ -5,6 +5,7 @@ import type { Logger } from '../../api/logging.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { keepCompacting } from './compaction.ts';
 import type { WindowLimits } from './event-window.ts';
+import { FencedWrites } from './fenced-writes.ts';
 import type { EtcdTls } from './member.ts';
 import { EtcdError, grpcCodes } from './member.ts';
 import { Members } from './members.ts';
@@ -38,6 +39,7 @@ export class EtcdStore implements Store {
   readonly #feed: WatchFeed;
   readonly #check: RevisionCheck;
   readonly #writer: Writer;
+  readonly #fenced = new FencedWrites();
 
   constructor(options: EtcdStoreOptions) {
     const { logger, clock = systemClock } = options;
@@ -93,6 +95,11 @@ export class EtcdStore implements Store {
     return this.#members.statuses();
   }
 
+  /** Writes of leaders, for metrics. */
+  get fencedWrites(): FencedWrites['counts'] {
+    return this.#fenced.counts;
+  }
+
   get watcherCount(): number {
     return this.#cache.watcherCount;
   }
@@ -127,15 +134,15 @@ export class EtcdStore implements Store {
   }
 
   create(key: string, object: KubeObject, options: WriteOptions = {}): Promise<Stored> {
-    return this.#writer.put(key, object, 0, options);
+    return this.#fenced.counted(options.fence, this.#writer.put(key, object, 0, options));
   }
 
   update(key: string, object: KubeObject, expectedRevision: number, options: WriteOptions = {}): Promise<Stored> {
-    return this.#writer.put(key, object, expectedRevision, options);
+    return this.#fenced.counted(options.fence, this.#writer.put(key, object, expectedRevision, options));
   }
 
   delete(key: string, expectedRevision: number, options: WriteOptions = {}): Promise<Deleted> {
-    return this.#writer.delete(key, expectedRevision, options);
+    return this.#fenced.counted(options.fence, this.#writer.delete(key, expectedRevision, options));
   }
 
   watch(prefix: string, from: number, listener: WatchListener): WatchSource {

@@ -1,5 +1,5 @@
 /** What the store tells Prometheus: looked up when it is asked for, so it costs the reads and writes nothing. */
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { EtcdStore } from './etcd-store.ts';
 import { rootPrefix } from './keys.ts';
 
@@ -30,6 +30,18 @@ export function registerStoreMetrics(store: EtcdStore, registry: Registry): void
     registers,
     collect() {
       this.set(store.cacheRevision);
+    },
+  });
+  new Counter({
+    name: 'trimaster_fenced_writes_total',
+    help: 'Writes that carried the generation of a leader: accepted, or refused because another generation has begun.',
+    labelNames: ['lease', 'outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [lease, counts] of store.fencedWrites) {
+        for (const [outcome, count] of Object.entries(counts)) this.inc({ lease, outcome }, count);
+      }
     },
   });
   new Gauge({

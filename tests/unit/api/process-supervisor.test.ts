@@ -227,3 +227,32 @@ test('a stop does not wait for a decision about a start that is still open', asy
   await running;
   t.is(out.text(), '');
 });
+
+test('a process that crashed is cleaned up after before it is started again, one that was stopped is not', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const order: string[] = [];
+  let ends = 0;
+  const crashes = script('a', 'echo run; exit 3', {
+    async afterCrash() {
+      order.push(`run ${out.text().split('[a] run').length - 1}`);
+      ends += 1;
+      if (ends === 2) throw new Error('a failure keeps nothing from starting');
+      return { ends };
+    },
+  });
+  const stays = script('b', 'echo up; exec sleep 60', {
+    async afterCrash() {
+      order.push('stopped');
+      return undefined;
+    },
+  });
+  const supervisor = new ProcessSupervisor({ logger: silent, baseDelayMs: 1, maxDelayMs: 1, output: out.output });
+  const running = supervisor.run([crashes, stays], end.signal);
+  await out.seen('[a] run', 3);
+  await out.seen('[b] up');
+  end.abort();
+  await running;
+  t.deepEqual(order.slice(0, 2), ['run 1', 'run 2']);
+  t.false(order.includes('stopped'));
+});
