@@ -20,7 +20,7 @@ import type { Message, Role } from './messages.ts';
 const masters = ['master-1', 'master-2', 'master-3'];
 const ports: Record<Role, number> = { scheduler: 10_251, 'controller-manager': 10_252 };
 const lookEveryMs = 40;
-const workEveryMs = 50;
+const workEveryMs = 100;
 const answerWithinMs = 400;
 const namespace = 'chaos-witness';
 const pods = `/api/v1/namespaces/${namespace}/pods`;
@@ -123,8 +123,8 @@ async function lookAtReadiness(master: string): Promise<never> {
 async function countFencedWrites(master: string): Promise<never> {
   for (let before: number | undefined; ; await sleep(3_000)) {
     const { body } = await api(master, 'GET', '/metrics').catch(() => ({ body: '' }));
-    const counts = [...String(body).matchAll(/^trimaster_fenced_writes_total(?:\{.*\})? (\d+)/gm)];
-    if (counts.length === 0) continue;
+    const counts = [...String(body).matchAll(/^trimaster_fenced_writes_total\{.*outcome="refused".*\} (\d+)/gm)];
+    if (!String(body).includes('# TYPE trimaster_fenced_writes_total')) continue;
     const count = counts.reduce((sum, [, value]) => sum + Number(value), 0);
     if (count !== before) say({ type: 'fenced', master, count });
     before = count;
