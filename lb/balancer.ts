@@ -22,6 +22,7 @@ import {
 } from './core/pool.ts';
 import { overfull } from './core/rebalance.ts';
 import { createTlsCheck, type HealthCheck } from './health-check.ts';
+import { followMembers } from './membership.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { endsOf, type ProxyProtocol, proxyHeader } from './proxy-protocol.ts';
 import { Resolver } from './resolver.ts';
@@ -62,6 +63,10 @@ export interface BalancerOptions {
   readonly rebalanceMs?: number;
   /** The masters are told who the client is, and must expect that. */
   readonly proxyProtocol?: ProxyProtocol;
+  /** Masters that the cluster itself lists are backends too; needs `ca`. */
+  readonly follow?: boolean;
+  /** How often the cluster is asked for its masters. */
+  readonly followMs?: number;
   /** How long connections may go on after the signal. */
   readonly drainMs?: number;
   readonly logger?: Logger;
@@ -88,6 +93,7 @@ const defaults = {
   maxConnectionsPerClient: 0,
   slowStartMs: 10_000,
   rebalanceMs: 5_000,
+  followMs: 5_000,
   drainMs: 10_000,
 } as const;
 
@@ -115,6 +121,7 @@ export class Balancer implements ConnectionHost {
   /** Throws on options that cannot work. Does nothing until `listen`. */
   constructor(options: BalancerOptions) {
     if (options.backends.length === 0) throw new Error('at least one backend is needed');
+    if (options.follow === true && options.ca === undefined) throw new Error('to follow the masters needs their CA');
     this.#options = options;
     this.#policy = options.policy ?? defaults.policy;
     this.#logger = options.logger ?? pino({ enabled: false });
@@ -178,6 +185,8 @@ export class Balancer implements ConnectionHost {
     this.#sweepTimer = setInterval(() => this.#clients.sweep(this.now()), sweepMs);
     const rebalanceMs = this.#options.rebalanceMs ?? defaults.rebalanceMs;
     if (rebalanceMs > 0) this.#rebalanceTimer = setInterval(() => this.#rebalance(), rebalanceMs);
+    // It ends with the signal, and failures are its own business.
+    if (this.#options.follow === true) void this.#follow(signal);
     const drain = () => {
       this.#drain().then(this.#drained.resolve, this.#drained.reject);
     };
@@ -303,6 +312,23 @@ export class Balancer implements ConnectionHost {
     const connection = new ClientConnection(client, this);
     this.#clients.add(connection);
     connection.start();
+  }
+
+  #follow(signal: AbortSignal): Promise<void> {
+    const { backends: given, ca = '', serverName = defaults.serverName, followMs = defaults.followMs } = this.#options;
+    return followMembers(
+      {
+        given,
+        askable: () => this.#pool.backends.filter(({ health }) => health.kind === 'up'),
+        apply: (backends) => this.setBackends(backends),
+        ca,
+        serverName,
+        resolver: this.#resolver,
+        logger: this.#logger,
+        intervalMs: followMs,
+      },
+      signal,
+    );
   }
 
   /** Moves at most one connection, of a client that will hardly notice. */

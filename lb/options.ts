@@ -30,6 +30,7 @@ interface Flags {
   readonly maxConnectionsPerClient: number;
   readonly slowStart: number;
   readonly rebalance: number;
+  readonly follow: boolean;
   readonly proxyProtocol: ProxyProtocol | 'off';
   readonly admin: ListenAddress | 'off';
   readonly drain: number;
@@ -111,6 +112,7 @@ function createCommand(): Command {
         '5s',
       ),
     )
+    .option('--follow', 'balance over the masters that the cluster itself lists, too; needs --ca-file', false)
     .addOption(
       new Option('--proxy-protocol <version>', 'tell the masters who the client is; they must expect that')
         .choices(['off', 'v1', 'v2'])
@@ -131,6 +133,7 @@ function duration(flag: string, description: string, value: string): Option {
 }
 
 function toOptions(flags: Flags): ProcessOptions {
+  if (flags.follow && flags.caFile === undefined) throw new Error('--follow needs --ca-file');
   return {
     balancer: {
       listen: flags.listen,
@@ -143,6 +146,7 @@ function toOptions(flags: Flags): ProcessOptions {
       maxConnectionsPerClient: flags.maxConnectionsPerClient,
       slowStartMs: flags.slowStart,
       rebalanceMs: flags.rebalance,
+      follow: flags.follow,
       ...(flags.proxyProtocol === 'off' ? {} : { proxyProtocol: flags.proxyProtocol }),
       connectTimeoutMs: flags.connectTimeout,
       hedgeDelayMs: flags.hedgeDelay,

@@ -11,6 +11,8 @@ export function balancerOf(config: NodeConfig, logger: Logger): Balancer {
     listen: { host: '127.0.0.1', port: config.balancerPort },
     backends: backendsOf(config.apiservers),
     ca: readFileSync(join(config.pkiDir, 'ca.crt'), 'utf8'),
+    // A master that joins later is used without a restart of the node.
+    follow: true,
     drainMs: config.drain,
     logger,
   });

@@ -107,6 +107,8 @@ const roles: Readonly<Record<string, readonly PolicyRule[]>> = {
     paths('get', `/api,/api/*,/apis,/apis/*,/healthz,/livez,/openapi,/openapi/*,/readyz,/version,/version/`),
   ],
   'system:public-info-viewer': [paths('get', probes)],
+  // As public as the addresses themselves: balancers follow the masters by it, and have no credentials.
+  'trimaster:public-masters-viewer': [on('get', 'core', 'endpoints', 'kubernetes')],
   'system:basic-user': [
     on('create', 'authorization.k8s.io', 'selfsubjectaccessreviews,selfsubjectrulesreviews'),
     on('create', 'authentication.k8s.io', 'selfsubjectreviews'),
@@ -187,6 +189,7 @@ const bindings: readonly (readonly [role: string, subjects: readonly string[], n
   ['system:discovery', ['group:system:authenticated']],
   ['system:basic-user', ['group:system:authenticated']],
   ['system:public-info-viewer', ['group:system:authenticated', 'group:system:unauthenticated']],
+  ['trimaster:public-masters-viewer', ['group:system:authenticated', 'group:system:unauthenticated']],
   ['system:monitoring', ['group:system:monitoring']],
   ['system:service-account-issuer-discovery', ['group:system:serviceaccounts']],
   // Nodes are allowed by the node authorizer; the binding is there for administrators who want it otherwise.
