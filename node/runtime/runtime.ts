@@ -12,7 +12,7 @@
  *
  * It does not: restart anything, know about probes, volumes' contents or the API server.
  */
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable, Writable } from 'node:stream';
 
 /** Who a sandbox or a container belongs to. */
 export interface PodIdentity {
@@ -178,6 +178,28 @@ export interface ExecResult {
   readonly output: string;
 }
 
+/** Which of a process' streams are wanted. With a terminal there is one output for all. */
+export interface StreamOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly tty: boolean;
+}
+
+/** A process in a container whose streams are in our hands; those that were not asked for are not there. */
+export interface RemoteProcess {
+  /** Its end is the end of the process' input. */
+  readonly stdin: Writable | undefined;
+  readonly stdout: Readable | undefined;
+  readonly stderr: Readable | undefined;
+  /** Of the terminal, in characters. Without effect where there is none. */
+  resize(width: number, height: number): Promise<void>;
+  /** Resolves, once the outputs have ended, with the exit code; undefined where only the streams have ended. */
+  ended(): Promise<number | undefined>;
+  /** Lets go of the streams. */
+  close(): void;
+}
+
 /** Something about this pod's containers changed. */
 export interface RuntimeEvent {
   readonly podUid: string;
@@ -210,6 +232,12 @@ export interface Runtime {
   removeContainer(id: string): Promise<void>;
   /** Runs a command in a running container. Rejects with an Error named TimeoutError when it takes too long. */
   exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** Starts a command in a running container, with its streams. */
+  openExec(id: string, command: readonly string[], streams: StreamOptions): Promise<RemoteProcess>;
+  /** The streams of a running container's own process. */
+  attach(id: string, streams: StreamOptions): Promise<RemoteProcess>;
+  /** A connection to a TCP port of the pod. Rejects as a connect does. */
+  connect(sandboxId: string, port: number): Promise<Duplex>;
   /** The container's log as bytes. The reader destroys the stream when it has enough. */
   logs(id: string, options: LogOptions): Promise<Readable>;
   hasImage(reference: string): Promise<boolean>;

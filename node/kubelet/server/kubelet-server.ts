@@ -2,7 +2,7 @@
  * The kubelet's server on port 10250: logs, pods, statistics, metrics; over TLS, to clients of the cluster's CA only.
  *
  * /healthz is for everybody who can connect; the rest needs a client certificate in the group system:masters or that of the API
- * server. exec, attach and port-forward will be rows of the same table (they upgrade the connection).
+ * server. exec, attach and port-forward take over their connection: they are in `streams/`.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -16,6 +16,7 @@ import { sendLogs } from './container-logs.ts';
 import { HttpError } from './http-error.ts';
 import { parseLogRequest } from './log-options.ts';
 import { resourceMetrics, type StatsSource, statsSummary } from './stats.ts';
+import { StreamServer } from './streams/stream-server.ts';
 
 export interface KubeletServerOptions {
   readonly host: string;
@@ -37,6 +38,7 @@ const apiServerUser = 'kube-apiserver-kubelet-client';
 export class KubeletServer {
   readonly #options: KubeletServerOptions;
   readonly #server: Server;
+  readonly #streams: StreamServer;
   #listening = false;
 
   constructor(options: KubeletServerOptions) {
@@ -47,6 +49,10 @@ export class KubeletServer {
         this.#answer(request, response).catch((error: unknown) => this.#fail(response, error));
       },
     );
+    this.#streams = new StreamServer(options);
+    this.#server.on('upgrade', (request, socket, head) => {
+      void this.#streams.serve(request, socket, head, authorize);
+    });
     this.#server.on('error', (error) => options.logger.error({ err: error }, 'the kubelet server failed'));
   }
 
@@ -71,6 +77,7 @@ export class KubeletServer {
     this.#listening = false;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
+    this.#streams.close();
     await closed;
   }
 

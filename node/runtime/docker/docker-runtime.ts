@@ -4,9 +4,11 @@
  * Identity, attempt and hash are labels, so nothing is kept beside the engine's own state. A sandbox is a container of
  * the pause image on the network `pods`; the pod's containers join its network and IPC namespaces.
  */
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { PassThrough, pipeline, type Readable } from 'node:stream';
+import { connect } from 'node:net';
+import { type Duplex, PassThrough, pipeline, type Readable } from 'node:stream';
 import Docker, { type ContainerInspectInfo } from 'dockerode';
 import type { Logger } from '../../../master/api/logging.ts';
 import type {
@@ -16,11 +18,13 @@ import type {
   ImageInfo,
   LogOptions,
   PulledImage,
+  RemoteProcess,
   Runtime,
   RuntimeEvent,
   RuntimePod,
   RuntimeVersion,
   SandboxConfig,
+  StreamOptions,
 } from '../runtime.ts';
 import { containerOptions, type Place, sandboxOptions } from './create-options.ts';
 import { engineSays, engineWords, unlessDone } from './engine-error.ts';
@@ -29,7 +33,8 @@ import { jsonLines } from './json-lines.ts';
 import { labels } from './labels.ts';
 import { withoutFrames } from './log-stream.ts';
 import { ensureNetwork } from './network.ts';
-import { podsOf } from './state.ts';
+import { attachTo, openExec } from './remote-process.ts';
+import { addressOf, podsOf } from './state.ts';
 
 export interface DockerRuntimeOptions {
   readonly node: string;
@@ -139,6 +144,24 @@ export class DockerRuntime implements Runtime {
 
   async exec(id: string, command: readonly string[], timeoutMs: number): Promise<ExecResult> {
     return await execIn(this.#docker.getContainer(id), command, timeoutMs);
+  }
+
+  async openExec(id: string, command: readonly string[], streams: StreamOptions): Promise<RemoteProcess> {
+    return await asEngineWords(openExec(this.#docker.getContainer(id), command, streams));
+  }
+
+  async attach(id: string, streams: StreamOptions): Promise<RemoteProcess> {
+    return await asEngineWords(attachTo(this.#docker.getContainer(id), streams));
+  }
+
+  async connect(sandboxId: string, port: number): Promise<Duplex> {
+    const sandbox = await this.#inspect(sandboxId);
+    if (!sandbox?.State.Running) throw new Error(`sandbox ${sandboxId} is not running`);
+    const host = addressOf(sandbox, this.#place.network) ?? '127.0.0.1';
+    // Each side may end what it sends before the other does.
+    const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+    await once(socket, 'connect');
+    return socket;
   }
 
   async logs(id: string, options: LogOptions): Promise<Readable> {

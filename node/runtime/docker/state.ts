@@ -22,9 +22,13 @@ export function podsOf(inspected: readonly ContainerInspectInfo[], network: stri
   return [...pods.values()];
 }
 
+/** Of a sandbox on the pod network; undefined with the host's network. */
+export const addressOf = (container: ContainerInspectInfo, network: string): string | undefined =>
+  container.NetworkSettings.Networks[network]?.IPAddress || undefined;
+
 function sandboxOf(container: ContainerInspectInfo, network: string): SandboxState {
   const of = container.Config.Labels;
-  const ip = container.NetworkSettings.Networks[network]?.IPAddress;
+  const ip = addressOf(container, network);
   return {
     id: container.Id,
     attempt: Number(of[labels.attempt] ?? 0),

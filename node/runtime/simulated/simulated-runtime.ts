@@ -8,7 +8,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { EventEmitter, on } from 'node:events';
-import type { Readable } from 'node:stream';
+import { type Duplex, PassThrough, Readable } from 'node:stream';
 import { type Clock, sleep, systemClock } from '../../../master/api/clock.ts';
 import type {
   ContainerConfig,
@@ -19,12 +19,14 @@ import type {
   LogOptions,
   PodIdentity,
   PulledImage,
+  RemoteProcess,
   Runtime,
   RuntimeEvent,
   RuntimePod,
   RuntimeVersion,
   SandboxConfig,
   SandboxState,
+  StreamOptions,
 } from '../runtime.ts';
 import { newestFirst } from '../runtime.ts';
 import { AddressPool } from './address-pool.ts';
@@ -210,6 +212,29 @@ export class SimulatedRuntime implements Runtime {
     const container = this.#containers.get(id);
     if (container?.state !== 'running') throw new Error(`Container ${id} is not running`);
     return { exitCode: this.#scriptOf(container).execExitCode, output: `${command.join(' ')}\n` };
+  }
+
+  /** Says what would have been run, and ends with the code that the pod's annotations give. */
+  async openExec(id: string, command: readonly string[], streams: StreamOptions): Promise<RemoteProcess> {
+    const { exitCode } = await this.exec(id, command, 0);
+    const end = streams.tty ? '\r\n' : '\n';
+    const text = `simulated: nothing runs here; the command was ${JSON.stringify(command)}${end}`;
+    return {
+      stdin: streams.stdin ? new PassThrough().resume() : undefined,
+      stdout: streams.stdout ? Readable.from([Buffer.from(text)]) : undefined,
+      stderr: streams.stderr ? Readable.from([]) : undefined,
+      resize: () => Promise.resolve(),
+      ended: () => Promise.resolve(exitCode),
+      close: () => {},
+    };
+  }
+
+  async attach(_id: string, _streams: StreamOptions): Promise<RemoteProcess> {
+    throw new Error('the container is simulated: no process runs in it');
+  }
+
+  async connect(_sandboxId: string, port: number): Promise<Duplex> {
+    throw new Error(`the pod is simulated: nothing listens on port ${port}`);
   }
 
   async logs(id: string, options: LogOptions): Promise<Readable> {
