@@ -3,7 +3,7 @@
  * supervisor starts the process; nothing here runs or speaks to it.
  *
  * Members are named by the cluster's configuration and find one another by host names, so that every address may change between
- * two starts. A member with data rejoins as who it was; replacing one whose data is lost is another start than these.
+ * two starts. A member with data rejoins as who it was; `start.ts` finds out what one without data is to do.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -39,6 +39,11 @@ export type StartMode = 'new' | 'existing';
 /** The command of a member, after a look into its data directory. Throws when the configuration does not name it. */
 export function etcdMember(config: EtcdMemberConfig): EtcdCommand {
   return etcdCommand(config, startMode(writeAheadLog(config.dataDir)));
+}
+
+/** Whether there is a member's data. */
+export function hasData(dataDir: string): boolean {
+  return startMode(writeAheadLog(dataDir)) === 'existing';
 }
 
 /** From the names of the files in the write-ahead log's directory: etcd itself takes any log for a member's data. */

@@ -1,0 +1,242 @@
+/**
+ * Before each start of etcd: carries out what the operator ordered, and brings a member without data into a cluster. The
+ * decisions are `join.ts`'s; here the others are asked and the steps done.
+ *
+ * Guarantees: a member with data starts at once, without asking anyone. One without waits as long as it must, and says why
+ * in the log: when the reason changes, and now and then.
+ */
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { sleep } from '../api/clock.ts';
+import type { Logger } from '../api/logging.ts';
+import { EtcdClient, type EtcdCredentials, etcdCredentials, type MemberList } from './client.ts';
+import { makeData, putAside, salvageData } from './data.ts';
+import { type Greeting, greet, type OwnState, startGreeter } from './greeting.ts';
+import { nextJoinStep, type PeerState } from './join.ts';
+import { type EtcdCommand, type EtcdMemberConfig, etcdCommand, etcdMember, hasData } from './member.ts';
+import { type Order, readOrder, removeOrder } from './order.ts';
+import { endProcess } from './settings.ts';
+
+export interface Start {
+  readonly member: EtcdMemberConfig;
+  /** The members' client URLs, in the order of the initial cluster. */
+  readonly clientUrls: readonly string[];
+  readonly logger: Logger;
+}
+
+const greetingTimeoutMs = 1_000;
+const callTimeoutMs = 3_000;
+const eagerMs = 100;
+const patientMs = 1_000;
+/** As long the others are asked often: on a first start all come up together. */
+const eagerForMs = 5_000;
+const repeatReasonMs = 30_000;
+/** A master that had no data so long ago, and has been silent since, may have some by now. */
+const emptyForMs = 30_000;
+
+/** The command to start etcd with, once it may be started. When the signal is aborted the answer is of no use. */
+export async function prepareEtcd(start: Start, signal: AbortSignal): Promise<EtcdCommand> {
+  for (;;) {
+    const decided = await decideStart(start, signal);
+    if (decided) return decided;
+  }
+}
+
+/** Undefined when the operator has said something new meanwhile. */
+async function decideStart(start: Start, signal: AbortSignal): Promise<EtcdCommand | undefined> {
+  const { member } = start;
+  const dir = dirname(member.dataDir);
+  const order = readOrder(dir);
+  const alone = member.initialCluster.every(({ name }) => name === member.name);
+  if (!order && (alone || hasData(member.dataDir))) return etcdMember(member);
+  if (order) endClients(dir);
+  const meeting = new Meeting(start, order);
+  try {
+    return order && order.kind !== 'rejoin' ? await meeting.begin(order, signal) : await meeting.join(signal);
+  } finally {
+    await meeting.close();
+  }
+}
+
+/** The processes of this master that know the data which is about to be replaced: they start again with nothing in mind. */
+function endClients(dir: string): void {
+  for (const name of ['apiserver', 'scheduler', 'controller-manager']) endProcess(dir, name, 'SIGKILL');
+}
+
+class Meeting {
+  readonly #start: Start;
+  readonly #order: Order | undefined;
+  readonly #state: OwnState;
+  readonly #tls: EtcdCredentials;
+  /** When each of the others was last known to have no data. */
+  readonly #emptyAt = new Map<string, number>();
+  #wake = (): void => {};
+  #stopAnswering: (() => Promise<void>) | undefined;
+  #reason = '';
+  #reasonAt = Number.NEGATIVE_INFINITY;
+
+  constructor(start: Start, order: Order | undefined) {
+    this.#start = start;
+    this.#order = order;
+    this.#state = order === undefined ? 'empty' : order.kind === 'rejoin' ? 'rejoining' : 'restoring';
+    this.#tls = etcdCredentials(start.member.pkiDir);
+  }
+
+  /** Becomes the first member of a new cluster, when no other master has data that would be in its way. */
+  async begin(order: Exclude<Order, { kind: 'rejoin' }>, signal: AbortSignal): Promise<EtcdCommand | undefined> {
+    const { member, logger } = this.#start;
+    const dir = dirname(member.dataDir);
+    for (;;) {
+      const inTheWay = inTheWayOfRestore(await this.#greetAll());
+      if (signal.aborted) break;
+      if (this.#ordersChanged) return undefined;
+      if (!inTheWay) {
+        logger.info({ order: order.kind }, 'making the data of a new cluster');
+        if (order.kind === 'recover') await salvageData(member, order.token, signal);
+        else await makeData(member, { file: join(dir, order.snapshot), hashed: true, token: order.token });
+        break;
+      }
+      this.#say(inTheWay);
+      await sleep(patientMs, signal);
+    }
+    if (!signal.aborted) {
+      removeOrder(dir);
+      if (order.kind === 'restore') rmSync(join(dir, order.snapshot), { force: true });
+    }
+    return etcdCommand(member, 'existing');
+  }
+
+  /** Looks and acts until the member may start. */
+  async join(signal: AbortSignal): Promise<EtcdCommand | undefined> {
+    const { member, logger } = this.#start;
+    const order = this.#order?.kind === 'rejoin' ? this.#order : undefined;
+    const startedAt = Date.now();
+    let added = false;
+    while (!signal.aborted) {
+      const peers = await this.#greetAll();
+      if (this.#ordersChanged) return undefined;
+      const agreement = await this.#agreement(peers);
+      const { name, initialCluster } = member;
+      const agreed = agreement?.list;
+      const onlyJoin = order !== undefined;
+      const step = nextJoinStep({ name, initialCluster, peers, agreed, added, onlyJoin, givenUp: order?.givenUp });
+      // Until there is a cluster to join the order can be taken back, and the data is where it was.
+      if (order && step.do !== 'wait') putAside(member.dataDir);
+      if (step.do === 'form' || step.do === 'join') {
+        removeOrder(dirname(member.dataDir));
+        logger.info({ members: agreed?.members.length }, started[step.do]);
+        if (step.do === 'form') return etcdCommand(member, 'new');
+        return etcdCommand({ ...member, initialCluster: step.cluster }, 'existing');
+      }
+      const client = agreement?.client;
+      let why = step.do === 'wait' ? step.why : undefined;
+      try {
+        if (step.do === 'remove') {
+          logger.info({ member: step.member.id }, 'the data of this member is lost: taking it out of the cluster');
+          await client?.removeMember(step.member.id, callTimeoutMs);
+          added = false;
+          continue;
+        }
+        if (step.do === 'add') {
+          logger.info('adding this master to the cluster as a new member');
+          await client?.addLearner(this.#ownPeerUrl, callTimeoutMs);
+          added = true;
+          continue;
+        }
+      } catch (error) {
+        why = error instanceof Error ? error.message : String(error);
+      }
+      if (why) this.#say(why);
+      await this.#pause(Date.now() - startedAt < eagerForMs ? eagerMs : patientMs, signal);
+    }
+    return etcdCommand(member, 'existing');
+  }
+
+  /** Stops answering, so that etcd can have the port. */
+  async close(): Promise<void> {
+    await this.#stopAnswering?.();
+  }
+
+  async #greetAll(): Promise<Map<string, PeerState>> {
+    await this.#answer();
+    const { name, initialCluster } = this.#start.member;
+    const own: Greeting = { name, state: this.#state };
+    const others = initialCluster.filter((other) => other.name !== name);
+    const asked = others.map(async (other): Promise<[string, PeerState]> => {
+      const state = await greet(other.peerUrl, own, this.#tls, greetingTimeoutMs);
+      if (state.kind === 'empty') this.#emptyAt.set(other.name, Date.now());
+      else if (state.kind !== 'silent') this.#emptyAt.delete(other.name);
+      const known = this.#emptyAt.get(other.name) ?? Number.NEGATIVE_INFINITY;
+      return [other.name, state.kind === 'silent' && Date.now() - known < emptyForMs ? { kind: 'empty' } : state];
+    });
+    return new Map(await Promise.all(asked));
+  }
+
+  /** The others' questions are answered, too; where the port is still taken, at the next look. */
+  async #answer(): Promise<void> {
+    if (this.#stopAnswering) return;
+    const { bindAddress: host, peerPort: port } = this.#start.member;
+    const asked = ({ name, state }: Greeting): void => {
+      if (state !== 'empty') return;
+      this.#emptyAt.set(name, Date.now());
+      this.#wake();
+    };
+    const answering = startGreeter({ host, port, tls: this.#tls, state: this.#state, asked });
+    this.#stopAnswering = await answering.catch(() => undefined);
+  }
+
+  /** The members as a majority agrees, and through whom; undefined while there is none. */
+  async #agreement(
+    peers: ReadonlyMap<string, PeerState>,
+  ): Promise<{ list: MemberList; client: EtcdClient } | undefined> {
+    const { member, clientUrls } = this.#start;
+    for (const [place, { name }] of member.initialCluster.entries()) {
+      if (peers.get(name)?.kind !== 'member') continue;
+      const client = new EtcdClient(clientUrls[place] ?? '', this.#tls);
+      const list = await client.members(true, callTimeoutMs).catch(() => undefined);
+      if (list) return { list, client };
+    }
+    return undefined;
+  }
+
+  get #ordersChanged(): boolean {
+    return !isDeepStrictEqual(readOrder(dirname(this.#start.member.dataDir)), this.#order);
+  }
+
+  get #ownPeerUrl(): string {
+    const { name, initialCluster } = this.#start.member;
+    return initialCluster.find((each) => each.name === name)?.peerUrl ?? '';
+  }
+
+  #say(why: string): void {
+    const now = Date.now();
+    if (why === this.#reason && now - this.#reasonAt < repeatReasonMs) return;
+    this.#reason = why;
+    this.#reasonAt = now;
+    this.#start.logger.warn({ why }, 'etcd waits');
+  }
+
+  /** Ends early when another master has said something new. */
+  async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    const news = new AbortController();
+    this.#wake = () => news.abort();
+    await sleep(delayMs, AbortSignal.any([signal, news.signal]));
+    this.#wake = () => {};
+  }
+}
+
+const started = { form: 'making the cluster together with the others', join: 'joining the cluster' };
+
+/** Why a snapshot is not restored now: another master would go on with other data. */
+export function inTheWayOfRestore(peers: ReadonlyMap<string, PeerState>): string | undefined {
+  for (const [name, { kind }] of peers) {
+    if (kind === 'member' || kind === 'forming') {
+      return `${name} still has the data of a cluster: tell it to rejoin, or stop it`;
+    }
+    if (kind === 'restoring') {
+      return `${name} is told to restore a snapshot, too: only one master restores, the others join it; cancel one`;
+    }
+  }
+  return undefined;
+}
