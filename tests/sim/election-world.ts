@@ -104,6 +104,13 @@ export class ElectionWorld {
     elector.leadingGeneration = 0;
   }
 
+  /** As `crash`, where a supervisor survives the process and releases its lease. */
+  crashUnderSupervisor(elector: Elector): void {
+    const { identity } = elector;
+    this.crash(elector);
+    this.#releaseFor(elector, identity, 3);
+  }
+
   restart(elector: Elector): void {
     if (!elector.crashed) return;
     elector.crashed = false;
@@ -127,6 +134,20 @@ export class ElectionWorld {
       this.restart(elector);
     }
     for (const elector of this.electors) this.#watchFrom(elector, elector.identity);
+  }
+
+  /** The supervisor reads, and writes what it read; a renewal that the process had sent may arrive in between. */
+  #releaseFor(elector: Elector, identity: string, tries: number): void {
+    this.#send(elector, () => {
+      const read = this.lease;
+      if (read?.holder !== identity || tries === 0) return;
+      const { generation, version } = read;
+      const write = (): void => {
+        const released = this.#apply({ holder: '', generation, expectedVersion: version });
+        if (!released) this.#releaseFor(elector, identity, tries - 1);
+      };
+      this.#send(elector, () => this.#send(elector, write));
+    });
   }
 
   #start(elector: Elector): void {
@@ -214,7 +235,11 @@ export class ElectionWorld {
     });
   }
 
-  #apply({ holder, generation, expectedVersion }: ElectionEffect & { type: 'write' }): LeaseRecord | undefined {
+  #apply({
+    holder,
+    generation,
+    expectedVersion,
+  }: Pick<ElectionEffect & { type: 'write' }, 'holder' | 'generation' | 'expectedVersion'>): LeaseRecord | undefined {
     if (this.lease?.version !== expectedVersion) return undefined;
     this.#revision += 1;
     const lease: LeaseRecord = { holder, generation, version: String(this.#revision) };

@@ -19,7 +19,8 @@ function disturb(world: ElectionWorld): void {
     const fault = world.random.next();
     if (fault < 0.25) elector.partitioned = !elector.partitioned;
     else if (fault < 0.5) elector.pausedUntilMs = world.nowMs + world.random.between(100, 8_000);
-    else if (fault < 0.7) world.crash(elector);
+    else if (fault < 0.6) world.crash(elector);
+    else if (fault < 0.7) world.crashUnderSupervisor(elector);
     else if (fault < 0.9) world.restart(elector);
     else world.stop(elector);
     world.run(world.random.between(50, 2_500));
@@ -80,5 +81,18 @@ test('a clean stop hands the lead over at once, whatever is under way and howeve
     world.run(handOverMs + 50);
     const next = world.electors.find(({ state }) => state.role.name === 'leading');
     t.truthy(next && next !== leader, `seed ${seed}`);
+  }
+});
+
+test('a leader that crashes alone is followed at once, because its supervisor releases the lease', (t) => {
+  for (const seed of seeds.slice(0, 1_000)) {
+    const world = new ElectionWorld(seed);
+    world.run(2_000 + world.random.between(0, timings.retryPeriodMs));
+    const leader = world.electors.find(({ state }) => state.role.name === 'leading');
+    if (!leader) return t.fail(`seed ${seed}: nobody leads after 2 s`);
+    world.crashUnderSupervisor(leader);
+    world.run(100);
+    const next = world.electors.find(({ state, crashed }) => !crashed && state.role.name === 'leading');
+    t.truthy(next, `seed ${seed}`);
   }
 });
