@@ -7,9 +7,10 @@
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { commaList, command, portNumber, runMain } from './api/flags.ts';
+import { commaList, command, durationMs, portNumber, runMain, wholeNumber } from './api/flags.ts';
 import { createLogger } from './api/logging.ts';
 import { ProcessSupervisor } from './api/process-supervisor.ts';
+import type { EtcdCareFlags } from './etcd-care.ts';
 import { type MasterConfig, masterProcesses, parseInitialCluster } from './processes.ts';
 
 const collect = (value: string, values: string[]): string[] => [...values, value];
@@ -31,6 +32,13 @@ const program = command('master', 'Runs one master of the cluster: etcd, API ser
   .option('--scheduler-secure-port <port>', 'the same over TLS; 0 for none', portNumber, 10_259)
   .option('--controller-manager-port <port>', 'controller manager, health and metrics', portNumber, 10_252)
   .option('--controller-manager-secure-port <port>', 'the same over TLS; 0 for none', portNumber, 10_257)
+  .option(
+    '--snapshot-interval <duration>',
+    "how often a snapshot of etcd's data is saved; 0 for never",
+    durationMs,
+    3_600_000,
+  )
+  .option('--snapshot-keep <count>', 'how many of them are kept', wholeNumber, 12)
   .option('--etcd-arg <arg>', 'one more argument for etcd; may be repeated', collect, [])
   .option('--apiserver-arg <arg>', 'one more argument for the API server; may be repeated', collect, [])
   .option('--scheduler-arg <arg>', 'one more argument for the scheduler; may be repeated', collect, [])
@@ -41,7 +49,7 @@ const program = command('master', 'Runs one master of the cluster: etcd, API ser
     [],
   );
 
-interface Flags extends MasterConfig {
+interface Flags extends MasterConfig, EtcdCareFlags {
   health?: boolean;
 }
 
@@ -53,5 +61,6 @@ await runMain(async (signal) => {
   }
   const logger = createLogger('master', flags.logLevel);
   const supervisor = new ProcessSupervisor({ logger, pidDir: join(flags.dataDir, 'run') });
-  await supervisor.run(masterProcesses(flags), signal);
+  const { lookAfterEtcd } = await import('./etcd-care.ts');
+  await Promise.all([supervisor.run(masterProcesses(flags), signal), lookAfterEtcd(flags, signal)]);
 });

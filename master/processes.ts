@@ -2,8 +2,10 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
+import { createLogger } from './api/logging.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
-import { etcdMember, type InitialMember } from './etcd/member.ts';
+import { type EtcdMemberConfig, etcdCommand, type InitialMember } from './etcd/member.ts';
+import { prepareEtcd } from './etcd/start.ts';
 
 /** The settings of a master, as `main.ts` reads them. */
 export interface MasterConfig {
@@ -111,8 +113,24 @@ function component(
   };
 }
 
-function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' | 'args' | 'env'> {
-  const { command, args } = etcdMember({
+function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' | 'args' | 'prepare'> {
+  const member = memberConfig(config, place);
+  const withMore = ({ command, args }: { command: string; args: readonly string[] }) => ({
+    command,
+    args: [...args, ...config.etcdArg],
+  });
+  return {
+    ...withMore(etcdCommand(member, 'existing')),
+    async prepare(signal) {
+      const logger = createLogger('etcd-member', config.logLevel);
+      return withMore(await prepareEtcd({ member, clientUrls: config.etcdServers, logger }, signal));
+    },
+  };
+}
+
+/** The etcd member of this master, which stands at `place` in the initial cluster. */
+export function memberConfig(config: MasterConfig, place: number): EtcdMemberConfig {
+  return {
     name: config.name,
     dataDir: join(config.dataDir, 'etcd'),
     pkiDir: config.pkiDir,
@@ -122,8 +140,7 @@ function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' 
     clientPort: config.etcdClientPort,
     peerPort: config.etcdPeerPort,
     metricsPort: config.etcdMetricsPort,
-  });
-  return { command, args: [...args, ...config.etcdArg] };
+  };
 }
 
 function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): string[] {
