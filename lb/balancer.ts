@@ -2,7 +2,7 @@
  * The balancer as a library; see README.md for what it promises. This is the shell around `core/pool.ts`: it listens,
  * carries out the pool's effects and owns every connection. It touches nothing outside itself: no signals, no exit.
  */
-import { connect, createServer, type OnReadOpts, type Server, type Socket } from 'node:net';
+import { connect, type OnReadOpts, type Socket } from 'node:net';
 import { type Logger, pino } from 'pino';
 import { Registry } from 'prom-client';
 import { Breaker } from './breaker.ts';
@@ -21,81 +21,16 @@ import {
   step,
 } from './core/pool.ts';
 import { overfull } from './core/rebalance.ts';
-import { createTlsCheck, type HealthCheck } from './health-check.ts';
+import { createTlsCheck } from './health-check.ts';
+import { Listeners } from './listeners.ts';
 import { followMembers } from './membership.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { endsOf, type ProxyProtocol, proxyHeader } from './proxy-protocol.ts';
+import { endsOf, proxyHeader } from './proxy-protocol.ts';
 import { Resolver } from './resolver.ts';
+import { type BalancerOptions, defaults, type ListenAddress } from './settings.ts';
 import { type BalancerSnapshot, type BalancerStatus, snapshotOf } from './snapshot.ts';
 
-export interface ListenAddress {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
-}
-
-export interface BalancerOptions {
-  readonly listen: ListenAddress;
-  readonly backends: readonly BackendAddress[];
-  readonly policy?: PolicyName;
-  /** Asked for over TLS; must answer 200. */
-  readonly healthPath?: string;
-  readonly checkIntervalMs?: number;
-  readonly checkTimeoutMs?: number;
-  /** The same while the traffic looks bad. */
-  readonly suspectTimeoutMs?: number;
-  /** PEM text; the masters' certificates are verified if it is given. */
-  readonly ca?: string | Buffer;
-  /** The name in the masters' certificates. */
-  readonly serverName?: string;
-  readonly connectTimeoutMs?: number;
-  /** Without a connection for this long, the next backend is tried beside. */
-  readonly hedgeDelayMs?: number;
-  /** Without an answer to the TLS hello for this long, the next backend gets it too. */
-  readonly answerDelayMs?: number;
-  /** How long a client waits while no backend can be reached. */
-  readonly establishTimeoutMs?: number;
-  /** Connections that one client (address) may have at a time; 0: no limit. */
-  readonly maxConnectionsPerClient?: number;
-  /** A master that has come back gets its full share of new connections only after this long. */
-  readonly slowStartMs?: number;
-  /** How often a quiet connection is moved from a master that has far more of them than another; 0: never. */
-  readonly rebalanceMs?: number;
-  /** The masters are told who the client is, and must expect that. */
-  readonly proxyProtocol?: ProxyProtocol;
-  /** Masters that the cluster itself lists are backends too; needs `ca`. */
-  readonly follow?: boolean;
-  /** How often the cluster is asked for its masters. */
-  readonly followMs?: number;
-  /** How long connections may go on after the signal. */
-  readonly drainMs?: number;
-  readonly logger?: Logger;
-  /** For the metrics; a new one if not given. */
-  readonly registry?: Registry;
-  /** Instead of TLS checks. */
-  readonly check?: HealthCheck;
-  /** Instead of a TCP connection; must pass `onread` on and allow half-open connections. */
-  readonly dial?: (backend: BackendAddress, onread: OnReadOpts) => Socket;
-  readonly random?: () => number;
-}
-
-const defaults = {
-  policy: 'round-robin',
-  healthPath: '/readyz',
-  serverName: 'kubernetes',
-  checkIntervalMs: 1_000,
-  checkTimeoutMs: 750,
-  suspectTimeoutMs: 600,
-  connectTimeoutMs: 500,
-  hedgeDelayMs: 150,
-  answerDelayMs: 250,
-  establishTimeoutMs: 5_000,
-  maxConnectionsPerClient: 0,
-  slowStartMs: 10_000,
-  rebalanceMs: 5_000,
-  followMs: 5_000,
-  drainMs: 10_000,
-} as const;
+export type { BalancerOptions, ListenAddress } from './settings.ts';
 
 const recheckMs = 50;
 const sweepMs = 50;
@@ -108,7 +43,7 @@ export class Balancer implements ConnectionHost {
   readonly #logger: Logger;
   readonly #resolver = new Resolver();
   readonly #checks: Checks;
-  readonly #server: Server;
+  readonly #listeners: Listeners;
   readonly #breakers = new Map<string, Breaker>();
   readonly #clients: Clients;
   #pool: PoolState;
@@ -161,9 +96,12 @@ export class Balancer implements ConnectionHost {
       report: (event) => this.#apply(event),
       heardAt: (backend) => this.#clients.heardAt(backend),
     });
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, (client) =>
-      this.#accept(client),
-    );
+    this.#listeners = new Listeners({
+      listen: options.listen,
+      reusePort: options.reusePort === true,
+      logger: this.#logger,
+      accept: (client) => this.#accept(client),
+    });
   }
 
   /**
@@ -172,14 +110,7 @@ export class Balancer implements ConnectionHost {
    */
   async listen(signal: AbortSignal): Promise<ListenAddress> {
     signal.throwIfAborted();
-    const { host, port } = this.#options.listen;
-    const listening = Promise.withResolvers<void>();
-    this.#server.once('error', listening.reject);
-    this.#server.listen({ host, port, backlog: 1024 }, listening.resolve);
-    await listening.promise;
-    this.#server.off('error', listening.reject);
-    // Out of file descriptors, for one: the next client may have more luck.
-    this.#server.on('error', (error) => this.#logger.error({ err: error }, 'cannot accept a connection'));
+    const bound = await this.#listeners.open();
     this.#status = 'serving';
     this.#apply({ type: 'wake' });
     this.#sweepTimer = setInterval(() => this.#clients.sweep(this.now()), sweepMs);
@@ -187,15 +118,15 @@ export class Balancer implements ConnectionHost {
     if (rebalanceMs > 0) this.#rebalanceTimer = setInterval(() => this.#rebalance(), rebalanceMs);
     // It ends with the signal, and failures are its own business.
     if (this.#options.follow === true) void this.#follow(signal);
+    const { peer } = this.#options;
+    if (peer !== undefined) void this.#listeners.standInFor(peer, bound, signal);
     const drain = () => {
       this.#drain().then(this.#drained.resolve, this.#drained.reject);
     };
     if (signal.aborted) drain();
     else signal.addEventListener('abort', drain, { once: true });
-    const address = this.#server.address();
-    const bound = typeof address === 'object' && address !== null ? address.port : port;
-    this.#logger.info({ host, port: bound, backends: this.#options.backends.map(({ name }) => name) }, 'listening');
-    return { host, port: bound };
+    this.#logger.info({ ...bound, backends: this.#options.backends.map(({ name }) => name) }, 'listening');
+    return bound;
   }
 
   /** Resolves when the balancer has drained after its signal. */
@@ -408,12 +339,11 @@ export class Balancer implements ConnectionHost {
     this.#status = 'draining';
     const drainMs = this.#options.drainMs ?? defaults.drainMs;
     this.#logger.info({ connections: this.#clients.size, drainMs }, 'draining');
-    const closed = Promise.withResolvers<void>();
-    this.#server.close(() => closed.resolve());
+    const closed = this.#listeners.close();
     clearInterval(this.#rebalanceTimer);
     if (this.#clients.size > 0) await this.#emptyOrAfter(drainMs);
     this.#clients.close('drain time is over');
-    await closed.promise;
+    await closed;
     this.#status = 'stopped';
     clearTimeout(this.#wakeTimer);
     clearInterval(this.#sweepTimer);

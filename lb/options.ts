@@ -31,6 +31,8 @@ interface Flags {
   readonly slowStart: number;
   readonly rebalance: number;
   readonly follow: boolean;
+  readonly reusePort: boolean;
+  readonly peer?: ListenAddress;
   readonly proxyProtocol: ProxyProtocol | 'off';
   readonly admin: ListenAddress | 'off';
   readonly drain: number;
@@ -113,6 +115,8 @@ function createCommand(): Command {
       ),
     )
     .option('--follow', 'balance over the masters that the cluster itself lists, too; needs --ca-file', false)
+    .option('--reuse-port', 'listen beside another balancer at the same address; the kernel spreads the clients', false)
+    .option('--peer <host:port>', "that balancer's admin port: if it turns silent, take its clients", parseAddress)
     .addOption(
       new Option('--proxy-protocol <version>', 'tell the masters who the client is; they must expect that')
         .choices(['off', 'v1', 'v2'])
@@ -133,6 +137,7 @@ function duration(flag: string, description: string, value: string): Option {
 }
 
 function toOptions(flags: Flags): ProcessOptions {
+  if (flags.peer !== undefined && !flags.reusePort) throw new Error('--peer needs --reuse-port');
   if (flags.follow && flags.caFile === undefined) throw new Error('--follow needs --ca-file');
   return {
     balancer: {
@@ -147,6 +152,8 @@ function toOptions(flags: Flags): ProcessOptions {
       slowStartMs: flags.slowStart,
       rebalanceMs: flags.rebalance,
       follow: flags.follow,
+      reusePort: flags.reusePort,
+      ...(flags.peer === undefined ? {} : { peer: flags.peer }),
       ...(flags.proxyProtocol === 'off' ? {} : { proxyProtocol: flags.proxyProtocol }),
       connectTimeoutMs: flags.connectTimeout,
       hedgeDelayMs: flags.hedgeDelay,

@@ -65,6 +65,7 @@ for (const [argv, message] of [
   [['--backend', 'a=b:1', '--drain', '5'], '"5" is not a duration such as 500ms, 2s or 1m30s.'],
   [['--backend', 'a=b:1', '--max-connections-per-client', '-1'], '"-1" is not a count.'],
   [['--backend', 'a=b:1', '--proxy-protocol', 'v3'], 'Allowed choices are off, v1, v2.'],
+  [['--backend', 'a=b:1', '--peer', 'c:1'], '--peer needs --reuse-port'],
   [['--backend', 'a=b:1', '--follow'], '--follow needs --ca-file'],
   [['--backend', 'a=b:1', '--ca-file', '/no/such/file'], 'cannot read --ca-file: ENOENT'],
   [['--backend', 'a=b:1', '--bogus'], "unknown option '--bogus'"],

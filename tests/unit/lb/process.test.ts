@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
@@ -77,3 +78,50 @@ test('the admin port shows health, state and metrics', async (t) => {
   await balancer.closed;
   t.deepEqual(await get('/readyz'), { status: 503, text: 'stopped\n' });
 });
+
+if (process.platform === 'linux') {
+  test('of two balancers at one address either may die or be paused, and clients are served', async (t) => {
+    const master = new TestMaster('a');
+    t.teardown(() => master.kill());
+    const { port: backend } = await master.start();
+    const port = await freePort();
+    const admins = [await freePort(), await freePort()];
+    const flags = ['--listen', `127.0.0.1:${port}`, '--reuse-port', '--backend', `a=127.0.0.1:${backend}`];
+    const pair = [0, 1].map((i) =>
+      start(t, ...flags, '--admin', `127.0.0.1:${admins[i]}`, '--peer', `127.0.0.1:${admins[1 - i]}`),
+    );
+    const [first, second] = pair;
+    await Promise.all(pair.map(({ line }) => line('listening')));
+    const served = async (): Promise<boolean> => {
+      const client = await TestClient.connect(port);
+      const late = setTimeout(() => client.socket.destroy(), 2_000);
+      const answer = await client.ask('x');
+      clearTimeout(late);
+      client.socket.destroy();
+      return answer === 'a:x';
+    };
+    const share = async () => (await Promise.all(Array.from({ length: 50 }, served))).filter(Boolean).length;
+    t.is(await share(), 50);
+
+    first?.child.kill('SIGSTOP');
+    await second?.line('the other balancer is silent: taking its clients');
+    // One listener in 64 is still the paused one's.
+    t.true((await share()) >= 40);
+    first?.child.kill('SIGCONT');
+    await second?.line('the other balancer answers again, or is gone');
+    t.is(await share(), 50);
+
+    first?.child.kill('SIGKILL');
+    if (first !== undefined) await once(first.child, 'exit');
+    t.is(await share(), 50);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
