@@ -137,7 +137,6 @@ export class ApiServer {
       await (this.#silenced ? this.#health() : this.#breaker.execute(() => this.#health()));
       this.#silenced?.dispose();
       this.#silenced = undefined;
-      this.#heardMs = performance.now();
     } catch (error) {
       this.#failingSinceMs = performance.now();
       const paused = performance.now() - askedMs > answerMs + lateMs;
@@ -150,6 +149,8 @@ export class ApiServer {
 
   async #health(): Promise<void> {
     const { statusCode, body } = await this.#send({ method: 'GET', path: '/readyz' }, answerMs);
+    // Whatever it says, it is not silent.
+    this.#heardMs = performance.now();
     await body.dump();
     if (statusCode >= 500) throw new Error(`${this.url} is not ready`);
   }
