@@ -10,7 +10,7 @@ import { sleep } from '../api/clock.ts';
 import type { Logger } from '../api/logging.ts';
 import { EtcdClient, etcdCredentials, type MemberList, type MemberStatus } from './client.ts';
 import type { EtcdMemberConfig } from './member.ts';
-import { type Identity, readIdentity, writeIdentity, writeOrder } from './order.ts';
+import { type Identity, readIdentity, readOrder, writeIdentity, writeOrder } from './order.ts';
 import { endProcess } from './settings.ts';
 import { nextUpkeep, type Upkeep } from './upkeep.ts';
 
@@ -100,7 +100,8 @@ class Keeper {
       now,
       own,
       unwellForMs,
-      identity: this.#identity ?? readIdentity(this.#dir),
+      // What the operator has said goes before what is found here.
+      identity: readOrder(this.#dir) ? undefined : (this.#identity ?? readIdentity(this.#dir)),
       masters: member.initialCluster.length,
       elsewhere: own ? undefined : await this.#elsewhere(),
       statuses,

@@ -3,7 +3,7 @@
  * decisions are `join.ts`'s; here the others are asked and the steps done.
  *
  * Guarantees: a member with data starts at once, without asking anyone. One without waits as long as it must, and says why
- * in the log: when the reason changes, and now and then.
+ * in the log: each reason at once, and then now and then.
  */
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -73,8 +73,8 @@ class Meeting {
   readonly #emptyAt = new Map<string, number>();
   #wake = (): void => {};
   #stopAnswering: (() => Promise<void>) | undefined;
-  #reason = '';
-  #reasonAt = Number.NEGATIVE_INFINITY;
+  /** When each reason to wait was last said. */
+  readonly #saidAt = new Map<string, number>();
 
   constructor(start: Start, order: Order | undefined) {
     this.#start = start;
@@ -92,6 +92,8 @@ class Meeting {
       if (signal.aborted) break;
       if (this.#ordersChanged) return undefined;
       if (!inTheWay) {
+        // Salvaging takes etcd's port.
+        await this.close();
         logger.info({ order: order.kind }, 'making the data of a new cluster');
         if (order.kind === 'recover') await salvageData(member, order.token, signal);
         else await makeData(member, { file: join(dir, order.snapshot), hashed: true, token: order.token });
@@ -156,6 +158,7 @@ class Meeting {
   /** Stops answering, so that etcd can have the port. */
   async close(): Promise<void> {
     await this.#stopAnswering?.();
+    this.#stopAnswering = undefined;
   }
 
   async #greetAll(): Promise<Map<string, PeerState>> {
@@ -211,9 +214,8 @@ class Meeting {
 
   #say(why: string): void {
     const now = Date.now();
-    if (why === this.#reason && now - this.#reasonAt < repeatReasonMs) return;
-    this.#reason = why;
-    this.#reasonAt = now;
+    if (now - (this.#saidAt.get(why) ?? Number.NEGATIVE_INFINITY) < repeatReasonMs) return;
+    this.#saidAt.set(why, now);
     this.#start.logger.warn({ why }, 'etcd waits');
   }
 
