@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { createPki } from '../../compose/pki.ts';
 import { ask, EtcdClient, etcdCredentials, wholeText } from '../../master/etcd/client.ts';
-import { type EtcdMemberConfig, etcdMember } from '../../master/etcd/member.ts';
+import { type EtcdCommand, type EtcdMemberConfig, etcdMember } from '../../master/etcd/member.ts';
 import { freePorts } from './etcd.ts';
 import { within } from './within.ts';
 
 /** One member, as a master starts it. */
 export class MasterMember {
-  readonly config: EtcdMemberConfig;
+  config: EtcdMemberConfig;
   readonly client: EtcdClient;
   readonly #extra: readonly string[];
   #process: ChildProcess | undefined;
@@ -51,9 +51,21 @@ export class MasterMember {
     return member;
   }
 
+  /** Another master of the configuration that this one has then, too; it does not run yet. */
+  async another(t: ExecutionContext): Promise<MasterMember> {
+    const config = await configOf(join(this.config.dataDir, '../..'), 'master-2');
+    const initialCluster = [...this.config.initialCluster, ...config.initialCluster];
+    this.config = { ...this.config, initialCluster };
+    const member = new MasterMember({ ...config, initialCluster }, []);
+    t.teardown(() => member.end('SIGKILL'));
+    return member;
+  }
+
   /** Starts it, and waits until it answers. */
-  async run(answers: () => Promise<unknown> = () => this.client.members(true, 1_000)): Promise<void> {
-    const { command, args } = etcdMember(this.config);
+  async run(
+    answers: () => Promise<unknown> = () => this.client.members(true, 1_000),
+    { command, args }: EtcdCommand = etcdMember(this.config),
+  ): Promise<void> {
     this.#process = spawn(command, [...args, ...this.#extra], { stdio: 'ignore' });
     await within(15, answers, () => true);
   }

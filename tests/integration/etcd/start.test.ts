@@ -1,0 +1,126 @@
+/** What masters do before they start etcd, with real members on both sides. */
+import { copyFileSync, existsSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import { createLogger } from '../../../master/api/logging.ts';
+import { etcdCredentials } from '../../../master/etcd/client.ts';
+import { putAside } from '../../../master/etcd/data.ts';
+import { startGreeter } from '../../../master/etcd/greeting.ts';
+import { keepMember } from '../../../master/etcd/keeper.ts';
+import type { EtcdCommand } from '../../../master/etcd/member.ts';
+import { readOrder, removeOrder, writeOrder } from '../../../master/etcd/order.ts';
+import { saveSnapshot } from '../../../master/etcd/snapshot.ts';
+import { prepareEtcd } from '../../../master/etcd/start.ts';
+import { MasterMember } from '../../support/master-member.ts';
+import { within } from '../../support/within.ts';
+
+const never = new AbortController().signal;
+
+/** A logger whose reasons to wait can be read. */
+function listening() {
+  const reasons: string[] = [];
+  const logger = createLogger('etcd-member', 'silent');
+  logger.warn = (details: unknown) => {
+    if (typeof details === 'object' && details && 'why' in details) reasons.push(String(details.why));
+  };
+  return { logger, reasons };
+}
+
+const both = (...members: MasterMember[]): string[] => members.map(({ config }) => config.clientUrl);
+
+function prepare(member: MasterMember, others: readonly MasterMember[], logger = listening().logger) {
+  return prepareEtcd({ member: member.config, clientUrls: both(...others), logger }, never);
+}
+
+/** Still open after a look or two. */
+async function isOpen(decision: Promise<EtcdCommand>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<true>();
+  const timer = setTimeout(resolve, 500, true);
+  const open = await Promise.race([promise, decision.then(() => false)]);
+  clearTimeout(timer);
+  return open;
+}
+
+test('two masters without data make the cluster together, and not before both are there', async (t) => {
+  const first = await MasterMember.start(t);
+  await first.end('SIGKILL');
+  putAside(first.config.dataDir);
+  const second = await first.another(t);
+  const { logger, reasons } = listening();
+  const early = prepare(first, [first, second], logger);
+  t.true(await isOpen(early));
+  t.deepEqual(reasons, ["master-2 gave no answer and may have the cluster's data"]);
+  const commands = await Promise.all([early, prepare(second, [first, second])]);
+  await Promise.all([first, second].map((member, i) => member.run(undefined, commands[i])));
+  t.is((await first.client.members(true, 2_000)).members.length, 2);
+});
+
+test('a master without data joins the cluster that is there, and votes when it has the data', async (t) => {
+  const first = await MasterMember.start(t);
+  await first.put('a', 'kept');
+  const second = await first.another(t);
+  await second.run(() => second.client.status(1_000), await prepare(second, [first, second]));
+  const end = new AbortController();
+  const logger = createLogger('etcd-member', 'silent');
+  const { config: member } = second;
+  const keeping = keepMember({ member, clientUrls: both(first, second), logger, report: async () => {} }, end.signal);
+  await within(
+    20,
+    () => first.client.members(true, 2_000),
+    ({ members }) => members.length === 2 && members.every(({ isLearner }) => !isLearner),
+  );
+  t.is(await second.get('a'), 'kept');
+  end.abort();
+  await keeping;
+});
+
+test('a member that is left alone takes its data into a new cluster, as it is told', async (t) => {
+  const first = await MasterMember.start(t);
+  const second = await first.another(t);
+  for (let i = 0; i < 20; i += 1) await first.put(`key-${i}`, String(i));
+  const dir = dirname(first.config.dataDir);
+  await first.end('SIGKILL');
+  writeOrder(dir, { kind: 'recover', token: 'test' });
+  await first.run(undefined, await prepare(first, [first, second]));
+  t.is(await first.get('key-19'), '19');
+  t.is((await first.client.members(true, 2_000)).members.length, 1);
+  t.is(readOrder(dir), undefined);
+  t.deepEqual(
+    readdirSync(dir).map((name) => name.replace(/before-.*/, 'before')),
+    ['etcd', 'etcd.before'],
+  );
+});
+
+test('a snapshot is not restored while another master restores one, and changes nothing when it is taken back', async (t) => {
+  const first = await MasterMember.start(t);
+  const second = await first.another(t);
+  const dir = dirname(first.config.dataDir);
+  await first.put('a', 'in the snapshot');
+  const { sha256, file } = await saveSnapshot(first.client, join(dir, 'one.db'), never);
+  await first.put('a', 'after it');
+  await first.end('SIGTERM');
+  const { peerPort, pkiDir } = second.config;
+  const greeter = { host: '127.0.0.1', port: peerPort, tls: etcdCredentials(pkiDir), asked: () => {} };
+  const close = await startGreeter({ ...greeter, state: 'restoring' });
+  t.teardown(close);
+
+  const order = () => {
+    copyFileSync(file, join(dir, 'restore.db'));
+    writeOrder(dir, { kind: 'restore', snapshot: 'restore.db', sha256, token: 'test' });
+  };
+  order();
+  const { logger, reasons } = listening();
+  const refused = prepare(first, [first, second], logger);
+  t.true(await isOpen(refused));
+  t.regex(reasons[0] ?? '', /^master-2 is told to restore a snapshot, too/);
+  removeOrder(dir);
+  await first.run(undefined, await refused);
+  t.is(await first.get('a'), 'after it');
+
+  await first.end('SIGTERM');
+  await close();
+  order();
+  await first.run(undefined, await prepare(first, [first, second]));
+  t.is(await first.get('a'), 'in the snapshot');
+  t.false(existsSync(join(dir, 'restore.db')));
+});
