@@ -50,7 +50,7 @@ interface Dialled {
 const helloLimitBytes = 64 * 1024;
 
 /** The client's bytes are unanswered for this long: have the backend checked. */
-const silenceMs = 200;
+const silenceMs = 150;
 
 /** How long a connection that is moved may take to end by itself. */
 const lingerMs = 1_000;

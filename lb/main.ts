@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { startAdmin } from './admin.ts';
 import { Balancer } from './balancer.ts';
+import { onNetworkLost } from './network.ts';
 import { parseOptions } from './options.ts';
 
 const options = parseOptions(process.argv.slice(2));
@@ -18,6 +19,13 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) {
     logger.info({ signal: name }, 'told to stop');
     stop.abort();
   });
+}
+
+if (options.exitWithoutNetwork) {
+  onNetworkLost(() => {
+    logger.fatal('the network is gone: exiting, to be started in the present one');
+    process.exit(1);
+  }, stopped.signal);
 }
 
 try {

@@ -10,6 +10,7 @@ export interface ProcessOptions {
   readonly balancer: BalancerOptions;
   /** undefined: no admin port. */
   readonly admin: ListenAddress | undefined;
+  readonly exitWithoutNetwork: boolean;
   readonly logLevel: string;
 }
 
@@ -33,6 +34,7 @@ interface Flags {
   readonly follow: boolean;
   readonly reusePort: boolean;
   readonly peer?: ListenAddress;
+  readonly exitWithoutNetwork: boolean;
   readonly proxyProtocol: ProxyProtocol | 'off';
   readonly admin: ListenAddress | 'off';
   readonly drain: number;
@@ -77,7 +79,7 @@ function createCommand(): Command {
     .option('--health-path <path>', 'what a check asks for over TLS; it must answer 200', parsePath, '/readyz')
     .addOption(duration('--check-interval', 'time between two checks of a master', '1s'))
     .addOption(duration('--check-timeout', 'a check without an answer for this long has failed', '750ms'))
-    .addOption(duration('--suspect-timeout', 'the same while clients wait for a master that says nothing', '600ms'))
+    .addOption(duration('--suspect-timeout', 'the same while clients wait for a master that says nothing', '500ms'))
     .addOption(duration('--connect-timeout', 'a connect that takes this long has failed', '500ms'))
     .addOption(
       duration('--hedge-delay', 'without a connection for this long, the next master is tried beside', '150ms'),
@@ -117,6 +119,11 @@ function createCommand(): Command {
     .option('--follow', 'balance over the masters that the cluster itself lists, too; needs --ca-file', false)
     .option('--reuse-port', 'listen beside another balancer at the same address; the kernel spreads the clients', false)
     .option('--peer <host:port>', "that balancer's admin port: if it turns silent, take its clients", parseAddress)
+    .option(
+      '--exit-without-network',
+      'exit when only loopback is left, to be restarted in the network of the container that this one shares',
+      false,
+    )
     .addOption(
       new Option('--proxy-protocol <version>', 'tell the masters who the client is; they must expect that')
         .choices(['off', 'v1', 'v2'])
@@ -164,6 +171,7 @@ function toOptions(flags: Flags): ProcessOptions {
       ...(flags.caFile === undefined ? {} : { ca: readCa(flags.caFile) }),
     },
     admin: flags.admin === 'off' ? undefined : flags.admin,
+    exitWithoutNetwork: flags.exitWithoutNetwork,
     logLevel: flags.logLevel,
   };
 }

@@ -68,7 +68,7 @@ export const defaults = {
   serverName: 'kubernetes',
   checkIntervalMs: 1_000,
   checkTimeoutMs: 750,
-  suspectTimeoutMs: 600,
+  suspectTimeoutMs: 500,
   connectTimeoutMs: 500,
   hedgeDelayMs: 150,
   answerDelayMs: 250,

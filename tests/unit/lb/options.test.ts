@@ -35,7 +35,7 @@ test('what is not given has safe defaults', (t) => {
     healthPath: '/readyz',
     checkIntervalMs: 1_000,
     checkTimeoutMs: 750,
-    suspectTimeoutMs: 600,
+    suspectTimeoutMs: 500,
     maxConnectionsPerClient: 0,
     slowStartMs: 10_000,
     rebalanceMs: 5_000,
