@@ -135,19 +135,19 @@ class Meeting {
       let why = step.do === 'wait' ? step.why : undefined;
       try {
         if (step.do === 'remove') {
-          logger.info({ member: step.member.id }, 'the data of this member is lost: taking it out of the cluster');
           await client?.removeMember(step.member.id, callTimeoutMs);
+          logger.info({ member: step.member.id }, 'the data of this member is lost: it was taken out of the cluster');
           added = false;
           continue;
         }
         if (step.do === 'add') {
-          logger.info('adding this master to the cluster as a new member');
           await client?.addLearner(this.#ownPeerUrl, callTimeoutMs);
+          logger.info('this master was added to the cluster as a new member');
           added = true;
           continue;
         }
       } catch (error) {
-        why = error instanceof Error ? error.message : String(error);
+        why = `the cluster takes no change of its members yet: ${error instanceof Error ? error.message : error}`;
       }
       if (why) this.#say(why);
       await this.#pause(Date.now() - startedAt < eagerForMs ? eagerMs : patientMs, signal);
