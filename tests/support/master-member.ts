@@ -28,7 +28,7 @@ export class MasterMember {
   static async start(t: ExecutionContext, ...extra: string[]): Promise<MasterMember> {
     const dir = mkdtempSync(join(tmpdir(), 'trimaster-member-'));
     t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-    await createPki({ dir: join(dir, 'pki'), masters: ['master-1', 'master-2'], nodes: [] });
+    await createPki({ dir: join(dir, 'pki'), masters: ['master-1', 'master-2', 'master-3'], nodes: [] });
     const member = new MasterMember(await configOf(dir, 'master-1'), extra);
     t.teardown(() => member.end('SIGKILL'));
     await member.run();
@@ -52,8 +52,8 @@ export class MasterMember {
   }
 
   /** Another master of the configuration that this one has then, too; it does not run yet. */
-  async another(t: ExecutionContext): Promise<MasterMember> {
-    const config = await configOf(join(this.config.dataDir, '../..'), 'master-2');
+  async another(t: ExecutionContext, name = 'master-2'): Promise<MasterMember> {
+    const config = await configOf(join(this.config.dataDir, '../..'), name);
     const initialCluster = [...this.config.initialCluster, ...config.initialCluster];
     this.config = { ...this.config, initialCluster };
     const member = new MasterMember({ ...config, initialCluster }, []);

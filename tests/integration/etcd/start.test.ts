@@ -7,8 +7,8 @@ import { etcdCredentials } from '../../../master/etcd/client.ts';
 import { putAside } from '../../../master/etcd/data.ts';
 import { startGreeter } from '../../../master/etcd/greeting.ts';
 import { keepMember } from '../../../master/etcd/keeper.ts';
-import type { EtcdCommand } from '../../../master/etcd/member.ts';
-import { readOrder, removeOrder, writeOrder } from '../../../master/etcd/order.ts';
+import { type EtcdCommand, etcdCommand } from '../../../master/etcd/member.ts';
+import { readOrder, removeOrder, writeIdentity, writeOrder } from '../../../master/etcd/order.ts';
 import { saveSnapshot } from '../../../master/etcd/snapshot.ts';
 import { prepareEtcd } from '../../../master/etcd/start.ts';
 import { MasterMember } from '../../support/master-member.ts';
@@ -89,6 +89,44 @@ test('a member that is left alone takes its data into a new cluster, as it is to
     readdirSync(dir).map((name) => name.replace(/before-.*/, 'before')),
     ['etcd', 'etcd.before'],
   );
+});
+
+test('a master that was away while the cluster began anew gives up its data, and joins as a new member', async (t) => {
+  const first = await MasterMember.start(t);
+  const second = await first.another(t);
+  const third = await first.another(t, 'master-3');
+  const all = [first, second, third];
+  second.config = { ...second.config, initialCluster: third.config.initialCluster };
+  const end = new AbortController();
+  const keep = ({ config: member }: MasterMember) => {
+    const { logger } = listening();
+    return keepMember({ member, clientUrls: both(...all), logger, report: async () => {} }, end.signal);
+  };
+  await first.put('a', 'kept');
+  await second.run(() => second.client.status(1_000), await prepare(second, all));
+  // Another cluster's data; its member does not answer.
+  const dir = dirname(third.config.dataDir);
+  const alone = third.config.initialCluster.filter(({ name }) => name === third.config.name);
+  await third.run(undefined, etcdCommand({ ...third.config, initialCluster: alone }, 'new'));
+  const { clusterId, memberId } = await third.client.status(2_000);
+  await third.end('SIGKILL');
+  writeIdentity(dir, { clusterId, memberId });
+  const keeping = [keep(second), keep(third)];
+  await within(
+    30,
+    () => readOrder(dir),
+    (order) => order?.kind === 'rejoin',
+  );
+  await third.run(() => third.client.status(1_000), await prepare(third, all));
+  await within(
+    20,
+    () => first.client.members(true, 2_000),
+    ({ members }) => members.length === 3 && members.every(({ isLearner }) => !isLearner),
+  );
+  t.is(await third.get('a'), 'kept');
+  t.true(readdirSync(dir).some((name) => name.startsWith('etcd.before-')));
+  end.abort();
+  await Promise.all(keeping);
 });
 
 test('a snapshot is not restored while another master restores one, and changes nothing when it is taken back', async (t) => {
