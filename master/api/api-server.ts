@@ -43,6 +43,8 @@ export class ApiServer {
   readonly #sockets = new Set<Socket>();
   /** Held while the server was found silent and has not answered since. */
   #silenced: { dispose(): void } | undefined;
+  /** A request was not answered in time, and nothing has come from the server since. */
+  #isDoubtful = false;
   #received = 0;
   #heardMs = performance.now();
   #lookedMs = performance.now();
@@ -64,15 +66,22 @@ export class ApiServer {
       keepAliveTimeout: 30_000,
       connections: null,
     });
-    this.#breaker = circuitBreaker(handleWhen(isFault), {
+    // Who has only this server, and nobody to look after it, learns of silence by its requests alone.
+    const counts = (error: unknown): boolean => isFault(error) && !(error instanceof NoAnswer && this.#look);
+    this.#breaker = circuitBreaker(handleWhen(counts), {
       halfOpenAfter: recoveryMs,
       breaker: new ConsecutiveBreaker(2),
     });
   }
 
-  /** Whether requests should rather go elsewhere. */
   get isFailing(): boolean {
     return this.#breaker.state !== CircuitState.Closed;
+  }
+
+  /** How much speaks for asking another server first: nothing (0), a doubt, or that it is failing. */
+  get trouble(): number {
+    if (this.isFailing) return 2;
+    return this.#isDoubtful ? 1 : 0;
   }
 
   /** `judge` throws for an answer that is an error. Throws BrokenCircuitError when the server is known to be failing. */
@@ -106,7 +115,12 @@ export class ApiServer {
     const { signal } = request;
     const either = signal instanceof AbortSignal ? AbortSignal.any([giveUp.signal, signal]) : giveUp.signal;
     try {
-      return await this.#pool.request({ ...request, signal: either, headersTimeout: 0 });
+      const answer = await this.#pool.request({ ...request, signal: either, headersTimeout: 0 });
+      this.#isDoubtful = false;
+      return answer;
+    } catch (error) {
+      if (error instanceof NoAnswer) this.#isDoubtful = true;
+      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -123,6 +137,7 @@ export class ApiServer {
     this.#lookedMs = now;
     const received = this.#sockets.values().reduce((sum, socket) => sum + socket.bytesRead, 0);
     const waits = this.#pool.stats.running > 0 || this.#pool.stats.pending > 0;
+    if (received > this.#received) this.#isDoubtful = false;
     if (received !== this.#received || late || !waits) this.#heardMs = now;
     this.#received = received;
     if (!this.isFailing) this.#failingSinceMs = now;

@@ -117,9 +117,9 @@ export class Transport {
     throw new ApiUnreachable(`no API server answered (${failures.join('; ')})`, false, { cause: lastError });
   }
 
-  /** Those that work first, in the order of preference. When none is known to work, all are asked. */
+  /** Those that work first, in the order of preference; those that are in trouble are asked when the others do not answer. */
   #inOrder(): readonly ApiServer[] {
-    return this.#servers.toSorted((a, b) => Number(a.isFailing) - Number(b.isFailing));
+    return this.#servers.toSorted((a, b) => a.trouble - b.trouble);
   }
 
   async #sendTo(server: ApiServer, request: ApiRequest): Promise<Dispatcher.ResponseData> {

@@ -29,6 +29,7 @@ import type { ObjectName, RequestContext } from './registry/context.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { EtcdStore } from './store/etcd-store.ts';
 import { objectKey } from './store/keys.ts';
+import { registerStoreMetrics } from './store/metrics.ts';
 import { consistent } from './store/types.ts';
 
 /** As whom the server reads for itself. Stands first: everything below runs at once. */
@@ -117,6 +118,7 @@ await runMain(async (signal) => {
     },
     signal,
   );
+  registerStoreMetrics(store, server.metrics.registry);
   logger.info({ address: options.bindAddress, port: server.port }, 'listening');
 
   const starting = store

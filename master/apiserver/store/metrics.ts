@@ -17,14 +17,6 @@ export function registerStoreMetrics(store: EtcdStore, registry: Registry): void
     },
   });
   new Gauge({
-    name: 'apiserver_registered_watchers',
-    help: 'Watches that are open on the watch cache.',
-    registers,
-    collect() {
-      this.set(store.watcherCount);
-    },
-  });
-  new Gauge({
     name: 'apiserver_watch_cache_resource_version',
     help: 'The etcd revision that the watch cache has reached.',
     registers,
