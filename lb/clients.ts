@@ -81,11 +81,12 @@ export class Clients {
     return latest;
   }
 
-  /** The connection to this backend that has been quiet for longest, if one has been for a while. */
+  /** The connection to this backend that has been quiet for longest, if one has been for a while and waits for nothing. */
   quietest(backend: string, now: number): ClientConnection | undefined {
     let found: ClientConnection | undefined;
     for (const connection of this.#all) {
-      if (connection.backend !== backend || now - connection.activeAt < quietMs) continue;
+      if (connection.backend !== backend || connection.unanswered) continue;
+      if (now - connection.activeAt < quietMs) continue;
       if (found === undefined || connection.activeAt < found.activeAt) found = connection;
     }
     return found;

@@ -137,6 +137,11 @@ export class ClientConnection {
     return this.#heardAt;
   }
 
+  /** The client has sent something since the backend last did: it may be waiting for an answer. */
+  get unanswered(): boolean {
+    return this.#activity.unanswered;
+  }
+
   /** When bytes last came from either side, as the last sweep saw it. */
   get activeAt(): number {
     return this.#activeAt;
