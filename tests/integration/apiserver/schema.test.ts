@@ -45,7 +45,7 @@ test('kubectl explains every field of what is served', async (t) => {
   );
   // From the document of OpenAPI 2 in its protobuf form, as older kubectls read it.
   const older = await kubectl.run('explain', 'pod.spec.containers.ports', '--output=plaintext-openapiv2');
-  t.regex(older, /containerPort\t<integer> -required-\n {4}Number of port to expose/);
+  t.regex(older, /containerPort\t<integer> -required-\n +Number of port to expose/);
   const none = await kubectl.try(['explain', 'pod.spec.nothing']);
   t.regex(none.stderr, /field "nothing" does not exist/);
 });
