@@ -152,6 +152,7 @@ function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): st
     ...['--etcd-certfile', pki('apiserver-etcd-client.crt'), '--etcd-keyfile', pki('apiserver-etcd-client.key')],
     ...['--client-ca-file', pki('ca.crt')],
     ...['--tls-cert-file', pki('apiserver.crt'), '--tls-private-key-file', pki('apiserver.key')],
+    ...['--service-account-key-file', pki('sa.pub'), '--service-account-signing-key-file', pki('sa.key')],
     ...['--kubelet-certificate-authority', pki('ca.crt')],
     ...['--kubelet-client-certificate', pki('apiserver-kubelet-client.crt')],
     ...['--kubelet-client-key', pki('apiserver-kubelet-client.key')],

@@ -19,6 +19,8 @@ export interface Kind {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly subresources: readonly Subresource[];
+  /** Absent: all that the registry gives to what is stored. */
+  readonly verbs?: readonly string[];
 }
 
 export interface Subresource {
@@ -107,6 +109,21 @@ export const kinds = {
     namespaced: false,
   }),
 } as const satisfies Record<ResourceName, Kind>;
+
+/** A question to the API server: it is created, answered and not stored. */
+function question(kind: string, group: string, namespaced = false): Kind {
+  return { ...row(kind, `${kind.toLowerCase()}s`, { group, namespaced }), verbs: ['create'] };
+}
+
+/** The kinds that are never stored. Nobody lists or watches them, so they have a table of their own. */
+export const reviewKinds = {
+  tokenReview: question('TokenReview', 'authentication.k8s.io'),
+  selfSubjectReview: question('SelfSubjectReview', 'authentication.k8s.io'),
+  subjectAccessReview: question('SubjectAccessReview', 'authorization.k8s.io'),
+  localSubjectAccessReview: question('LocalSubjectAccessReview', 'authorization.k8s.io', true),
+  selfSubjectAccessReview: question('SelfSubjectAccessReview', 'authorization.k8s.io'),
+  selfSubjectRulesReview: question('SelfSubjectRulesReview', 'authorization.k8s.io'),
+} as const;
 
 /** All rows, and a check, made once, that no two share a name that must be unique. */
 export const allKinds: readonly Kind[] = checked(Object.values(kinds));

@@ -74,6 +74,12 @@ export type Role = Wire<k8s.V1Role>;
 export type RoleBinding = Wire<k8s.V1RoleBinding>;
 export type ClusterRole = Wire<k8s.V1ClusterRole>;
 export type ClusterRoleBinding = Wire<k8s.V1ClusterRoleBinding>;
+export type SubjectAccessReview = Wire<k8s.V1SubjectAccessReview>;
+export type SelfSubjectAccessReview = Wire<k8s.V1SelfSubjectAccessReview>;
+export type SelfSubjectRulesReview = Wire<k8s.V1SelfSubjectRulesReview>;
+export type SelfSubjectReview = Wire<k8s.V1SelfSubjectReview>;
+export type TokenReview = Wire<k8s.V1TokenReview>;
+export type TokenRequest = Wire<k8s.AuthenticationV1TokenRequest>;
 export type DeleteOptions = Wire<k8s.V1DeleteOptions>;
 
 /** The resource names that components name in code, and what each holds. */

@@ -12,6 +12,7 @@ import { isNotFound } from '../api/errors.ts';
 import { runMain } from '../api/flags.ts';
 import { createLogger, type Logger } from '../api/logging.ts';
 import type { ClusterRole, KubeObject, Pod, Secret } from '../api/types.ts';
+import { accessReviews } from './auth/access-reviews.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { certificateUser } from './auth/certificates.ts';
@@ -19,7 +20,10 @@ import { restrictNode } from './auth/node-restriction.ts';
 import { makeDefaultRoles } from './auth/rbac/bootstrap.ts';
 import { preventEscalation } from './auth/rbac/escalation.ts';
 import { RoleCache } from './auth/rbac/role-cache.ts';
+import { serviceAccounts } from './auth/service-accounts/service-accounts.ts';
+import { tokenReview } from './auth/service-accounts/token-review.ts';
 import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
+import { openIdRoutes, tokenRequests } from './http/account-tokens.ts';
 import type { HealthCheck } from './http/health.ts';
 import { KubeletProxy } from './http/kubelet-proxy.ts';
 import { podLog } from './http/pod-log.ts';
@@ -53,19 +57,38 @@ await runMain(async (signal) => {
   const store = new EtcdStore({ endpoints: options.etcdServers, tls: etcdTls(options), logger });
   const storeRun = store.run(storeEnd.signal);
 
+  const advertise = () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort });
   const roles = new RoleCache(store, logger);
   const rolesRun = roles.run(storeEnd.signal);
   const authorizer = createAuthorizer(roles.roles);
+
+  const accounts = serviceAccounts({
+    verifyingKeys: options.serviceAccountKeyFile.map(textOf),
+    signingKey: options.serviceAccountSigningKeyFile && textOf(options.serviceAccountSigningKeyFile),
+    issuers: options.serviceAccountIssuer,
+    audiences: options.apiAudiences,
+    store,
+  });
+  const otherTokens = [
+    ...(options.tokenAuthFile ? [staticTokens(textOf(options.tokenAuthFile))] : []),
+    bootstrapTokens(
+      (name): Promise<Secret | undefined> => read(registry, 'secrets', { namespace: 'kube-system', name }),
+    ),
+  ];
 
   const registry = createRegistry({
     store,
     logger,
     clock: systemClock,
-    advertise: () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort }),
+    advertise,
     serviceClusterIpRange: options.serviceClusterIpRange,
     serviceNodePortRange: options.serviceNodePortRange,
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,
     defaultUnreachableTolerationSeconds: options.defaultUnreachableTolerationSeconds,
+    reviews: [
+      ...accessReviews(authorizer),
+      tokenReview({ accounts: accounts.tokens, others: otherTokens, apiAudiences: accounts.audiences }),
+    ],
     morePlugins: [
       preventEscalation({
         authorizer,
@@ -90,12 +113,7 @@ await runMain(async (signal) => {
       registry,
       authenticate: createAuthenticator({
         certificate: certificateUser,
-        tokens: [
-          ...(options.tokenAuthFile ? [staticTokens(readFileSync(options.tokenAuthFile, 'utf8'))] : []),
-          bootstrapTokens(
-            (name): Promise<Secret | undefined> => read(registry, 'secrets', { namespace: 'kube-system', name }),
-          ),
-        ],
+        tokens: [accounts.authenticate, ...otherTokens],
       }),
       authorizer,
       guard: ({ user, info }, object) => {
@@ -108,6 +126,11 @@ await runMain(async (signal) => {
         );
       },
       connect: new Map([['pods/log', podLog(registry, kubelets)]]),
+      actions: new Map([['serviceaccounts/token', tokenRequests(accounts.issuer)]]),
+      routes: openIdRoutes(accounts.keys, accounts.issuerName, () => {
+        const { address, port } = advertise();
+        return options.serviceAccountJwksUri ?? `https://${address}:${port}/openid/v1/jwks`;
+      }),
       health: healthChecks(store, () => bootstrapped),
       host: options.bindAddress,
       port: options.securePort,
@@ -150,6 +173,10 @@ async function leave(registry: Registry, logger: Logger): Promise<void> {
   const leaving = registry.leave().catch((error: unknown) => logger.warn({ err: error }, 'could not take leave'));
   await Promise.race([leaving, sleep(leaveMs, enough.signal)]);
   enough.abort();
+}
+
+function textOf(path: string): string {
+  return readFileSync(path, 'utf8');
 }
 
 /** The address of this machine that others can reach; it may change while the server runs. */

@@ -15,6 +15,12 @@ export interface Options {
   readonly tlsCertFile: string;
   readonly tlsPrivateKeyFile: string;
   readonly tokenAuthFile?: string;
+  readonly serviceAccountKeyFile: readonly string[];
+  readonly serviceAccountSigningKeyFile?: string;
+  readonly serviceAccountIssuer: readonly string[];
+  readonly serviceAccountJwksUri?: string;
+  /** Empty: the issuers. */
+  readonly apiAudiences: readonly string[];
   readonly kubeletCertificateAuthority?: string;
   readonly kubeletClientCertificate?: string;
   readonly kubeletClientKey?: string;
@@ -46,6 +52,26 @@ export function apiServerCommand(): Command {
     .requiredOption('--tls-cert-file <file>', 'the serving certificate')
     .requiredOption('--tls-private-key-file <file>', 'its key')
     .option('--token-auth-file <file>', 'bearer tokens, lines of token,user,uid,"group1,group2"')
+    .option(
+      '--service-account-key-file <file>',
+      'a key (PEM, public or private) that service account tokens are verified with; may be repeated',
+      repeated,
+      [],
+    )
+    .option('--service-account-signing-key-file <file>', 'the private key that service account tokens are signed with')
+    .option(
+      '--service-account-issuer <url>',
+      'the issuer of service account tokens; may be repeated: the first issues, all are accepted',
+      repeated,
+      [],
+    )
+    .option('--service-account-jwks-uri <url>', 'where the issuer says that its keys are; by default this API server')
+    .option(
+      '--api-audiences <audiences>',
+      'for whom tokens must be to be taken here, with commas; by default the issuers',
+      commaList,
+      [],
+    )
     .option('--kubelet-certificate-authority <file>', 'the authority of kubelets; without it they are not verified')
     .option('--kubelet-client-certificate <file>', 'client certificate for kubelets')
     .option('--kubelet-client-key <file>', 'its key')
@@ -77,3 +103,5 @@ export function apiServerCommand(): Command {
       0,
     );
 }
+
+const repeated = (value: string, before: readonly string[]): string[] => [...before, value];

@@ -111,6 +111,7 @@ export class TestApiServer {
         ...['--etcd-servers', this.#etcd.join(',')],
         ...['--client-ca-file', pki('ca.crt')],
         ...['--tls-cert-file', pki('apiserver.crt'), '--tls-private-key-file', pki('apiserver.key')],
+        ...['--service-account-key-file', pki('sa.pub'), '--service-account-signing-key-file', pki('sa.key')],
         ...['--kubelet-certificate-authority', pki('ca.crt')],
         ...['--kubelet-client-certificate', pki('apiserver-kubelet-client.crt')],
         ...['--kubelet-client-key', pki('apiserver-kubelet-client.key')],

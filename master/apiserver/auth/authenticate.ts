@@ -40,6 +40,7 @@ export function createAuthenticator({ certificate, tokens }: AuthenticatorOption
 
 /** Adds the group of everybody who is known. */
 export function known(user: UserInfo): UserInfo {
+  if (user.groups.includes('system:authenticated')) return user;
   return { ...user, groups: [...user.groups, 'system:authenticated'] };
 }
 

@@ -99,10 +99,10 @@ function resourceRows(kind: Kind) {
       singularName: singular,
       namespaced,
       kind: kind.kind,
-      verbs: resourceVerbs,
+      verbs: kind.verbs ?? resourceVerbs,
       ...(shortNames.length > 0 ? { shortNames } : {}),
       ...(categories.length > 0 ? { categories } : {}),
-      storageVersionHash: storageVersionHash(kind),
+      ...(kind.verbs ? {} : { storageVersionHash: storageVersionHash(kind) }),
     },
     ...kind.subresources.map(({ name, verbs, ...own }) => ({
       name: `${resource}/${name}`,
@@ -139,7 +139,7 @@ function aggregatedResource(kind: Kind) {
     responseKind,
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: resourceVerbs,
+    verbs: kind.verbs ?? resourceVerbs,
     ...(shortNames.length > 0 ? { shortNames } : {}),
     ...(categories.length > 0 ? { categories } : {}),
     ...(subresources.length > 0

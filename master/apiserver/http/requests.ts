@@ -1,11 +1,12 @@
 /**
- * One request's way: request info → authenticate → authorize → route → answer. Whatever is thrown on the way comes out of
+ * One request's way: request info → authenticate → impersonate → authorize → route → answer. Whatever is thrown on the way comes out of
  * here as a rejection, and becomes a Status in one place (server.ts).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
+import { impersonate, impersonates } from '../auth/impersonate.ts';
 import type { UserInfo } from '../registry/context.ts';
 import { type Exchange, type Handler, tlsSocketOf } from './exchange.ts';
 import type { ServerMetrics } from './metrics.ts';
@@ -68,7 +69,8 @@ export class Requests {
 
     const credentials = { connection: tlsSocketOf(request), authorization: request.headers.authorization };
     const who = authenticate(credentials);
-    const user: UserInfo = who instanceof Promise ? await who : who;
+    const asker: UserInfo = who instanceof Promise ? await who : who;
+    const user = impersonates(request) ? impersonate(asker, request.headersDistinct, authorizer) : asker;
     if (!authorizer.allows(user, info)) throw refusal(user, info, authorizer.decide(user, info).reason);
     const exchange: Exchange = { request, response, info, user, abort };
     if (info.isResource) return resources(exchange);

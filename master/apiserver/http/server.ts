@@ -36,6 +36,10 @@ export interface ServerOptions {
   readonly guard: WriteGuard;
   /** Subresources that are streams. */
   readonly connect: ReadonlyMap<string, ConnectHandler>;
+  /** Subresources that are answered in a way of their own, at once. */
+  readonly actions: ReadonlyMap<string, ConnectHandler>;
+  /** Paths besides those that every server has. */
+  readonly routes: ReadonlyMap<string, Handler>;
   readonly health: readonly HealthCheck[];
   readonly host: string;
   /** 0 takes a free one. */
@@ -66,7 +70,11 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   const requests = new Requests({
     authenticate: options.authenticate,
     authorizer: options.authorizer,
-    resources: resourceRoutes({ ...options, watch: watches.serve }),
+    resources: resourceRoutes({
+      ...options,
+      connect: new Map([...options.connect, ...options.actions]),
+      watch: watches.serve,
+    }),
     serves: ({ group, version: v, resource }) => registry.resource(group, v, resource) !== undefined,
     paths: pathRoutes(options, metrics, signal),
     streams: new Set(options.connect.keys()),
@@ -149,6 +157,7 @@ function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: Abor
     ...openApiRoutes(kinds),
     ['/version', ({ response }) => sendJson(response, 200, version)],
     ['/metrics', metrics.route],
+    ...options.routes,
   ]);
   const paths = [...routes.keys()].sort();
   return routes.set('/', ({ response }) => sendJson(response, 200, { paths }));

@@ -17,6 +17,7 @@ import { Bootstrap, systemContext } from './bootstrap.ts';
 import { expireEvents } from './event-expiry.ts';
 import { GenericResource } from './generic-resource.ts';
 import type { Resource } from './resource.ts';
+import { type Review, ReviewResource } from './review-resource.ts';
 import { createStrategies } from './strategies/index.ts';
 
 export interface Registry {
@@ -44,6 +45,8 @@ export interface RegistryOptions {
   readonly defaultUnreachableTolerationSeconds: number;
   /** Admission plugins that come from outside of the registry. */
   readonly morePlugins?: readonly AdmissionPlugin[];
+  /** Questions that are answered and not stored. */
+  readonly reviews?: readonly Review[];
   /** How long events are kept, as Kubernetes' --event-ttl; an hour unless given. */
   readonly eventTtlMs?: number;
   /** Where this API server can be reached; a function, because an address may change while the server runs. */
@@ -65,11 +68,13 @@ export function createRegistry(options: RegistryOptions): Registry {
   const resources = createStrategies({ addresses, nodePorts }).map(
     (strategy) => new GenericResource({ strategy, store, admission, clock }),
   );
-  const byName = new Map(resources.map((resource) => [nameOf(resource.kind), resource]));
-  const events = byName.get(nameOf(kinds.events));
+  const reviews = (options.reviews ?? []).map((review) => new ReviewResource(review));
+  const all: readonly Resource[] = [...resources, ...reviews];
+  const byName = new Map(all.map((resource) => [nameOf(resource.kind), resource]));
+  const events = resources.find(({ kind }) => kind === kinds.events);
   if (!events) throw new Error('the table of strategies lacks events');
   const registry: Registry = {
-    all: resources,
+    all,
     resource: (group, version, resource) => byName.get(nameOf({ group, version, resource })),
     async start(signal) {
       await bootstrap.start(signal);

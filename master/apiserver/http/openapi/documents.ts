@@ -186,10 +186,12 @@ function pathsOf(kind: Kind): Record<string, Record<string, Operation>> {
   const answer = typeName(kind);
   const list = `${answer}List`;
   const objectBody: Body = { types: objectTypes, type: answer, required: true };
+  const post = { action: 'post', parameters: [...scope, pretty, ...writeParameters], body: objectBody, answer };
+  if (kind.verbs) return { [collection]: { post }, ...questionPaths(`${collection}/{name}`, answer, name) };
   const paths: Record<string, Record<string, Operation>> = {
     [collection]: {
       get: { action: 'list', parameters: [...scope, pretty, ...listParameters], answer: list },
-      post: { action: 'post', parameters: [...scope, pretty, ...writeParameters], body: objectBody, answer },
+      post,
       delete: {
         action: 'deletecollection',
         parameters: [...scope, pretty, ...listParameters, ...deleteParameters],
@@ -224,6 +226,17 @@ function pathsOf(kind: Kind): Record<string, Record<string, Operation>> {
     if (Object.keys(operations).length > 0) paths[`${collection}/{name}/${subresource.name}`] = operations;
   }
   return paths;
+}
+
+/**
+ * What is only created is a question, and has no path of its own. But kubectl takes a kind without PATCH for a custom resource and
+ * fails when it cannot list CustomResourceDefinitions; so as long as these are not served, one is declared, though it is
+ * answered with 405.
+ */
+function questionPaths(path: string, answer: string, name: readonly Parameter[]) {
+  const parameters = [...name, pretty, ...writeParameters];
+  const patch: Operation = { action: 'patch', parameters, body: patchBody, answer };
+  return { [path]: { patch } };
 }
 
 /** Of a subresource that is read and written as an object. */

@@ -254,6 +254,24 @@ export const messages: Readonly<Record<string, string>> = {
   WeightedPodAffinityTerm: 'weight=1:int! podAffinityTerm=2:PodAffinityTerm!',
   WindowsSecurityContextOptions:
     'gmsaCredentialSpecName=1:string? gmsaCredentialSpec=2:string? runAsUserName=3:string? hostProcess=4:bool?',
+  'authentication.BoundObjectReference': 'kind=1:string apiVersion=2:string name=3:string uid=4:string',
+  'authentication.SelfSubjectReview': 'metadata=1:ObjectMeta',
+  'authentication.TokenRequest': 'metadata=1:ObjectMeta spec=2:authentication.TokenRequestSpec!',
+  'authentication.TokenRequestSpec':
+    'audiences=1:[]string expirationSeconds=4:int? boundObjectRef=3:authentication.BoundObjectReference?',
+  'authentication.TokenReview': 'metadata=1:ObjectMeta spec=2:authentication.TokenReviewSpec!',
+  'authentication.TokenReviewSpec': 'token=1:string audiences=2:[]string',
+  'authorization.NonResourceAttributes': 'path=1:string verb=2:string',
+  'authorization.ResourceAttributes':
+    'namespace=1:string verb=2:string group=3:string version=4:string resource=5:string subresource=6:string name=7:string',
+  'authorization.SelfSubjectAccessReviewSpec':
+    'resourceAttributes=1:authorization.ResourceAttributes? nonResourceAttributes=2:authorization.NonResourceAttributes?',
+  'authorization.SelfSubjectAccessReview': 'metadata=1:ObjectMeta spec=2:authorization.SelfSubjectAccessReviewSpec!',
+  'authorization.SelfSubjectRulesReview': 'metadata=1:ObjectMeta spec=2:authorization.SelfSubjectRulesReviewSpec!',
+  'authorization.SelfSubjectRulesReviewSpec': 'namespace=1:string',
+  'authorization.SubjectAccessReview': 'metadata=1:ObjectMeta spec=2:authorization.SubjectAccessReviewSpec!',
+  'authorization.SubjectAccessReviewSpec':
+    'resourceAttributes=1:authorization.ResourceAttributes? nonResourceAttributes=2:authorization.NonResourceAttributes? user=3:string groups=4:[]string uid=6:string',
   'autoscaling.Scale': 'metadata=1:ObjectMeta spec=2:autoscaling.ScaleSpec status=3:autoscaling.ScaleStatus',
   'autoscaling.ScaleSpec': 'replicas=1:int',
   'autoscaling.ScaleStatus': 'replicas=1:int! selector=2:string',
@@ -294,6 +312,13 @@ export const groupMessages: Readonly<Record<string, string>> = {
   'discovery.k8s.io/EndpointSlice': 'discovery.EndpointSlice',
   'coordination.k8s.io/Lease': 'coordination.Lease',
   'certificates.k8s.io/CertificateSigningRequest': 'certificates.CertificateSigningRequest',
+  'authentication.k8s.io/SelfSubjectReview': 'authentication.SelfSubjectReview',
+  'authentication.k8s.io/TokenRequest': 'authentication.TokenRequest',
+  'authentication.k8s.io/TokenReview': 'authentication.TokenReview',
+  'authorization.k8s.io/LocalSubjectAccessReview': 'authorization.SubjectAccessReview',
+  'authorization.k8s.io/SelfSubjectAccessReview': 'authorization.SelfSubjectAccessReview',
+  'authorization.k8s.io/SelfSubjectRulesReview': 'authorization.SelfSubjectRulesReview',
+  'authorization.k8s.io/SubjectAccessReview': 'authorization.SubjectAccessReview',
   'autoscaling/Scale': 'autoscaling.Scale',
   'policy/Eviction': 'policy.Eviction',
   'rbac.authorization.k8s.io/ClusterRole': 'rbac.ClusterRole',
