@@ -23,6 +23,7 @@ import { PodWorkers } from './pods/pod-workers.ts';
 import { StatusWriter } from './pods/status-writer.ts';
 import { Prober } from './probes/prober.ts';
 import { serve } from './serve.ts';
+import { PodTokens, requestFrom } from './volumes/pod-tokens.ts';
 import { Volumes } from './volumes/volumes.ts';
 
 /** An engine that starts again must not make the node unready: its containers outlive it. */
@@ -101,6 +102,7 @@ export class Session {
       logger,
       volumes: this.#volumes,
       objects: this.#objects,
+      tokens: new PodTokens({ request: requestFrom(this.#client), clock, logger }),
       prober: this.#prober,
       statuses: this.#statuses,
       puller: new ImagePuller({ runtime, clock, signal: this.#stop.signal }),

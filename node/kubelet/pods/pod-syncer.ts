@@ -12,6 +12,7 @@ import type { Pod } from '../../../master/api/types.ts';
 import type { ContainerState, Runtime, RuntimePod } from '../../runtime/runtime.ts';
 import type { Prober } from '../probes/prober.ts';
 import { payloadOf } from '../volumes/payloads.ts';
+import type { PodTokens } from '../volumes/pod-tokens.ts';
 import { MountError, type Volumes } from '../volumes/volumes.ts';
 import {
   type ActionContext,
@@ -52,6 +53,7 @@ export interface PodSyncerOptions {
   readonly logger: Logger;
   readonly volumes: Volumes;
   readonly objects: ObjectCache;
+  readonly tokens: PodTokens;
   readonly prober: Prober;
   readonly statuses: StatusWriter;
   readonly puller: ImagePuller;
@@ -125,16 +127,21 @@ export class PodSyncer {
     const now = this.#options.clock.now();
     const next = [...waits, ...actions.backOff.map(({ until }) => until)].map((until) => Math.max(until - now, 0));
     if (actions.stop.length > 0) next.push(0);
+    const renewAt = this.#options.tokens.nextDue(pod);
+    if (renewAt !== undefined) next.push(Math.max(renewAt - now, 0));
     return next.length > 0 ? { requeueAfterMs: Math.min(...next) } : {};
   }
 
   /** Directories of the volumes; undefined when one cannot be made yet. */
   async #mount(pod: Pod, state: RuntimePod): Promise<ReadonlyMap<string, string> | undefined> {
-    const { runtime, volumes, tell } = this.#options;
+    const { runtime, volumes, tokens, tell } = this.#options;
     const context = this.#starter.context(pod, state.sandboxes.find(({ ready }) => ready)?.ip ?? '');
     try {
-      if (runtime.real) return await volumes.setUp(pod, context);
-      for (const volume of pod.spec?.volumes ?? []) payloadOf(pod, volume, context);
+      if (runtime.real) {
+        await tokens.use(pod);
+        return await volumes.setUp(pod, { ...context, token: (projection) => tokens.token(pod, projection) });
+      }
+      for (const volume of pod.spec?.volumes ?? []) payloadOf(pod, volume, { ...context, token: () => '' });
       return new Map();
     } catch (error) {
       const volume = error instanceof MountError ? error.volume : (pod.spec?.volumes?.[0]?.name ?? '');
@@ -251,6 +258,7 @@ export class PodSyncer {
   async #finish(work: PodWork, pod: Pod, state: RuntimePod, signal: AbortSignal): Promise<void> {
     this.#options.prober.untrack(work.uid);
     this.#options.objects.release(work.uid);
+    this.#options.tokens.release(work.uid);
     await this.#killer.stop(pod, state, () => gracePeriodOf(pod), signal);
     const after = await this.#options.runtime.podState(work.uid);
     // How a pod has ended is told by its containers; where there are none, what was told stays told.
@@ -294,9 +302,10 @@ export class PodSyncer {
   }
 
   async #remove({ uid, memory }: PodWork, state: RuntimePod): Promise<void> {
-    const { volumes, objects, runtime } = this.#options;
+    const { volumes, objects, tokens, runtime } = this.#options;
     await this.#killer.remove(state);
     objects.release(uid);
+    tokens.release(uid);
     this.#restarts.forgetAll(`${uid}/`);
     if (runtime.real) await volumes.tearDown(uid);
     memory.removed = true;

@@ -3,10 +3,13 @@ import type { ConfigMap, Pod, Secret, Volume } from '../../../master/api/types.t
 import { type FieldContext, fieldValue, resourceValue } from '../pods/field-values.ts';
 import { namespaceOf } from '../pods/pod.ts';
 import type { Payload, PayloadFile } from './atomic-writer.ts';
+import type { TokenProjection } from './pod-tokens.ts';
 
 export interface PayloadContext extends FieldContext {
   readonly configMap: (name: string) => ConfigMap | undefined;
   readonly secret: (name: string) => Secret | undefined;
+  /** The pod's token; undefined while there is none. */
+  readonly token?: (projection: TokenProjection) => string | undefined;
 }
 
 const defaultFileMode = 0o644;
@@ -29,7 +32,9 @@ export function payloadOf(pod: Pod, volume: Volume, context: PayloadContext): Pa
         ? secretFiles(pod, source.secret, mode, context)
         : source.downwardAPI
           ? downwardFiles(pod, source.downwardAPI.items ?? [], mode, context)
-          : new Map<string, PayloadFile>();
+          : source.serviceAccountToken
+            ? tokenFile(source.serviceAccountToken, mode, context)
+            : new Map<string, PayloadFile>();
     for (const [path, file] of part) files.set(path, file);
   }
   return files;
@@ -73,6 +78,12 @@ function pick(
     else if (!optional) throw new Error(`${complaint}: ${item.key} (namespace ${namespaceOf(pod)})`);
   }
   return files;
+}
+
+function tokenFile(projection: TokenProjection, mode: number, { token }: PayloadContext): Payload {
+  const text = token?.(projection);
+  if (text === undefined) throw new Error('failed to fetch token');
+  return new Map([[projection.path, { content: Buffer.from(text), mode }]]);
 }
 
 type DownwardItems = NonNullable<NonNullable<Volume['downwardAPI']>['items']>;
