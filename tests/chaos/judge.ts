@@ -79,9 +79,23 @@ export function summaryOf(history: History, seconds: number): LoadSummary {
   });
   return {
     ...{ seconds, reads, writes, watchEvents, failures: history.failures.length },
+    reasons: reasonsOf(history),
     watchesResumed: history.watches.reduce((sum, { resumedMs }) => sum + resumedMs.length, 0),
     ...(few.length > 0 ? { inconclusive: `the load was too small: ${few.join(', ')}` } : {}),
   };
+}
+
+/** Why requests failed, the most frequent first; what differs from one to the next is left out. */
+function reasonsOf({ failures }: History): { reason: string; count: number }[] {
+  const counts = new Map<string, number>();
+  for (const { kind, reason } of failures) {
+    const known = `${kind}: ${reason.replaceAll(/(?:register|set|appender)-[\w.-]+|\d{4,}/g, '…')}`;
+    counts.set(known, (counts.get(known) ?? 0) + 1);
+  }
+  return [...counts]
+    .map(([reason, count]) => ({ reason, count }))
+    .toSorted((a, b) => b.count - a.count)
+    .slice(0, most);
 }
 
 function found(oracle: string, faults: readonly string[]): Violation[] {

@@ -8,6 +8,7 @@ import { ensureImages } from '../../compose/images.ts';
 import { ensureEngine, ensureInstalled } from '../../compose/install.ts';
 import { createProgress } from '../../compose/progress.ts';
 import { projectFrom } from '../../compose/project.ts';
+import { run, succeeds } from '../../compose/system.ts';
 import { commaList, command, wholeNumber } from '../../master/api/flags.ts';
 import { faults, faultsNamed } from './faults/table.ts';
 import { htmlReport } from './report/html.ts';
@@ -23,6 +24,9 @@ interface Flags {
   readonly compare?: string;
   readonly list?: boolean;
 }
+
+/** Followed by the run's pid, so that a later run knows whose it is. */
+const projectPrefix = 'trimaster-chaos-';
 
 const flags = command('npm run chaos --', 'Breaks a cluster of its own on purpose, and proves what it promises.')
   .option(
@@ -48,6 +52,7 @@ if (flags.list) {
 async function main(): Promise<number> {
   // The reaper of testcontainers is an image of a registry; the run removes its containers itself.
   process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
+  process.env.TRIMASTER_TEST_PROJECT ??= `${projectPrefix}${process.pid}`;
   const stop = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
@@ -61,6 +66,7 @@ async function main(): Promise<number> {
   await ensureInstalled(['kubectl'], progress);
   await ensureEngine(progress);
   await ensureImages(projectFrom(), progress);
+  await removeLeftovers();
   console.log(`${options.faults.length} faults, ${options.rounds} times each, seed ${options.seed}`);
   const result = await runChaos({ ...options, log: (line) => console.log(line) }, stop.signal);
   const worse = before && worseThan(before, result);
@@ -72,4 +78,24 @@ async function main(): Promise<number> {
     writeFileSync(join(flags.report, 'report.html'), htmlReport(result, worse));
   }
   return verdictOf(result) === 'passed' ? 0 : 1;
+}
+
+/** Takes down what a run left that was killed before it could clean up. */
+async function removeLeftovers(): Promise<void> {
+  const projects = (await run('docker', ['compose', 'ls', '--all', '--quiet'])).split('\n');
+  for (const name of projects) {
+    const pid = name.startsWith(projectPrefix) ? Number(name.slice(projectPrefix.length)) : Number.NaN;
+    if (Number.isNaN(pid) || isAlive(pid)) continue;
+    console.log(`removing ${name}, which an earlier run left`);
+    const down = ['down', '--volumes', '--remove-orphans', '--timeout=5'];
+    await succeeds('docker', ['compose', '--project-name', name, ...down]);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

@@ -5,7 +5,7 @@ import { verdictOf } from './report/result.ts';
 import { textReport } from './report/text.ts';
 import { runChaos } from './run.ts';
 
-const faults = ['kill-leader', 'cut-off-leader', 'pause-scheduler', 'deaf-leader', 'kill-etcd'];
+const faults = ['kill-leader', 'cut-off-leader', 'pause-scheduler', 'deaf-leader', 'kill-scheduler'];
 
 test('no promise is broken while leaders are killed, cut off and paused', async (t) => {
   const stop = new AbortController();

@@ -8,7 +8,7 @@ export interface World {
   readonly machines: Machines;
   readonly random: Random;
   /** The master whose scheduler or controller manager leads now. */
-  leader(role: Role): string;
+  leader(role: Role): Promise<string>;
   /** The master whose etcd member leads now. */
   etcdLeader(): Promise<string>;
   /** Brings both leads and etcd's to one master, and gives its name. */

@@ -43,7 +43,13 @@ export const places = {
       return { machine: world.random.chance(0.5) ? others[0]! : others[1]!, leads: [] };
     },
   },
-  balancer: { says: 'the balancer', choose: async (): Promise<Victim> => ({ machine: 'lb', leads: [] }) },
+  balancer: {
+    says: 'a balancer',
+    choose: async ({ machines, random }: World): Promise<Victim> => {
+      const balancers = await machines.balancers();
+      return { machine: balancers[Math.floor(random.between(0, balancers.length))]!, leads: [] };
+    },
+  },
   node: {
     says: 'a node',
     choose: async ({ random }: World): Promise<Victim> => ({

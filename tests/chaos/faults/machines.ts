@@ -23,6 +23,17 @@ export class Machines {
     this.project = project;
   }
 
+  /** The balancers in front of the masters, by what the project runs. */
+  async balancers(): Promise<string[]> {
+    const filters = { label: [`com.docker.compose.project=${this.project}`] };
+    const services = (await this.#docker.listContainers({ all: true, filters })).map(
+      ({ Labels }) => Labels['com.docker.compose.service'] ?? '',
+    );
+    // `lb` alone is the balancer; beside others it only keeps their network.
+    const several = services.filter((service) => /^lb-\d+$/.test(service)).toSorted();
+    return several.length > 0 ? several : ['lb'];
+  }
+
   /** SIGKILL for every process, as a machine that loses its power. */
   async kill(machine: string): Promise<void> {
     await this.#container(machine).kill();

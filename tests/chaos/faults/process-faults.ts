@@ -42,14 +42,14 @@ export const processFaults: readonly Fault[] = Object.entries(signals).flatMap((
         if (verb === 'pause' && pid) await machines.exec(victim.machine, 'sh', '-c', `kill -CONT ${pid}`);
       },
       lastsMs,
-      leaderSleeps: verb === 'pause',
+      leaderSleeps: verb === 'pause' && (name === 'scheduler' || name === 'controller-manager'),
     };
   }),
 );
 
 async function choose(world: World, name: ProcessName): Promise<Victim> {
   if (name === 'etcd') return { machine: await world.etcdLeader(), leads: [] };
-  if (name === 'apiserver') return { machine: world.leader('scheduler'), leads: [] };
+  if (name === 'apiserver') return { machine: await world.leader('scheduler'), leads: [] };
   const role: Role = name;
-  return { machine: world.leader(role), leads: [role] };
+  return { machine: await world.leader(role), leads: [role] };
 }

@@ -44,6 +44,7 @@ export class Load {
   #set = 0;
   readonly #setSizes: number[] = [];
   #serial = 0;
+  #stopped: Promise<void> | undefined;
 
   constructor(kubeconfig: string, random: Random) {
     this.#kubeconfig = kubeconfig;
@@ -67,8 +68,13 @@ export class Load {
     this.#writing.push(...times(shape.setReaders, (i) => this.#readSet(`set-reader-${i}`)));
   }
 
-  /** Ends the writers, reads everything once more, and lets the watchers see what is left to see. */
-  async stop(): Promise<void> {
+  /** Ends the writers, reads everything once more, and lets the watchers see what is left to see. May be called again. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
     this.#stopWriting.abort();
     await Promise.all(this.#writing);
     const last = await this.#readAll().catch(() => undefined);

@@ -1,5 +1,5 @@
 /** Takeovers and who led when, from what the witness saw. */
-import type { Action, Belief, LeaseChange, Role } from '../witness/messages.ts';
+import type { Action, Belief, LeaseChange, Parts, Role } from '../witness/messages.ts';
 
 /** The parts of a takeover, in ms from the fault on. */
 export interface Takeover {
@@ -10,16 +10,23 @@ export interface Takeover {
   readonly leadingMs: number | undefined;
   /** A watcher saw its first piece of work. */
   readonly firstActionMs: number | undefined;
+  /** What it says itself: `detected`, `elected`, `synced` and `firstAction`, each from the end of the one before. */
+  readonly parts: Readonly<Record<string, number>>;
 }
 
 export interface Sightings {
   readonly leases: readonly LeaseChange[];
   readonly beliefs: readonly Belief[];
   readonly actions: readonly Action[];
+  readonly parts: readonly Parts[];
 }
 
 /** How another came to lead after `fromMs`; undefined as long as none has. */
-export function takeoverOf(role: Role, fromMs: number, { leases, beliefs, actions }: Sightings): Takeover | undefined {
+export function takeoverOf(
+  role: Role,
+  fromMs: number,
+  { leases, beliefs, actions, parts }: Sightings,
+): Takeover | undefined {
   const own = leases
     .filter((lease) => lease.role === role && lease.holder !== '')
     .toSorted((a, b) => a.generation - b.generation);
@@ -33,6 +40,7 @@ export function takeoverOf(role: Role, fromMs: number, { leases, beliefs, action
     electedMs: next.acquiredMs - fromMs,
     leadingMs: belief && belief.fromMs - fromMs,
     firstActionMs: action && action.atMs - fromMs,
+    parts: parts.find((told) => told.role === role && told.generation === next.generation)?.parts ?? {},
   };
 }
 

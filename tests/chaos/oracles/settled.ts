@@ -92,30 +92,47 @@ export class Settled {
     }
   }
 
-  /** Asks the Service's address from every node until each of the pods has answered, over TCP. */
+  /** Asks the Service's address from every node until each of the pods has answered, over TCP and over UDP. */
   async serviceAnswers(seconds: number): Promise<void> {
     const { spec } = await this.#api.json<{ spec: { clusterIP: string; ports: { protocol: string; port: number }[] } }>(
       'GET',
       `${base}/services/${name}`,
     );
-    const port = spec.ports.find(({ protocol }) => protocol === 'TCP')?.port ?? 0;
     for (const node of nodeNames) {
-      const look = async (): Promise<string[]> => {
-        const pods = (await this.pods()).map(({ metadata }) => metadata.name).toSorted();
-        const command = ['node', '--input-type=module', '-e', askTcp, spec.clusterIP, String(port)];
-        const answers = new Set((await this.#machines.exec(node, ...command)).output.trim().split('\n'));
-        return [...pods.filter((pod) => !answers.has(pod)), ...[...answers].filter((answer) => !pods.includes(answer))];
-      };
-      await within(seconds, look, (missingOrStrange) => missingOrStrange.length === 0);
+      for (const [protocol, script] of Object.entries(asking)) {
+        const port = spec.ports.find((one) => one.protocol === protocol)?.port ?? 0;
+        const look = async (): Promise<string[]> => {
+          const pods = (await this.pods()).map(({ metadata }) => metadata.name);
+          const command = ['node', '--input-type=module', '-e', script, spec.clusterIP, String(port)];
+          const answers = new Set((await this.#machines.exec(node, ...command)).output.trim().split('\n'));
+          return [...pods.filter((pod) => !answers.has(pod)), ...[...answers].filter((pod) => !pods.includes(pod))];
+        };
+        await within(seconds, look, (missingOrStrange) => missingOrStrange.length === 0);
+      }
     }
   }
 }
 
-const isReady = ({ status }: { readonly status: Pod['status'] }): boolean =>
+/** Whether a pod or a node says of itself that it is Ready. */
+export const isReady = ({ status }: { readonly status: Pod['status'] }): boolean =>
   (status.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True');
 
 /** Asks often enough that a balanced Service names every pod. */
-const askTcp = `
-  const [address, port] = process.argv.slice(1);
-  for (let i = 0; i < 60; i += 1) console.log((await (await fetch('http://' + address + ':' + port, { headers: { connection: 'close' } })).text()).trim());
-`;
+const asking = {
+  TCP: `
+    const [address, port] = process.argv.slice(1);
+    for (let i = 0; i < 60; i += 1) console.log((await (await fetch('http://' + address + ':' + port, { headers: { connection: 'close' } })).text()).trim());
+  `,
+  UDP: `
+    import { createSocket } from 'node:dgram';
+    import { once } from 'node:events';
+    const [address, port] = process.argv.slice(1);
+    for (let i = 0; i < 60; i += 1) {
+      const socket = createSocket('udp4');
+      socket.send('who', Number(port), address);
+      const [reply] = await Promise.race([once(socket, 'message'), new Promise((resolve) => setTimeout(resolve, 1000, ['']))]);
+      if (String(reply)) console.log(String(reply).trim());
+      socket.close();
+    }
+  `,
+};

@@ -34,6 +34,7 @@ export interface LoadSummary {
   readonly watchEvents: number;
   readonly watchesResumed: number;
   readonly failures: number;
+  readonly reasons: readonly { readonly reason: string; readonly count: number }[];
   /** Why the run proves nothing. */
   readonly inconclusive?: string;
 }
@@ -67,6 +68,10 @@ export const measures = [
   ...roles.flatMap((role) => [
     { name: `${role}: elected`, of: (round: Round) => takeover(round, role)?.electedMs },
     { name: `${role}: first action`, of: (round: Round) => takeover(round, role)?.firstActionMs },
+    ...['detected', 'elected', 'synced', 'firstAction'].map((part) => ({
+      name: `${role}: its part ${part}`,
+      of: (round: Round) => takeover(round, role)?.parts[part],
+    })),
   ]),
   ...clientKinds.map((kind) => ({ name: `gap, ${kind}`, of: (round: Round) => round.gaps[kind] })),
   ...clientKinds.map((kind) => ({ name: `gap after healing, ${kind}`, of: (round: Round) => round.gapsAfter[kind] })),

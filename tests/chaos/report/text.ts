@@ -40,6 +40,7 @@ export function textReport(result: ChaosResult, worse?: readonly Worse[]): strin
     `${load.reads} reads, ${load.writes} writes and ${load.watchEvents} watch events in ${Math.round(load.seconds)} s; ${load.failures} failed; ${load.watchesResumed} watches resumed`,
     `${sleepers.length} leaders woke up beside their successor; ${fencedWrites === undefined ? 'fenced writes are not counted by this version' : `${fencedWrites} writes of deposed leaders refused`}`,
   );
+  for (const { reason, count } of load.reasons) lines.push(`  ${String(count).padStart(5)} × ${reason}`);
   for (const { oracle, what } of violations) lines.push(`VIOLATION (${oracle}): ${what}`);
   if (load.inconclusive) lines.push(`INCONCLUSIVE: ${load.inconclusive}`);
   const again = `npm run chaos -- --seed ${result.seed} --rounds ${result.rounds} --faults ${result.faults.join(',')}`;

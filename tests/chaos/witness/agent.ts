@@ -5,6 +5,7 @@
  *   belief  that a scheduler or controller manager said of itself, from one moment to another, that it leads
  *   ready   that a master's API server began or ceased to say that it is ready
  *   lease   that a Lease changed hands
+ *   parts   what a new leader says of the parts of its takeover
  *   fenced  how many writes of deposed leaders an API server has refused
  *   acted   that a leader did a piece of work: the scheduler judged a pod, the controllers observed a ReplicationController
  *
@@ -103,9 +104,23 @@ async function lookAtLeader(role: Role, master: string): Promise<never> {
       } else {
         run = { generation: leads.generation, fromMs: nowMs(), toMs: sentMs, saidMs: sentMs };
         tell(false);
+        setTimeout(() => void tellParts(role, master, leads.generation), 1_000);
       }
     }
     await sleep(lookEveryMs);
+  }
+}
+
+/** A version that does not tell them has none. */
+async function tellParts(role: Role, master: string, generation: number): Promise<void> {
+  try {
+    const answer = await request(`http://${master}:${ports[role]}/metrics`, { dispatcher: plain });
+    const text = await answer.body.text();
+    const found = text.matchAll(/^trimaster_takeover_seconds\{.*part="(\w+)".*\} (\S+)/gm);
+    const parts = Object.fromEntries([...found].map(([, part, seconds]) => [part, Number(seconds) * 1_000]));
+    if (Object.keys(parts).length > 0) say({ type: 'parts', role, generation, parts });
+  } catch {
+    // It has ended already; its takeover is told by what others saw.
   }
 }
 

@@ -40,6 +40,14 @@ export interface Action {
   readonly atMs: number;
 }
 
+/** What the process that took over says of the parts that it took, in ms. */
+export interface Parts {
+  readonly type: 'parts';
+  readonly role: Role;
+  readonly generation: number;
+  readonly parts: Readonly<Record<string, number>>;
+}
+
 /** How many writes of deposed leaders an API server has refused since its start. */
 export interface Fenced {
   readonly type: 'fenced';
@@ -47,4 +55,4 @@ export interface Fenced {
   readonly count: number;
 }
 
-export type Message = Belief | Readiness | LeaseChange | Action | Fenced;
+export type Message = Belief | Readiness | LeaseChange | Action | Parts | Fenced;

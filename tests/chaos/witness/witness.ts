@@ -5,29 +5,24 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { GenericContainer, type StartedTestContainer } from 'testcontainers';
 import type { Sightings } from '../oracles/leaders.ts';
-import type { Action, Belief, LeaseChange, Message, Role } from './messages.ts';
+import type { Action, Belief, LeaseChange, Message, Parts, Role } from './messages.ts';
 
 const root = '/opt/trimaster';
+/** Has Node and the packages of the product. */
+const image = `trimaster/master:${process.env.TRIMASTER_IMAGE_TAG ?? 'latest'}`;
 
 export class Witness implements Sightings {
   readonly leases: LeaseChange[] = [];
   readonly actions: Action[] = [];
+  readonly parts: Parts[] = [];
   readonly #beliefs = new Map<string, Belief>();
   readonly #ready = new Map<string, boolean>();
   readonly #fencedBefore = new Map<string, number>();
   #fenced: number | undefined;
   #container: StartedTestContainer | undefined;
 
-  /** `network` is the name of the cluster's network; `image` has Node and the packages of the product. */
-  static async start({
-    network,
-    image,
-    kubeconfig,
-  }: {
-    network: string;
-    image: string;
-    kubeconfig: string;
-  }): Promise<Witness> {
+  /** `network` is the name of the cluster's network. */
+  static async start({ network, kubeconfig }: { network: string; kubeconfig: string }): Promise<Witness> {
     const witness = new Witness();
     const source = (file: string): { source: string; target: string } => ({
       source: join(import.meta.dirname, file),
@@ -91,6 +86,9 @@ export class Witness implements Sightings {
         break;
       case 'lease':
         this.leases.push(message);
+        break;
+      case 'parts':
+        this.parts.push(message);
         break;
       case 'acted':
         this.actions.push(message);

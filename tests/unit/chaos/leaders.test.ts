@@ -17,14 +17,29 @@ test('the parts of a takeover are those of the next generation', (t) => {
     leases: [lease('a', 1, 10), lease('', 1, 10), lease('b', 2, 3_000)],
     beliefs: [belief('a', 1, 20, 990), belief('b', 2, 3_040, 9_000)],
     actions: [action(500), action(990), action(3_100), action(3_200)],
-  };
-  t.deepEqual(takeoverOf(role, 1_000, sightings), { role, electedMs: 2_000, leadingMs: 2_040, firstActionMs: 2_100 });
+    parts: [
+      { type: 'parts', role, generation: 1, parts: { detected: 1 } },
+      { type: 'parts', role, generation: 2, parts: { detected: 7 } },
+    ],
+  } as const;
+  t.deepEqual(takeoverOf(role, 1_000, sightings), {
+    role,
+    electedMs: 2_000,
+    leadingMs: 2_040,
+    firstActionMs: 2_100,
+    parts: { detected: 7 },
+  });
   t.is(takeoverOf('controller-manager', 1_000, sightings), undefined);
   t.is(takeoverOf(role, 4_000, sightings), undefined, 'nobody has taken over since');
 });
 
 test('work that the old leader did just before the fault is not the new one’s', (t) => {
-  const sightings = { leases: [lease('a', 1, 10), lease('b', 2, 3_000)], beliefs: [], actions: [action(1_001)] };
+  const sightings = {
+    leases: [lease('a', 1, 10), lease('b', 2, 3_000)],
+    beliefs: [],
+    actions: [action(1_001)],
+    parts: [],
+  };
   t.is(takeoverOf(role, 1_000, sightings)?.firstActionMs, undefined);
 });
 
@@ -36,7 +51,12 @@ test('two leaders at once are found, and a handover is not taken for it', (t) =>
 });
 
 test('a leader that slept is told apart from two that were awake', (t) => {
-  const sightings = { beliefs: [belief('b', 2, 100, 900), belief('a', 1, 500, 540)], leases: [], actions: [] };
+  const sightings = {
+    beliefs: [belief('b', 2, 100, 900), belief('a', 1, 500, 540)],
+    leases: [],
+    actions: [],
+    parts: [],
+  };
   t.is(judgeLeaders(sightings, []).violations.length, 1);
   const excused = judgeLeaders(sightings, [{ fromMs: 50, toMs: 600 }]);
   t.deepEqual(excused.violations, []);

@@ -58,14 +58,14 @@ test('each goal is about a fault and a measure that there are', (t) => {
 
 const round = (electedMs: number): Round => ({
   ...{ fault: 'kill-leader', title: 'the <leader> killed', victim: 'master-1', atMs: 0 },
-  takeovers: [{ role: 'scheduler', electedMs, leadingMs: electedMs + 20, firstActionMs: electedMs + 50 }],
+  takeovers: [{ role: 'scheduler', electedMs, leadingMs: electedMs + 20, firstActionMs: electedMs + 50, parts: {} }],
   ...{ gaps: { read: 5, write: 6, watch: 7 }, gapsAfter: { read: 1, write: 2, watch: 3 } },
   ...{ failures: { read: 1, write: 2, watch: 0 }, recoveredMs: 4_000 },
 });
 const result = (...results: Round[]): ChaosResult => ({
   ...{ seed: 7, faults: ['kill-leader'], rounds: 1, startedAt: '2026-01-01T00:00:00Z', machine: 'a machine' },
   ...{ interrupted: false, violations: [], sleepers: [], results },
-  load: { seconds: 10, reads: 1_000, writes: 1_000, watchEvents: 1_000, watchesResumed: 1, failures: 3 },
+  load: { seconds: 10, reads: 1_000, writes: 1_000, watchEvents: 1_000, watchesResumed: 1, failures: 3, reasons: [] },
 });
 
 test('the reports hold every measure, what is unavailable, and how to repeat the run', (t) => {
@@ -84,6 +84,16 @@ test('a comparison tells what got worse, and is silent about noise', (t) => {
   const worse = worseThan(result(round(1_000)), result(round(2_000)));
   t.deepEqual([...new Set(worse.map(({ measure }) => measure))], ['scheduler: elected', 'scheduler: first action']);
   t.deepEqual(worseThan(result(round(1_000)), result(round(1_050))), []);
+});
+
+test('failures are told by their reasons, whatever object they were about', (t) => {
+  const history = new History();
+  const failed = (reason: string) => ({ kind: 'write', client: 'w', atMs: 0, reason }) as const;
+  history.failures.push(failed('503 register-1 is late'), failed('503 register-2 is late'), failed('reset'));
+  t.deepEqual(summaryOf(history, 1).reasons, [
+    { reason: 'write: 503 … is late', count: 2 },
+    { reason: 'write: reset', count: 1 },
+  ]);
 });
 
 test('a run whose load was too small is inconclusive, and a violation fails it whatever else', (t) => {
