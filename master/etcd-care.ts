@@ -23,7 +23,13 @@ export async function lookAfterEtcd(flags: MasterConfig & EtcdCareFlags, signal:
     flags,
     initialCluster.findIndex((each) => each.name === name),
   );
-  writeSettings(dataDir, { member, clientUrls: etcdServers, pid: process.pid });
+  const logger = createLogger('etcd-member', logLevel);
+  try {
+    writeSettings(dataDir, { member, clientUrls: etcdServers, pid: process.pid });
+  } catch (error) {
+    // On a full disk a master still does what it can.
+    logger.error({ err: error }, 'the commands for this member will not find it');
+  }
   const dir = snapshotDir(dataDir);
   const main = fileURLToPath(new URL('./etcd/main.ts', import.meta.url));
   const snapshots = {
@@ -36,7 +42,7 @@ export async function lookAfterEtcd(flags: MasterConfig & EtcdCareFlags, signal:
     {
       member,
       clientUrls: etcdServers,
-      logger: createLogger('etcd-member', logLevel),
+      logger,
       report: (reason, message) => report(flags, reason, message),
       snapshots: snapshotInterval > 0 ? snapshots : undefined,
     },

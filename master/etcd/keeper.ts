@@ -245,25 +245,32 @@ async function keepSnapshots({ snapshots, logger }: KeeperOptions, signal: Abort
   const startedAt = Date.now();
   let notBefore = startedAt + settlingMs;
   while (!signal.aborted) {
-    const dueAt = (newestAt() ?? startedAt) + intervalMs;
-    await sleep(Math.max(dueAt, notBefore) - Date.now(), signal);
-    if (signal.aborted) return;
-    notBefore = Date.now() + intervalMs;
-    const trouble = await runQuietly(command, args, signal);
-    if (trouble !== undefined) logger.warn({ trouble }, 'no snapshot could be saved; it is tried at the next turn');
-    else logger.info('a snapshot was saved');
+    try {
+      const dueAt = (newestAt() ?? startedAt) + intervalMs;
+      await sleep(Math.max(dueAt, notBefore) - Date.now(), signal);
+      if (signal.aborted) return;
+      notBefore = Date.now() + intervalMs;
+      await runToEnd(command, args, signal);
+      logger.info('a snapshot was saved');
+    } catch (error) {
+      if (signal.aborted) return;
+      notBefore = Date.now() + intervalMs;
+      const trouble = error instanceof Error ? error.message : String(error);
+      logger.warn({ trouble }, 'no snapshot could be saved; it is tried at the next turn');
+      await sleep(lookEveryMs, signal);
+    }
   }
 }
 
-/** What the process said when it failed; undefined when all went well. */
-function runQuietly(command: string, args: readonly string[], signal: AbortSignal): Promise<string | undefined> {
-  return new Promise((resolve) => {
+/** Rejects with what the process said when it failed. */
+function runToEnd(command: string, args: readonly string[], signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
     const child = spawn(command, [...args], { signal, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-1_000);
     });
-    child.once('error', (error) => resolve(error.message));
-    child.once('close', (code) => resolve(code === 0 ? undefined : said.trim() || `exit code ${code}`));
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(said.trim() || `exit code ${code}`))));
   });
 }

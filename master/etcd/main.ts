@@ -109,7 +109,7 @@ async function state(dataDir: string): Promise<unknown> {
   };
 }
 
-/** The own member before the others. */
+/** The own member before the others; one that has a majority behind it. */
 async function firstThatAnswers({ member, clientUrls }: MemberSettings): Promise<EtcdClient> {
   const credentials: EtcdCredentials = etcdCredentials(member.pkiDir);
   const ownFirst = [member.clientUrl, ...clientUrls.filter((url) => url !== member.clientUrl)];
@@ -117,9 +117,8 @@ async function firstThatAnswers({ member, clientUrls }: MemberSettings): Promise
   for (const url of ownFirst) {
     const client = new EtcdClient(url, credentials);
     try {
-      const { isLearner } = await client.status(timeoutMs);
-      if (!isLearner) return client;
-      reasons.push(`${url}: it has not caught up yet`);
+      await client.members(true, timeoutMs);
+      return client;
     } catch (error) {
       reasons.push(error instanceof Error ? error.message : String(error));
     }

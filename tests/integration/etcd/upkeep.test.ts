@@ -1,5 +1,7 @@
 /** What a keeper does about a database that has reached its bound, what a member's data becomes, and a member that is behind. */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { Registry } from 'prom-client';
 import { createLogger } from '../../../master/api/logging.ts';
@@ -9,7 +11,8 @@ import { consistent } from '../../../master/apiserver/store/types.ts';
 import { etcdCredentials } from '../../../master/etcd/client.ts';
 import { makeData, salvageData } from '../../../master/etcd/data.ts';
 import { keepMember } from '../../../master/etcd/keeper.ts';
-import { checkSnapshot, saveSnapshot } from '../../../master/etcd/snapshot.ts';
+import { writeSettings } from '../../../master/etcd/settings.ts';
+import { checkSnapshot, keptSnapshots, saveSnapshot, snapshotDir } from '../../../master/etcd/snapshot.ts';
 import { MasterMember } from '../../support/master-member.ts';
 import { configMap, startStore } from '../../support/store.ts';
 import { within } from '../../support/within.ts';
@@ -124,4 +127,19 @@ test('an API server whose own member has not caught up uses another, and its own
   t.false((await learner.client.status(2_000)).isLearner);
   const again = await store.create(objectKey('configmaps', 'default', 'b'), configMap('default', 'b'));
   t.true(again.revision > stored.revision);
+});
+
+test('the command saves a snapshot among those that are kept; without a member it says so and leaves them', async (t) => {
+  const member = await MasterMember.start(t);
+  const dir = join(member.config.dataDir, '..');
+  writeSettings(dir, { member: member.config, clientUrls: [member.config.clientUrl], pid: process.pid });
+  const main = join(import.meta.dirname, '../../../master/etcd/main.ts');
+  const save = (...more: string[]) => promisify(execFile)(process.execPath, [main, '--data-dir', dir, 'save', ...more]);
+  await save('--keep', '1');
+  const [kept] = keptSnapshots(snapshotDir(dir));
+  t.truthy(kept);
+  t.regex((await checkSnapshot(join(snapshotDir(dir), kept ?? ''))).sha256, /^[0-9a-f]{64}$/);
+  await member.end('SIGTERM');
+  await t.throwsAsync(save(), { message: /no member of etcd answers: https:\/\/localhost:\d+/ });
+  t.deepEqual(keptSnapshots(snapshotDir(dir)), [kept]);
 });
