@@ -41,6 +41,13 @@ const scale: Subresource = {
   version: 'v1',
 };
 
+/** Requests that are passed on. */
+const proxy = (kind: string): Subresource => ({
+  name: 'proxy',
+  verbs: ['create', 'delete', 'get', 'patch', 'update'],
+  kind,
+});
+
 interface Names {
   group?: string;
   version?: string;
@@ -65,7 +72,7 @@ export const kinds = {
   nodes: row('Node', 'nodes', {
     namespaced: false,
     shortNames: ['no'],
-    subresources: [status],
+    subresources: [status, proxy('NodeProxyOptions')],
   }),
   pods: row('Pod', 'pods', {
     shortNames: ['po'],
@@ -75,9 +82,17 @@ export const kinds = {
       { name: 'binding', verbs: ['create'], kind: 'Binding' },
       { name: 'eviction', verbs: ['create'], kind: 'Eviction', group: 'policy', version: 'v1' },
       { name: 'log', verbs: ['get'] },
+      { name: 'exec', verbs: ['create', 'get'], kind: 'PodExecOptions' },
+      { name: 'attach', verbs: ['create', 'get'], kind: 'PodAttachOptions' },
+      { name: 'portforward', verbs: ['create', 'get'], kind: 'PodPortForwardOptions' },
+      proxy('PodProxyOptions'),
     ],
   }),
-  services: row('Service', 'services', { shortNames: ['svc'], categories: ['all'], subresources: [status] }),
+  services: row('Service', 'services', {
+    shortNames: ['svc'],
+    categories: ['all'],
+    subresources: [status, proxy('ServiceProxyOptions')],
+  }),
   endpoints: row('Endpoints', 'endpoints', { shortNames: ['ep'] }),
   endpointslices: row('EndpointSlice', 'endpointslices', { group: 'discovery.k8s.io' }),
   replicationcontrollers: row('ReplicationController', 'replicationcontrollers', {

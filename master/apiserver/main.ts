@@ -23,10 +23,13 @@ import { RoleCache } from './auth/rbac/role-cache.ts';
 import { serviceAccounts } from './auth/service-accounts/service-accounts.ts';
 import { tokenReview } from './auth/service-accounts/token-review.ts';
 import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
+import { BackendProxy } from './http/backend-proxy.ts';
 import { openIdRoutes, tokenRequests } from './http/account-tokens.ts';
 import type { HealthCheck } from './http/health.ts';
 import { KubeletProxy } from './http/kubelet-proxy.ts';
+import { objectProxies } from './http/object-proxy.ts';
 import { podLog } from './http/pod-log.ts';
+import { podStreams } from './http/pod-streams.ts';
 import { startServer } from './http/server.ts';
 import { apiServerCommand, type Options } from './options.ts';
 import type { ObjectName, RequestContext } from './registry/context.ts';
@@ -106,6 +109,7 @@ await runMain(async (signal) => {
     keyFile: options.kubeletClientKey,
     addressTypes: options.kubeletPreferredAddressTypes,
   });
+  const backends = new BackendProxy();
 
   let bootstrapped = false;
   const server = await startServer(
@@ -125,7 +129,11 @@ await runMain(async (signal) => {
             read(registry, 'pods', { namespace, name: pod }, freshness === 'memory' ? '0' : undefined),
         );
       },
-      connect: new Map([['pods/log', podLog(registry, kubelets)]]),
+      connect: new Map([
+        ['pods/log', podLog(registry, kubelets)],
+        ...podStreams({ registry, authorizer, kubelets, backends }),
+        ...objectProxies({ registry, kubelets, backends }),
+      ]),
       actions: new Map([['serviceaccounts/token', tokenRequests(accounts.issuer)]]),
       routes: openIdRoutes(accounts.keys, accounts.issuerName, () => {
         const { address, port } = advertise();
@@ -156,6 +164,7 @@ await runMain(async (signal) => {
   // A failure to start ends the process, which is started again.
   await Promise.all([server.closed, starting, left]);
   kubelets.close();
+  backends.close();
   storeEnd.abort();
   await Promise.all([storeRun, rolesRun]);
 });

@@ -10,6 +10,8 @@ export interface KubeletFlags {
   containerRuntime: 'docker' | 'simulated';
   containerRuntimeEndpoint: string;
   podInfraContainerImage: string;
+  podNetwork: string;
+  podBridge: string;
   bootstrapKubeconfig: string;
   kubeconfig?: string;
   master: string[];
@@ -48,6 +50,8 @@ export const kubeletCommand = (defaultName: string) =>
     )
     .option('--container-runtime-endpoint <socket>', "the engine's socket", '/var/run/docker.sock')
     .option('--pod-infra-container-image <image>', 'the image of sandboxes', 'trimaster/pause:1')
+    .option('--pod-network <name>', "the engine's network for pods", 'pods')
+    .option('--pod-bridge <name>', "that network's bridge", 'tm0')
     .option(
       '--bootstrap-kubeconfig <file>',
       'where the API is, and the token to ask for a certificate with',

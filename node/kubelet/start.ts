@@ -63,9 +63,9 @@ async function makeRuntime(flags: KubeletFlags, node: string, directory: string,
   if (flags.containerRuntime === 'docker') {
     if (flags.simulatedNodes > 0) throw new Error('--simulated-nodes needs --container-runtime simulated');
     const { DockerRuntime } = await import('../runtime/docker/docker-runtime.ts');
-    const { containerRuntimeEndpoint, podInfraContainerImage } = flags;
+    const { containerRuntimeEndpoint, podInfraContainerImage: sandboxImage, podNetwork, podBridge } = flags;
     const socketPath = containerRuntimeEndpoint.replace(/^unix:\/\//, '');
-    return new DockerRuntime({ node, logger, socketPath, sandboxImage: podInfraContainerImage });
+    return new DockerRuntime({ node, logger, socketPath, sandboxImage, network: podNetwork, bridge: podBridge });
   }
   const { SimulatedRuntime } = await import('../runtime/simulated/simulated-runtime.ts');
   const stateFile = join(directory, 'simulated-runtime.json');

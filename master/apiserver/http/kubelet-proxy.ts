@@ -9,6 +9,7 @@ import httpProxy from 'http-proxy';
 import { notFound, type StatusError, statusError } from '../../api/errors.ts';
 import { kinds } from '../../api/kinds.ts';
 import type { Node } from '../../api/types.ts';
+import type { Backend } from './backend-proxy.ts';
 import type { Exchange } from './exchange.ts';
 import { sendError } from './respond.ts';
 
@@ -55,6 +56,12 @@ export class KubeletProxy {
     this.#proxy.web(request, response, { target }, (error) => {
       if (!abort.signal.aborted) sendError(response, unreachable(target, error));
     });
+  }
+
+  /** The kubelet as what requests may be passed on to, upgrades included. */
+  backend(node: Node, path: string): Backend {
+    const url = `https://${kubeletHost(node, this.#options.addressTypes)}${path}`;
+    return { url, agent: this.#agent, verify: this.#options.caFile !== undefined };
   }
 
   close(): void {

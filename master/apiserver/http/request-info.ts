@@ -56,7 +56,8 @@ export function parseRequest(method: string, url: string): RequestInfo {
   let name = parts[at + 1] ?? '';
   const subresource = parts[at + 2] ?? '';
   const rest = parts.slice(at + 3).join('/');
-  const verb = verbOf(method, name !== '', oldWatch || isWatch(query));
+  // A subresource is not watched: there, the parameter is for whom the request is passed on to.
+  const verb = verbOf(method, name !== '', oldWatch || (subresource === '' && isWatch(query)));
   if (name === '' && (verb === 'list' || verb === 'watch')) name = nameInSelector(query);
   return {
     method,

@@ -26,6 +26,7 @@ import { openApiRoutes } from './openapi/routes.ts';
 import { Requests } from './requests.ts';
 import { type ConnectHandler, resourceRoutes, type WriteGuard } from './resource-routes.ts';
 import { sendError, sendJson } from './respond.ts';
+import { mayUpgrade, Upgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { Watches } from './watch-routes.ts';
 
@@ -104,9 +105,12 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
       // Longer than the 90 s after which Go's clients give up idle connections, so that they never meet a closed one.
       keepAliveTimeout: 130_000,
       noDelay: true,
+      shouldUpgradeCallback: mayUpgrade,
     },
     app,
   );
+  const upgrades = new Upgrades();
+  upgrades.serve(server, app);
   server.timeout = 0;
   server.on('tlsClientError', (error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
 
@@ -124,6 +128,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     server.closeIdleConnections();
     const drained = requests.drain();
     watches.endAll();
+    upgrades.endAll();
     const enough = new AbortController();
     await Promise.race([drained, sleep(options.drainMs ?? options.requestTimeoutMs, enough.signal)]);
     enough.abort();

@@ -50,6 +50,8 @@ export async function servePortForward(
 
 /** Passes bytes both ways until both are over, or one broke. `answered`: the second one will send nothing more. */
 export async function exchange(client: Duplex, pod: Duplex, answered: () => void = () => {}): Promise<void> {
+  // Two pipelines and the library below listen to each of them: more than the ten that Node takes for a leak.
+  for (const side of [client, pod]) side.setMaxListeners(30);
   const asking = pipeline(client, pod);
   const answering = pipeline(pod, client).finally(answered);
   await Promise.all([asking, answering]).catch(() => {

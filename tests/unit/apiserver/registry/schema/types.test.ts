@@ -13,7 +13,8 @@ test('every kind that is served, and every kind that a subresource speaks, has a
   for (const kind of allKinds) {
     t.true(hasType(typeName(kind)), typeName(kind));
     for (const { kind: spoken, group = kind.group, version = kind.version } of kind.subresources) {
-      if (spoken) t.true(hasType(typeName({ group, version, kind: spoken })), spoken);
+      // The options of exec, proxy and their kin are parameters in the URL: nothing of these kinds is ever sent.
+      if (spoken && !spoken.endsWith('Options')) t.true(hasType(typeName({ group, version, kind: spoken })), spoken);
     }
   }
 });
