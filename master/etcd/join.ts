@@ -77,14 +77,18 @@ function named({ id, name, peerUrls }: ListedMember, initialCluster: readonly In
 }
 
 function makeOrWait({ peers, onlyJoin }: Seen): JoinStep {
-  const names = (kind: PeerState['kind']): string => {
-    const found = [...peers].filter(([, state]) => state.kind === kind).map(([name]) => name);
-    return found.join(' and ');
-  };
+  const those = (kind: PeerState['kind']): string[] =>
+    [...peers].filter(([, state]) => state.kind === kind).map(([name]) => name);
+  const names = (kind: PeerState['kind']): string => those(kind).join(' and ');
   const [members, silent] = [names('member'), names('silent')];
   const replacing = names('restoring') || names('rejoining');
-  if (members !== '')
-    return wait(`the cluster has no majority: its data is on ${members}, and the others are not there`);
+  if (those('member').length * 2 > peers.size + 1) return wait(`no majority of the cluster answers yet on ${members}`);
+  if (members !== '') {
+    const noMajority = `the cluster has no majority: its data is on ${members}`;
+    // All are there, so waiting alone brings nothing.
+    if (silent === '') return wait(`${noMajority} only; it goes on from there with: npm run snapshot -- recover`);
+    return wait(`${noMajority}, and ${silent} gave no answer`);
+  }
   if (replacing !== '') return wait(`the cluster's data is about to be replaced on ${replacing}`);
   if (onlyJoin) return wait('the cluster that this master was told to join does not answer yet');
   if (silent !== '') return wait(`${silent} gave no answer and may have the cluster's data`);
