@@ -7,6 +7,18 @@ import { type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
 /** Twice what a socket usually holds: fewer, larger reads on long transfers. Only pages that were written cost memory. */
 const bufferBytes = 128 * 1024;
 
+/** Buffers of connections that are closed: new memory for each connection would keep the garbage collector busy. */
+const free: Buffer<ArrayBuffer>[] = [];
+const mostFree = 64;
+
+function takeBuffer(): Buffer<ArrayBuffer> {
+  return free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+}
+
+function giveBack(buffer: Buffer<ArrayBuffer> | undefined): void {
+  if (buffer !== undefined && free.length < mostFree) free.push(buffer);
+}
+
 /**
  * What becomes of bytes that were read. They are valid during the call only, unless `kept` is returned. `wait` stops the
  * reading until `resume`.
@@ -19,7 +31,7 @@ export type Open = (onread: OnReadOpts) => Socket;
 export class Channel {
   readonly socket: Socket;
   #receive: Receiver;
-  #buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  #buffer = takeBuffer();
   /** Free for reading while `#buffer`'s bytes wait in the other side's write queue. */
   #spare: Buffer<ArrayBuffer> | undefined;
   #lent: Buffer<ArrayBuffer> | undefined;
@@ -29,6 +41,12 @@ export class Channel {
     this.socket = open({
       buffer: () => this.#buffer,
       callback: (length) => this.#onRead(length),
+    });
+    // Nothing is read any more. What was lent may be in the other side's write queue still, so the collector has it.
+    this.socket.once('close', () => {
+      giveBack(this.#buffer);
+      giveBack(this.#spare);
+      this.#spare = undefined;
     });
   }
 
@@ -54,7 +72,7 @@ export class Channel {
     if (outcome === 'used, wait') return false;
     // One buffer at most is known to be free again later (when the other side has drained); others are left to the collector.
     this.#lent = outcome === 'kept, wait' ? this.#buffer : undefined;
-    this.#buffer = this.#spare ?? Buffer.allocUnsafeSlow(bufferBytes);
+    this.#buffer = this.#spare ?? takeBuffer();
     this.#spare = undefined;
     return outcome === 'kept';
   }

@@ -21,7 +21,8 @@ function start(t: ExecutionContext, ...argv: string[]): { child: ChildProcess; l
   return {
     child,
     line: async (msg) => {
-      await until(() => lines.some((one) => one.msg === msg));
+      // A process takes its time to start where all processors are busy.
+      await until(() => lines.some((one) => one.msg === msg), 60_000);
       const found = lines.find((one) => one.msg === msg);
       if (found === undefined) throw new Error('unreachable');
       return found;

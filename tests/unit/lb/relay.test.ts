@@ -115,3 +115,31 @@ test('the bytes carried are counted, of open and of closed connections', async (
   t.regex(text, /trimaster_lb_bytes_total\{direction="sent"\} 8\n/);
   t.regex(text, /trimaster_lb_bytes_total\{direction="received"\} 12\n/);
 });
+
+test('connections that come and go use the same memory, and never see each other’s bytes', async (t) => {
+  const master = new TestMaster('a', (socket) => {
+    socket.on('data', (bytes: Buffer) => socket.write(bytes));
+    socket.on('end', () => socket.end());
+    socket.resume();
+  });
+  const { client } = await bench(t, [master]);
+  const talk = async (number: number): Promise<boolean> => {
+    const { socket } = await client();
+    const sent = Buffer.alloc(300_000 + number, String.fromCharCode(65 + (number % 26)));
+    socket.removeAllListeners('data');
+    if (number % 5 === 0) {
+      // Leaves in the middle, with bytes on their way.
+      socket.write(sent);
+      await once(socket.resume(), 'data');
+      socket.destroy();
+      return true;
+    }
+    const received = readAll(socket);
+    socket.end(sent);
+    return (await received).equals(sent);
+  };
+  for (let round = 0; round < 5; round++) {
+    const whole = await Promise.all(Array.from({ length: 20 }, (_, i) => talk(round * 20 + i)));
+    t.true(whole.every(Boolean));
+  }
+});

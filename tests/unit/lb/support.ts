@@ -225,11 +225,11 @@ export class TestClient {
 /** The first bytes of a TLS hello, as far as the balancer looks. */
 export const hello = Buffer.from([22, 3, 1, 0, 4, 1, 0, 0, 0]);
 
-/** Resolves when the condition holds; looks after each turn of the event loop, and fails after five seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5_000;
+/** Resolves when the condition holds; looks after each turn of the event loop, and fails when it takes far too long. */
+export async function until(condition: () => boolean, patienceMs = 5_000): Promise<void> {
+  const deadline = performance.now() + patienceMs;
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`still not so after 5 s: ${condition}`);
+    if (performance.now() > deadline) throw new Error(`still not so after ${patienceMs} ms: ${condition}`);
     await setTimeout(1);
   }
 }
