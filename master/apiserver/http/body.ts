@@ -68,10 +68,23 @@ export interface Notes {
   duplicateFields?: readonly string[];
 }
 
+/** The content type of server-side apply. JSON is YAML too. */
+export const applyType = 'application/apply-patch+yaml';
+
+/** The configuration in the body of a server-side apply, which must say what it is. */
+export function decodeApply(body: Buffer, expected: Expected, notes?: Notes): KubeObject {
+  const value = fromYaml(body, (why) => `error decoding YAML: ${why}`, notes);
+  if (!isRecord(value)) throw badRequest('error decoding YAML: the body must be an object');
+  for (const field of ['apiVersion', 'kind'] as const) {
+    if (typeof value[field] !== 'string') throw badRequest(`error decoding YAML: Object '${field}' is missing`);
+  }
+  return checkType(value, expected);
+}
+
 /** The body of a PATCH, whose content type says how it is meant. */
 export function decodePatch(contentType: string | undefined, body: Buffer, notes?: Notes): Patch {
   const type = patchTypes[mediaType(contentType)];
-  if (type === undefined) throw unsupported(Object.keys(patchTypes));
+  if (type === undefined) throw unsupported([...Object.keys(patchTypes), applyType]);
   const patch = parseJson(body, (why) => `error decoding patch: ${why}`, notes);
   if (type === 'json' && !Array.isArray(patch)) {
     throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');

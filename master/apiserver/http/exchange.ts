@@ -31,7 +31,8 @@ export function contextOf(exchange: Exchange, options: WriteOptions = readOption
     warnings: [],
     signal: exchange.abort.signal,
   };
-  if (options.fieldManager !== undefined) context.fieldManager = options.fieldManager;
+  const manager = options.fieldManager ?? agentOf(exchange.request.headers['user-agent']);
+  if (manager !== undefined) context.fieldManager = manager;
   const fence = exchange.request.headers[fenceHeader];
   if (typeof fence === 'string') {
     try {
@@ -42,6 +43,10 @@ export function contextOf(exchange: Exchange, options: WriteOptions = readOption
   }
   return context;
 }
+
+/** Who does not say as whom it manages fields is known by its program's name. */
+const agentOf = (userAgent: string | undefined): string | undefined =>
+  userAgent?.split('/', 1)[0]?.slice(0, 128) || undefined;
 
 export const representationOf = (exchange: Exchange): Representation => negotiate(exchange.request.headers.accept);
 

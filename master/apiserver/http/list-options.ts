@@ -4,6 +4,7 @@
  */
 import { badRequest, type Cause, invalid } from '../../api/errors.ts';
 import type { DeleteOptions, ListOptions, RequestContext } from '../registry/context.ts';
+import { applyType, mediaType } from './body.ts';
 import { booleanParameter } from './request-info.ts';
 
 /** The options of list, watch and deletecollection. */
@@ -74,6 +75,28 @@ export function parseWriteOptions(query: URLSearchParams, optionsKind: string): 
   }
   if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: optionsKind }, '', causes);
   return { dryRun, fieldManager, fieldValidation: validation };
+}
+
+export interface PatchOptions extends WriteOptions {
+  /** Given: the patch is a server-side apply. */
+  apply?: { force: boolean };
+}
+
+/** The same for a PATCH, whose content type says whether `force` means something and a manager must be named. */
+export function parsePatchOptions(query: URLSearchParams, contentType: string | undefined): PatchOptions {
+  const options = parseWriteOptions(query, 'PatchOptions');
+  const refuse = (cause: Cause): Error => invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [cause]);
+  const force = query.get('force');
+  if (mediaType(contentType) !== applyType) {
+    if (force === null) return options;
+    const message = 'Forbidden: may not be specified for non-apply patch';
+    throw refuse({ reason: 'FieldValueForbidden', field: 'force', message });
+  }
+  if (options.fieldManager === undefined) {
+    const message = 'Required value: is required for apply patch';
+    throw refuse({ reason: 'FieldValueRequired', field: 'fieldManager', message });
+  }
+  return { ...options, apply: { force: force !== null && force !== 'false' && force !== '0' } };
 }
 
 /** The same `dryRun` in a DeleteOptions. */

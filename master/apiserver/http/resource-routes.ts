@@ -5,13 +5,29 @@
 import { badRequest, methodNotAllowed, pathNotFound } from '../../api/errors.ts';
 import { apiVersionOf } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
+import { type Authorizer, refusal } from '../auth/authorize.ts';
 import type { ActionSubresource, ObjectName, RequestContext, Subresource } from '../registry/context.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
 import { deletedStatus, sendList, sendStored } from './answers.ts';
-import { decodeObject, decodeOptional, decodePatch, type Expected, mediaType, type Notes, readBody } from './body.ts';
+import {
+  decodeApply,
+  decodeObject,
+  decodeOptional,
+  decodePatch,
+  type Expected,
+  mediaType,
+  type Notes,
+  readBody,
+} from './body.ts';
 import { contextOf, type Exchange, type Handler, namespaceOf } from './exchange.ts';
-import { dryRunOf, parseDeleteOptions, parseListOptions, parseWriteOptions } from './list-options.ts';
+import {
+  dryRunOf,
+  parseDeleteOptions,
+  parseListOptions,
+  parsePatchOptions,
+  parseWriteOptions,
+} from './list-options.ts';
 import { addWarnings, sendJson } from './respond.ts';
 
 /** A subresource that is a stream of its own (log, exec, proxy), by `<resource>/<subresource>`. */
@@ -25,11 +41,12 @@ export interface ResourceRoutesOptions {
   readonly watch: (exchange: Exchange, resource: Resource) => Promise<void>;
   readonly connect: ReadonlyMap<string, ConnectHandler>;
   readonly guard: WriteGuard;
+  readonly authorizer: Authorizer;
 }
 
 type SubresourceRow = Resource['kind']['subresources'][number];
 
-export function resourceRoutes({ registry, watch, connect, guard }: ResourceRoutesOptions): Handler {
+export function resourceRoutes({ registry, watch, connect, guard, authorizer }: ResourceRoutesOptions): Handler {
   return async (exchange) => {
     const { info } = exchange;
     const resource = registry.resource(info.group, info.version, info.resource);
@@ -125,14 +142,37 @@ export function resourceRoutes({ registry, watch, connect, guard }: ResourceRout
     row?: SubresourceRow,
     part?: Subresource,
   ): Promise<void> {
-    const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'PatchOptions'));
+    const options = parsePatchOptions(exchange.info.query, exchange.request.headers['content-type']);
+    const context = contextOf(exchange, options);
     const body = await readBody(exchange.request);
+    if (options.apply) return apply(exchange, resource, context, body, options.apply.force, row, part);
     const change = decodePatch(exchange.request.headers['content-type'], body, notesFor(context));
     if (change.type !== 'json') checkPatchType(change.patch, expectedOf(resource, row));
     await guard(exchange);
     const stored = await resource.patch(context, objectName(exchange), change, part);
     addWarnings(exchange.response, context.warnings);
     sendStored(exchange, resource, 200, stored, part);
+  }
+
+  async function apply(
+    exchange: Exchange,
+    resource: Resource,
+    context: RequestContext,
+    body: Buffer,
+    force: boolean,
+    row?: SubresourceRow,
+    part?: Subresource,
+  ): Promise<void> {
+    const { user, info } = exchange;
+    const config = decodeApply(body, expectedOf(resource, row), notesFor(context));
+    await guard(exchange, config);
+    const mayCreate = (): void => {
+      const creation = { ...info, verb: 'create' };
+      if (!authorizer.allows(user, creation)) throw refusal(user, creation, authorizer.decide(user, creation).reason);
+    };
+    const { stored, created } = await resource.apply(context, objectName(exchange), config, { force, mayCreate }, part);
+    addWarnings(exchange.response, context.warnings);
+    sendStored(exchange, resource, created ? 201 : 200, stored, part);
   }
 
   async function remove(exchange: Exchange, resource: Resource): Promise<void> {

@@ -95,7 +95,10 @@ export function inheritMetadata(object: KubeObject, old: KubeObject): void {
   else metadata.generation = before.generation;
   if (before.resourceVersion !== undefined) metadata.resourceVersion = before.resourceVersion;
   if (before.generateName !== undefined) metadata.generateName ??= before.generateName;
-  for (const field of ['selfLink', 'managedFields'] as const) delete metadata[field];
+  delete metadata.selfLink;
+  // Who manages the fields is noted with the write; the client cannot say it.
+  if (before.managedFields === undefined) delete metadata.managedFields;
+  else metadata.managedFields = before.managedFields;
   object.metadata = metadata;
 }
 

@@ -24,7 +24,7 @@ import { Reader } from './reader.ts';
 import type { Resource } from './resource.ts';
 import { shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
-import { Writer, type WriterParts } from './writer.ts';
+import { type ApplyOptions, Writer, type WriterParts } from './writer.ts';
 
 /** How many objects of a collection are deleted at once. */
 const deleteConcurrency = 16;
@@ -67,6 +67,17 @@ export class GenericResource implements Resource {
   async patch(ctx: RequestContext, name: ObjectName, patch: Patch, subresource?: Subresource): Promise<Stored> {
     const sub = this.#subresource(subresource);
     return viewed(sub, await this.#writer.patch(ctx, name, patch, subresource));
+  }
+
+  apply(
+    ctx: RequestContext,
+    name: ObjectName,
+    config: KubeObject,
+    options: ApplyOptions,
+    subresource?: Subresource,
+  ): Promise<{ stored: Stored; created: boolean }> {
+    this.#subresource(subresource);
+    return this.#writer.apply(ctx, name, config, options, subresource);
   }
 
   delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {

@@ -18,6 +18,7 @@ import type {
   Subresource,
   WatchListener,
 } from './context.ts';
+import type { ApplyOptions } from './writer.ts';
 
 /** One resource as the routes use it. Every verb throws StatusError and nothing else that a client can cause. */
 export interface Resource {
@@ -28,6 +29,14 @@ export interface Resource {
   create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored>;
   update(ctx: RequestContext, name: ObjectName, object: KubeObject, subresource?: Subresource): Promise<Stored>;
   patch(ctx: RequestContext, name: ObjectName, patch: Patch, subresource?: Subresource): Promise<Stored>;
+  /** Server-side apply; `created`: the object was not there. */
+  apply(
+    ctx: RequestContext,
+    name: ObjectName,
+    config: KubeObject,
+    options: ApplyOptions,
+    subresource?: Subresource,
+  ): Promise<{ stored: Stored; created: boolean }>;
   delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult>;
   deleteCollection(
     ctx: RequestContext,

@@ -17,7 +17,7 @@ import {
   notFound,
 } from '../../api/errors.ts';
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
-import type { DeleteOptions, KubeObject } from '../../api/types.ts';
+import type { DeleteOptions, KubeObject, ObjectMeta } from '../../api/types.ts';
 import type { Admission, AdmissionRequest } from '../admission/types.ts';
 import { RevisionMismatch } from '../store/errors.ts';
 import { objectKey } from '../store/keys.ts';
@@ -26,6 +26,8 @@ import { checkBody, inheritMetadata, initMetadata, withGeneratedName } from './b
 import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
 import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
+import { onlyStatus, takesNoApply, withoutStatus } from './managed-fields/configuration.ts';
+import { afterFirstApply, afterUpdate, applied, isTracked, type Writing } from './managed-fields/managers.ts';
 import { applyPatch } from './patch/apply.ts';
 import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
@@ -46,6 +48,15 @@ const maxGeneratedNames = 8;
 
 /** How a write that starts over reads again. */
 type Fresh = 'unread' | 'consistent' | Stored;
+
+export interface ApplyOptions {
+  /** Take over what others manage. */
+  readonly force: boolean;
+  /** Throws where the user may not create the object. */
+  readonly mayCreate: () => void;
+}
+
+type ManagedFields = NonNullable<ObjectMeta['managedFields']>;
 
 /** Makes the object that an update or patch wants out of the present one. Called anew for each attempt. */
 type Change = (old: Stored) => KubeObject;
@@ -113,6 +124,43 @@ export class Writer {
     return this.#change(ctx, name, change, { version: '', subresource });
   }
 
+  /**
+   * Server-side apply: makes the object be as `config` says, where it says anything, and keeps who says what. An object that
+   * is not there is made of it, if `mayCreate` does not throw.
+   */
+  async apply(
+    ctx: RequestContext,
+    name: ObjectName,
+    config: KubeObject,
+    { force, mayCreate }: ApplyOptions,
+    subresource?: Subresource,
+  ): Promise<{ stored: Stored; created: boolean }> {
+    const sub = subresource && this.#subresource(subresource);
+    if (sub?.view) throw takesNoApply(subresource);
+    const { kind } = this.#strategy;
+    if (config.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
+    const version = checkBody(ctx, kind, this.#shape, config, name).resourceVersion ?? '';
+    const mine = sub ? onlyStatus(config) : withoutStatus(config, this.#strategy.subresources?.status !== undefined);
+    if (!(await this.#exists(name))) {
+      if (sub || version !== '') throw notFound(kind, name.name);
+      mayCreate();
+      const created = structuredClone(mine);
+      const writing = this.#writing(ctx, undefined);
+      const entries = afterFirstApply(this.#shape, mine, writing);
+      try {
+        return { stored: await this.#createNamed(ctx, name.namespace, created, entries), created: true };
+      } catch (error) {
+        if (!isAlreadyExists(error)) throw error;
+      }
+    }
+    const change: Change = (old) => {
+      const { object, entries } = applied(this.#shape, old.object, mine, this.#writing(ctx, subresource), force);
+      const changed = this.#applied(sub, structuredClone(object), old);
+      return { ...changed, metadata: { ...changed.metadata, managedFields: entries } };
+    };
+    return { stored: await this.#change(ctx, name, change, { version, subresource, applies: true }), created: false };
+  }
+
   /** Changes an object without admission or validation: for what the registry itself does in one of its own verbs. */
   modify(ctx: RequestContext, name: ObjectName, change: (old: KubeObject) => KubeObject): Promise<Stored> {
     return this.#change(ctx, name, (old) => change(old.object), { version: '', trusted: true });
@@ -148,12 +196,18 @@ export class Writer {
     }
   }
 
-  async #createNamed(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
+  async #createNamed(
+    ctx: RequestContext,
+    namespace: string | undefined,
+    object: KubeObject,
+    managedFields?: ManagedFields,
+  ): Promise<Stored> {
     const strategy = this.#strategy;
     const { kind } = strategy;
     const now = nowSeconds(this.#clock.now());
     const name = object.metadata?.name ?? '';
     initMetadata(object, namespace, now, randomUUID());
+    if (managedFields && object.metadata) object.metadata.managedFields = managedFields;
     strategy.setDefaults?.(object);
     const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, namespace, name, object };
     await this.#admission.admit(request);
@@ -182,6 +236,8 @@ export class Writer {
       version: string;
       subresource?: Subresource | undefined;
       trusted?: boolean;
+      /** The change says itself who manages what. */
+      applies?: boolean;
       check?: () => (old: Stored) => void;
     },
   ): Promise<Stored> {
@@ -198,9 +254,12 @@ export class Writer {
         check?.(old);
         this.#requireVersion(name, how.version, old);
         const object = change(old);
-        if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource);
+        if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource, how.applies === true);
         if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
-        if (!deepEqual(object, old.object)) return await this.#committer.put(ctx, old, object);
+        if (!deepEqual(object, old.object)) {
+          if (isTracked(old.object) && !how.applies) this.#track(ctx, object, old.object, how.subresource);
+          return await this.#committer.put(ctx, old, object);
+        }
         if (certain) return old;
       } catch (error) {
         if (error instanceof RevisionMismatch) {
@@ -220,10 +279,13 @@ export class Writer {
     object: KubeObject,
     old: Stored,
     subresource: Subresource | undefined,
+    applies: boolean,
   ): Promise<void> {
     const strategy = this.#strategy;
     const { kind } = strategy;
+    const { managedFields } = object.metadata ?? {};
     inheritMetadata(object, old.object);
+    if (applies && managedFields && object.metadata) object.metadata.managedFields = managedFields;
     if (!subresource) strategy.setDefaults?.(object);
     const { namespace } = name;
     const request: AdmissionRequest = {
@@ -278,6 +340,17 @@ export class Writer {
     const found = this.#strategy.subresources?.[name];
     if (!found) throw internalError(`${this.#strategy.kind.resource} has no subresource ${name}`);
     return found;
+  }
+
+  /** Notes who has made this change, on an object whose fields have managers. */
+  #track(ctx: RequestContext, object: KubeObject, old: KubeObject, subresource: Subresource | undefined): void {
+    const managedFields = afterUpdate(this.#shape, old, object, this.#writing(ctx, subresource));
+    object.metadata = { ...object.metadata, managedFields };
+  }
+
+  #writing(ctx: RequestContext, subresource: Subresource | undefined): Writing {
+    const now = nowSeconds(this.#clock.now());
+    return { manager: ctx.fieldManager ?? 'unknown', kind: this.#strategy.kind, subresource, now };
   }
 
   #shapeOf(sub: SubresourceStrategy | undefined): ObjectShape {

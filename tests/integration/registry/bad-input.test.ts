@@ -153,6 +153,7 @@ test('thousands of mutated objects and patches get a Status of the client’s fa
       const attempts: Record<string, () => Promise<unknown>> = {
         create: () => verbs.create(ctx, namespace, structuredClone(body) as KubeObject),
         update: () => verbs.update(ctx, at, structuredClone(body) as KubeObject, sub),
+        apply: () => verbs.apply(ctx, at, structuredClone(body) as KubeObject, { force: true, mayCreate() {} }, sub),
         merge: () => verbs.patch(ctx, at, { type: 'merge', patch: structuredClone(patch) }, sub),
         strategic: () => verbs.patch(ctx, at, { type: 'strategic', patch: structuredClone(patch) }, sub),
         json: () =>

@@ -148,6 +148,7 @@ const patchTypes = [
   'application/json-patch+json',
   'application/merge-patch+json',
   'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
 ];
 const patchType = 'meta.v1.Patch';
 const statusType = 'meta.v1.Status';

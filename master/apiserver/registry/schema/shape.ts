@@ -1,7 +1,7 @@
 /**
  * Shapes: the schema's types as decoding, patches and merges walk them. Each type is one shape, made when first asked for.
  */
-import { listMerge } from './facts.ts';
+import { atomicMaps, listMerge } from './facts.ts';
 import { type FieldType, fieldsOf, type ScalarName, typeName } from './types.ts';
 
 export type Shape = ScalarShape | ObjectShape | ListShape | MapShape;
@@ -15,6 +15,8 @@ export interface ObjectShape {
   /** Such as `core.v1.Container`. */
   readonly name: string;
   readonly fields: ReadonlyMap<string, Shape>;
+  /** One value to server-side apply. */
+  readonly atomic: boolean;
 }
 export interface ListShape {
   readonly is: 'list';
@@ -23,10 +25,14 @@ export interface ListShape {
   readonly mergeKey?: string;
   /** A list of scalars that a strategic merge patch adds to. */
   readonly set?: boolean;
+  /** What makes an item to server-side apply: keys, or ['*'] for its value. Absent: the list is one value. */
+  readonly keys?: readonly string[];
 }
 export interface MapShape {
   readonly is: 'map';
   readonly values: Shape;
+  /** One value to server-side apply. */
+  readonly atomic?: boolean;
 }
 
 /** What may be anything. */
@@ -46,8 +52,11 @@ class TypeShape implements ObjectShape {
   readonly name: string;
   #fields: ReadonlyMap<string, Shape> | undefined;
 
+  readonly atomic: boolean;
+
   constructor(name: string) {
     this.name = name;
+    this.atomic = atomicMaps.has(name);
   }
 
   /** Types hold one another, some of them themselves: what a type holds is looked at when it is wanted. */
@@ -88,7 +97,9 @@ function shaped(type: FieldType): Shape {
 }
 
 function withMerge(shape: Shape, type: string, field: string): Shape {
-  const { patchKey } = listMerge(type, field) ?? {};
-  if (patchKey === undefined || shape.is !== 'list') return shape;
-  return patchKey === '*' ? { ...shape, set: true } : { ...shape, mergeKey: patchKey };
+  if (shape.is === 'map' && atomicMaps.has(`${type}.${field}`)) return { ...shape, atomic: true };
+  const { patchKey, listKeys } = listMerge(type, field) ?? {};
+  if (shape.is !== 'list') return shape;
+  const merge = patchKey === undefined ? {} : patchKey === '*' ? { set: true } : { mergeKey: patchKey };
+  return { ...shape, ...merge, ...(listKeys && { keys: listKeys }) };
 }

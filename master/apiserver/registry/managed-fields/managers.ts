@@ -1,0 +1,202 @@
+/**
+ * Who manages which fields of an object (`metadata.managedFields`), and server-side apply, as Kubernetes' reference
+ * "Server-Side Apply" says it.
+ *
+ * An object is tracked from its first apply on. What it had until then belongs to the manager `before-first-apply`, as in
+ * Kubernetes; objects that nobody ever applies so carry no managedFields, and their writes cost nothing for it.
+ */
+import { statusError } from '../../../api/errors.ts';
+import { apiVersionOf, type Kind } from '../../../api/kinds.ts';
+import type { KubeObject, ObjectMeta } from '../../../api/types.ts';
+import { isRecord, type Shape } from '../schema/shape.ts';
+import {
+  type FieldSet,
+  fromFieldsV1,
+  intersection,
+  isEmpty,
+  isWithin,
+  minus,
+  noFields,
+  pathsOf,
+  toFieldsV1,
+  union,
+} from './field-set.ts';
+import { difference, fieldsIn, merged, pruned } from './typed.ts';
+
+type Entry = NonNullable<ObjectMeta['managedFields']>[number];
+
+/** Who writes, through what, and when. */
+export interface Writing {
+  readonly manager: string;
+  readonly kind: Pick<Kind, 'group' | 'version'>;
+  readonly subresource: string | undefined;
+  /** Seconds, in the form of RFC 3339. */
+  readonly now: string;
+}
+
+export const isTracked = ({ metadata }: KubeObject): boolean => (metadata?.managedFields ?? []).length > 0;
+
+/** The entries after an ordinary write: what it changed is the writer's, and nobody else's any more. */
+export function afterUpdate(shape: Shape, old: KubeObject, object: KubeObject, writing: Writing): Entry[] {
+  const { changed, removed } = difference(shape, old, object);
+  const mine = tracked(changed);
+  const gone = union(tracked(removed), mine);
+  const own = entryOf(writing, 'Update');
+  const managers = managersOf(old).map(({ entry, fields }) => ({
+    entry,
+    fields: isSame(entry, own) ? minus(fields, tracked(removed)) : minus(fields, gone),
+  }));
+  if (isEmpty(mine)) return entriesOf(managers);
+  const before = managers.find(({ entry }) => isSame(entry, own));
+  const rest = managers.filter((manager) => manager !== before);
+  return entriesOf(capped([...rest, { entry: own, fields: union(before?.fields ?? noFields, mine) }]));
+}
+
+/** The entries of an object that an apply makes. */
+export function afterFirstApply(shape: Shape, config: KubeObject, writing: Writing): Entry[] {
+  return entriesOf([{ entry: entryOf(writing, 'Apply'), fields: tracked(fieldsIn(shape, config)) }]);
+}
+
+/**
+ * The object as an apply makes it of the present one, with its entries. Throws 409 where others manage what it would
+ * change, unless it is forced.
+ */
+export function applied(
+  shape: Shape,
+  live: KubeObject,
+  config: KubeObject,
+  writing: Writing,
+  force: boolean,
+): { object: KubeObject; entries: Entry[] } {
+  const own = entryOf(writing, 'Apply');
+  const managers = isTracked(live)
+    ? managersOf(live)
+    : [{ entry: firstOwner(writing), fields: tracked(fieldsIn(shape, live)) }];
+  const before = managers.find(({ entry }) => isSame(entry, own));
+  const others = managers.filter((manager) => manager !== before);
+  const wanted = tracked(fieldsIn(shape, config));
+
+  const over = merged(shape, live, config);
+  const kept = others.reduce((all, { fields }) => union(all, fields), wanted);
+  const object = before ? pruned(shape, over, before.fields, kept) : over;
+  if (!isRecord(object)) throw new Error('an object cannot be merged into none');
+
+  const { changed, removed } = difference(shape, live, object);
+  const taken = tracked(changed);
+  const conflicts = others.flatMap(({ entry, fields }) => {
+    const both = intersection(fields, taken);
+    return isEmpty(both) ? [] : [{ entry, fields: both }];
+  });
+  if (conflicts.length > 0 && !force && !isOwnAnnotated(shape, live, writing, conflicts)) throw conflictOf(conflicts);
+
+  const gone = union(taken, tracked(removed));
+  const rest = others.map(({ entry, fields }) => ({ entry, fields: minus(fields, gone) }));
+  const same = before && isWithin(before.fields, wanted) && isWithin(wanted, before.fields);
+  return { object, entries: entriesOf([...rest, { entry: same ? before.entry : own, fields: wanted }]) };
+}
+
+interface Manager {
+  readonly entry: Entry;
+  readonly fields: FieldSet;
+}
+
+function managersOf({ metadata }: KubeObject): Manager[] {
+  return (metadata?.managedFields ?? []).map((entry) => ({ entry, fields: fromFieldsV1(entry.fieldsV1) }));
+}
+
+/** As in Kubernetes: that many programs' ordinary writes are told apart, and the oldest of more are put together. */
+const maxUpdates = 10;
+
+function capped(managers: readonly Manager[]): readonly Manager[] {
+  const updates = managers.filter(({ entry }) => entry.operation === 'Update');
+  if (updates.length <= maxUpdates) return managers;
+  const oldest = updates
+    .toSorted((a, b) => compare(a.entry.time, b.entry.time))
+    .slice(0, updates.length - maxUpdates + 1);
+  const { subresource: _, ...entry } = oldest.at(-1)?.entry ?? {};
+  const fields = oldest.reduce((all, manager) => union(all, manager.fields), noFields);
+  return [
+    ...managers.filter((manager) => !oldest.includes(manager)),
+    { entry: { ...entry, manager: 'ancient-changes' }, fields },
+  ];
+}
+
+/** Managers that manage nothing are not named. Who applies comes first, as Kubernetes sorts them. */
+function entriesOf(managers: readonly Manager[]): Entry[] {
+  return managers
+    .filter(({ fields }) => !isEmpty(fields))
+    .map(({ entry, fields }) => ({ ...entry, fieldsType: 'FieldsV1', fieldsV1: toFieldsV1(fields) }))
+    .toSorted((a, b) => compare(a.operation, b.operation) || compare(a.time, b.time) || compare(a.manager, b.manager));
+}
+
+const compare = (a = '', b = ''): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function entryOf({ manager, kind, subresource, now }: Writing, operation: 'Apply' | 'Update'): Entry {
+  const part = subresource === undefined ? {} : { subresource };
+  return { manager, operation, apiVersion: apiVersionOf(kind), time: now, ...part };
+}
+
+const firstOwner = (writing: Writing): Entry =>
+  entryOf({ ...writing, manager: 'before-first-apply', subresource: undefined }, 'Update');
+
+function isSame(a: Entry, b: Entry): boolean {
+  return (
+    a.manager === b.manager &&
+    a.operation === b.operation &&
+    a.apiVersion === b.apiVersion &&
+    (a.subresource ?? '') === (b.subresource ?? '')
+  );
+}
+
+/** What nobody manages: what an object is, and what only the server says. */
+const untracked = fromFieldsV1({
+  'f:apiVersion': {},
+  'f:kind': {},
+  'f:metadata': {
+    '.': {},
+    ...{ 'f:name': {}, 'f:namespace': {}, 'f:uid': {}, 'f:creationTimestamp': {}, 'f:selfLink': {} },
+    ...{ 'f:generation': {}, 'f:resourceVersion': {}, 'f:managedFields': {} },
+  },
+});
+
+const tracked = (fields: FieldSet): FieldSet => minus(fields, untracked);
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** Who goes over from kubectl's own apply to the server's takes along what it applied before. */
+function isOwnAnnotated(
+  shape: Shape,
+  { metadata }: KubeObject,
+  { manager }: Writing,
+  conflicts: readonly Manager[],
+): boolean {
+  const text = metadata?.annotations?.[lastApplied];
+  if (manager !== 'kubectl' || text === undefined) return false;
+  try {
+    const before = fieldsIn(shape, JSON.parse(text));
+    return conflicts.every(({ fields }) => isWithin(fields, before));
+  } catch {
+    return false;
+  }
+}
+
+function conflictOf(conflicts: readonly Manager[]): Error {
+  const named = conflicts.map(({ entry, fields }) => ({ who: managerText(entry), paths: pathsOf(fields) }));
+  const causes = named.flatMap(({ who, paths }) =>
+    paths.map((field) => ({ reason: 'FieldManagerConflict', message: `conflict with ${who}`, field })),
+  );
+  const [first] = named;
+  const text =
+    causes.length === 1 && first
+      ? `Apply failed with 1 conflict: conflict with ${first.who}: ${first.paths[0]}`
+      : `Apply failed with ${causes.length} conflicts: ${named
+          .toSorted((a, b) => compare(a.who, b.who))
+          .flatMap(({ who, paths }) => [`conflicts with ${who}:`, ...paths.map((path) => `- ${path}`)])
+          .join('\n')}`;
+  return statusError('Conflict', text, { causes });
+}
+
+function managerText({ manager = '', subresource, operation, apiVersion = '' }: Entry): string {
+  const part = subresource ? ` with subresource ${JSON.stringify(subresource)}` : '';
+  return `${JSON.stringify(manager)}${part}${operation === 'Update' ? ` using ${apiVersion}` : ''}`;
+}
