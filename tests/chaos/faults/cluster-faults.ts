@@ -1,5 +1,4 @@
 /** Faults of the cluster as a whole: what operators do to it, and the loss of what should never be lost. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { etcdMembers } from './etcd-gateway.ts';
 import type { Fault, Victim, World } from './fault.ts';
 import { places } from './machine-faults.ts';
@@ -77,9 +76,11 @@ export const clusterFaults: readonly Fault[] = [
       addresses.set(victim, before);
       const atMs = Date.now();
       await Promise.all(masters.map((machine) => machines.stop(machine)));
-      // Addresses are given out in the order of the starts.
-      for (const machine of masters.toReversed()) await machines.start(machine);
-      await sleep(100);
+      // The engine gives out addresses in order: whoever had the last begins, so that at most one can get its own again.
+      const lastFirst = masters
+        .map((machine, index) => ({ machine, address: before[index] ?? '' }))
+        .toSorted(byAddress);
+      for (const { machine } of lastFirst.toReversed()) await machines.start(machine);
       return atMs;
     },
     check: async ({ machines }, victim) => {
@@ -108,3 +109,9 @@ export const clusterFaults: readonly Fault[] = [
     lastsMs: 4_000,
   },
 ];
+
+function byAddress(a: { readonly address: string }, b: { readonly address: string }): number {
+  const number = ({ address }: { readonly address: string }): number =>
+    address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  return number(a) - number(b);
+}

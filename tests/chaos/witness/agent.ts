@@ -21,7 +21,7 @@ import type { Message, Role } from './messages.ts';
 const masters = ['master-1', 'master-2', 'master-3'];
 const ports: Record<Role, number> = { scheduler: 10_251, 'controller-manager': 10_252 };
 const lookEveryMs = 40;
-const workEveryMs = 100;
+const workEveryMs = 60;
 const answerWithinMs = 400;
 const namespace = 'chaos-witness';
 const pods = `/api/v1/namespaces/${namespace}/pods`;
@@ -43,7 +43,7 @@ const tls = {
 const pools = new Map(
   masters.map((master) => [
     master,
-    new Pool(`https://${master}:6443`, { connections: 8, headersTimeout: 1_000, connect: { ...tls, timeout: 400 } }),
+    new Pool(`https://${master}:6443`, { connections: 16, headersTimeout: 1_000, connect: { ...tls, timeout: 400 } }),
   ]),
 );
 const plain = new Agent({ connect: { timeout: answerWithinMs }, headersTimeout: answerWithinMs });
@@ -226,7 +226,7 @@ async function giveWork(): Promise<never> {
   for (let turn = 0; ; turn += 1, await sleep(workEveryMs)) {
     const spec = { nodeSelector: { 'chaos-witness': 'nowhere' }, containers: [container] };
     const work =
-      Math.floor(turn / masters.length) % 2 === 0
+      turn % 2 === 0
         ? api(at(turn), 'POST', pods, { metadata: { name: `work-${turn}` }, spec })
         : api(at(turn), 'PATCH', `${controllers}/witness`, { spec: { minReadySeconds: 1 + (turn % 1_000) } });
     // A master that does not answer costs its own turns only.
