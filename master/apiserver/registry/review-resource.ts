@@ -34,6 +34,7 @@ export class ReviewResource implements Resource {
   readonly list = (): Promise<ListResult> => refused();
   readonly update = (): Promise<Stored> => refused();
   readonly patch = (): Promise<Stored> => refused();
+  readonly apply = (): Promise<{ stored: Stored; created: boolean }> => refused();
   readonly delete = (): Promise<DeleteResult> => refused();
   readonly deleteCollection = (): Promise<ListResult> => refused();
   readonly watch = (): Promise<void> => refused();
