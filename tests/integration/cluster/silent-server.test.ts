@@ -1,0 +1,78 @@
+/** API servers that are silent, not dead: paused, they keep every connection open. Clients must not wait for them. */
+import test from 'ava';
+import { ApiUnreachable, Client } from '../../../master/api/client.ts';
+import { loadKubeconfig } from '../../../master/api/config.ts';
+import { Informer } from '../../../master/api/informer.ts';
+import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
+import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
+import { pause } from '../../support/paused.ts';
+import { within } from '../../support/within.ts';
+
+const namespace = 'default';
+let etcd: TestEtcd;
+let apis: TestApiServers;
+/** Asks the second server only. */
+let witness: Client;
+
+test.before(async () => {
+  etcd = await startEtcd();
+  apis = await startApiServers({ etcd: etcd.endpoints, count: 2 });
+  witness = new Client({ ...loadKubeconfig(apis.first.kubeconfig), servers: [apis.servers[1]?.url ?? ''] });
+});
+
+test.after.always(async () => {
+  await witness?.close();
+  await apis?.stop();
+  await etcd?.stop();
+});
+
+const newClient = (): Client =>
+  new Client({ ...loadKubeconfig(apis.first.kubeconfig), servers: apis.servers.map(({ url }) => url) });
+
+test.serial('a watch on a paused server goes on at another one, and nothing is missed', async (t) => {
+  const client = newClient();
+  t.teardown(() => client.close());
+  const ending = new AbortController();
+  const informer = new Informer(client, 'configmaps', { namespace });
+  const running = informer.run(ending.signal);
+  await informer.synced;
+  await witness.create('configmaps', { metadata: { namespace, name: 'before' } });
+  await within(5, () => informer.get('default/before'), Boolean);
+  await pause(apis.first.pid);
+  t.teardown(() => apis.first.signal('SIGCONT'));
+  for (const name of ['during-1', 'during-2']) await witness.create('configmaps', { metadata: { namespace, name } });
+  await within(6, () => informer.get('default/during-2'), Boolean);
+  t.truthy(informer.get('default/during-1'));
+  apis.first.signal('SIGCONT');
+  await witness.create('configmaps', { metadata: { namespace, name: 'after' } });
+  await within(5, () => informer.get('default/after'), Boolean);
+  ending.abort();
+  await running;
+});
+
+test.serial(
+  'requests to a paused server: reads are answered by another one, writes say that they may have happened',
+  async (t) => {
+    const client = newClient();
+    t.teardown(() => client.close());
+    await client.create('configmaps', { metadata: { namespace, name: 'read' } });
+    await pause(apis.first.pid);
+    t.teardown(() => apis.first.signal('SIGCONT'));
+    const write = client.create('configmaps', { metadata: { namespace, name: 'unknown' } });
+    const error = await t.throwsAsync(write, { instanceOf: ApiUnreachable });
+    t.true(error.maybeApplied);
+    t.is((await client.get('configmaps', { namespace, name: 'read' })).metadata?.name, 'read');
+    await client.create('configmaps', { metadata: { namespace, name: 'elsewhere' } });
+    t.truthy(await witness.get('configmaps', { namespace, name: 'elsewhere' }));
+  },
+);
+
+test.serial('a write that compares what it replaces is sent to the next server at once', async (t) => {
+  const client = newClient();
+  t.teardown(() => client.close());
+  const made = await client.create('configmaps', { metadata: { namespace, name: 'compared' } });
+  await pause(apis.first.pid);
+  t.teardown(() => apis.first.signal('SIGCONT'));
+  await client.update('configmaps', { ...made, data: { a: '1' } }, { timeoutMs: 300, repeatable: true });
+  t.deepEqual((await witness.get('configmaps', { namespace, name: 'compared' })).data, { a: '1' });
+});
