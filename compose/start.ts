@@ -15,8 +15,8 @@ const program = command('npm start --', 'Brings the cluster up with Docker Compo
   .option('--build-only', 'only make sure that Docker answers and the images are built')
   .option('--timeout <seconds>', 'how long it may take until all are Ready', Number, 180);
 
-/** Beside masters and nodes: keys, bootstrap token, balancer. */
-const services = masters.length + nodes.length + 3;
+/** Beside masters and nodes: keys, bootstrap token, the balancers' address and the two of them. */
+const services = masters.length + nodes.length + 5;
 const { buildOnly, timeout } = program.parse().opts<{ buildOnly?: boolean; timeout: number }>();
 const progress = createProgress({ output: process.stdout, memory: join(root, '.cache/start-times.json') });
 const project = projectFrom();

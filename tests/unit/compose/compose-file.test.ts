@@ -9,11 +9,21 @@ interface Service {
   ports?: string[];
   privileged?: boolean;
   healthcheck?: unknown;
+  network_mode?: string;
+  entrypoint?: string[];
+  command?: string[];
 }
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const services: Record<string, Service> = parse(read('compose/compose.yaml'), { merge: true }).services;
 const once = ['pki', 'bootstrap'];
+/** Where it is not the volume of the container's name. */
+const own: Readonly<Record<string, readonly string[]>> = {
+  bootstrap: ['pki-admin'],
+  lb: [],
+  'lb-1': ['pki-lb'],
+  'lb-2': ['pki-lb'],
+};
 
 test('each container sees its own keys and no one else’s', (t) => {
   for (const [name, { volumes = [] }] of Object.entries(services)) {
@@ -21,7 +31,7 @@ test('each container sees its own keys and no one else’s', (t) => {
     const keys = volumes.filter((volume) => volume.startsWith('pki-')).map((volume) => volume.split(':'));
     t.deepEqual(
       keys.map(([volume]) => volume),
-      [name === 'bootstrap' ? 'pki-admin' : `pki-${name}`],
+      own[name] ?? [`pki-${name}`],
     );
     t.true(
       keys.every(([, , mode]) => mode === 'ro'),
@@ -32,8 +42,20 @@ test('each container sees its own keys and no one else’s', (t) => {
 
 test('ports are published on loopback only', (t) => {
   const ports = Object.values(services).flatMap((service) => service.ports ?? []);
-  t.is(ports.length, 2);
+  t.is(ports.length, 3);
   t.true(ports.every((port) => port.startsWith('127.0.0.1:')));
+});
+
+test('two balancers share one address, and each watches the other', (t) => {
+  for (const [name, peer] of [
+    ['lb-1', 'lb-2'],
+    ['lb-2', 'lb-1'],
+  ] as const) {
+    t.is(services[name]?.network_mode, 'service:lb');
+    t.true(services[name]?.entrypoint?.includes('--reuse-port'));
+    const [admin] = services[peer]?.command ?? [];
+    t.true(services[name]?.command?.includes(`--peer=127.0.0.1:${admin?.split(':')[1]}`));
+  }
 });
 
 test('nothing is privileged', (t) => {
