@@ -32,12 +32,13 @@ const longestAnswer = 1024 * 1024;
 /** Asks at once and then at each interval, until the signal aborts. Failures change nothing. */
 export async function followMembers(options: MembershipOptions, signal: AbortSignal): Promise<void> {
   let known = namesOf(options.given);
+  const addresses: Addresses = new Map();
   while (!signal.aborted) {
     const [backend] = options.askable();
     try {
       if (backend !== undefined) {
         const members = membersOf(await ask(backend, options, signal));
-        const backends = await joined(options.given, members, options.resolver);
+        const backends = await joined(options.given, members, options.resolver, addresses);
         if (namesOf(backends) !== known && !signal.aborted) {
           known = namesOf(backends);
           options.logger.info({ backends: backends.map(({ name }) => name) }, 'the cluster has other masters now');
@@ -66,16 +67,28 @@ export function membersOf(object: unknown): BackendAddress[] {
   });
 }
 
-/** The given backends, and the members that are none of them under another name. */
+/** What the names of the given backends meant when they were last found. */
+export type Addresses = Map<string, readonly string[]>;
+
+/**
+ * The given backends, and the members that are none of them under another name. The name of a dead machine may not be found,
+ * while the list still has its address: then the address that it had last counts.
+ */
 export async function joined(
   given: readonly BackendAddress[],
   members: readonly BackendAddress[],
   resolver: Resolver,
+  addresses: Addresses,
 ): Promise<readonly BackendAddress[]> {
   const resolved = await Promise.all(
     given.map(async ({ host, port }) => {
-      const addresses = await resolver.resolve(host).catch(() => []);
-      return addresses.map(({ address }) => `${address} ${port}`);
+      const found = await resolver.resolve(host).catch(() => undefined);
+      if (found !== undefined)
+        addresses.set(
+          host,
+          found.map(({ address }) => address),
+        );
+      return (addresses.get(host) ?? []).map((address) => `${address} ${port}`);
     }),
   );
   const same = new Set(resolved.flat());
