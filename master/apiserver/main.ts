@@ -16,6 +16,7 @@ import { accessReviews } from './auth/access-reviews.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { certificateUser } from './auth/certificates.ts';
+import { authorizeCreation } from './auth/create-authorization.ts';
 import { restrictNode } from './auth/node-restriction.ts';
 import { makeDefaultRoles } from './auth/rbac/bootstrap.ts';
 import { preventEscalation } from './auth/rbac/escalation.ts';
@@ -93,6 +94,7 @@ await runMain(async (signal) => {
       tokenReview({ accounts: accounts.tokens, others: otherTokens, apiAudiences: accounts.audiences }),
     ],
     morePlugins: [
+      authorizeCreation(authorizer),
       preventEscalation({
         authorizer,
         readRules: async ({ resource, namespaced }, namespace, name) => {

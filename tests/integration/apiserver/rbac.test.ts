@@ -103,6 +103,26 @@ test.serial('who may write roles grants only what he has', async (t) => {
   t.is(await soon(() => as('eve').run('-n', 'sub', 'get', 'pods')), '');
 });
 
+test.serial('who may only update and patch creates nothing by the way', async (t) => {
+  await kubectl.run('create', 'clusterrole', 'changes', '--verb=get,update,patch', '--resource=leases,configmaps');
+  await kubectl.run('create', 'clusterrolebinding', 'changes', '--clusterrole=changes', '--user=eve');
+  await soon(() => as('eve').run('auth', 'can-i', 'patch', 'leases'));
+  const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'new' } };
+  const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'new' } };
+  const path = '/apis/coordination.k8s.io/v1/namespaces/default/leases/new';
+  t.regex(
+    (await as('eve').try(['replace', '--raw', path, '-f', '-'], JSON.stringify(lease))).stderr,
+    /leases\.coordination\.k8s\.io "new" is forbidden: User "eve" cannot create resource "leases"/,
+  );
+  t.regex(
+    (await as('eve').try(['apply', '--server-side', '-f', '-'], JSON.stringify(map))).stderr,
+    /configmaps "new" is forbidden: User "eve" cannot create resource "configmaps"/,
+  );
+  await kubectl.feed(JSON.stringify(map), 'create', '-f', '-');
+  await as('eve').feed(JSON.stringify({ ...map, data: { a: 'b' } }), 'apply', '--server-side', '-f', '-');
+  t.pass();
+});
+
 test.serial('what is wrong with a role or binding is told by field', async (t) => {
   const refused = async (object: object): Promise<string> =>
     (await kubectl.try(['create', '-f', '-'], JSON.stringify(object))).stderr;
