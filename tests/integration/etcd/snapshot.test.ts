@@ -1,6 +1,6 @@
 /** Snapshots and the ways back, by the commands that an operator uses, on a whole local cluster. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -68,6 +68,8 @@ async function listed(): Promise<{ names: string[]; revision: number }> {
   return { names, revision: Number(metadata.resourceVersion) };
 }
 
+const isLearner = (member: { isLearner: boolean }): boolean => member.isLearner;
+
 async function loseVolumes(masters: readonly LocalMaster[]): Promise<void> {
   for (const each of masters) each.kill('SIGKILL');
   await Promise.all(masters.map((each) => each.exited));
@@ -112,5 +114,34 @@ test.serial(
     t.true(revision > seen + 1_000_000, `${revision} after ${seen}`);
     const watch = await api.send('GET', `${configMaps}?watch=1&timeoutSeconds=1&resourceVersion=${seen}`);
     t.regex(watch.text, /"code":410/);
+  },
+);
+
+test.serial(
+  'with two of three masters gone the cluster goes on from the third, and they come back by themselves',
+  async (t) => {
+    await write('last');
+    const [survivor, lost, away] = cluster.masters as [LocalMaster, LocalMaster, LocalMaster];
+    away.kill('SIGKILL');
+    await away.exited;
+    await loseVolumes([lost]);
+    const recovered = await snapshot('recover');
+    t.log(recovered.text);
+    t.true(recovered.ok, recovered.text);
+    t.deepEqual((await listed()).names, ['kept', 'last']);
+    t.true(readdirSync(volumeOf(survivor)).some((name) => name.startsWith('etcd.before-')));
+    // It comes back with the data of the cluster that is no more.
+    away.start();
+    await cluster.ready();
+    await within(
+      30,
+      async () => JSON.parse((await ran('master/etcd/main.ts', '--data-dir', volumeOf(away), 'state')).text),
+      ({ hasMajority, members }) => hasMajority && members.length === 3 && !members.some(isLearner),
+    );
+    t.true(readdirSync(volumeOf(away)).some((name) => name.startsWith('etcd.before-')));
+    t.deepEqual((await listed()).names, ['kept', 'last']);
+    const nothingToDo = await snapshot('recover');
+    t.false(nothingToDo.ok);
+    t.regex(nothingToDo.text, /has a majority of the members behind it/);
   },
 );
