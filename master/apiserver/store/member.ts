@@ -52,6 +52,11 @@ export class EtcdError extends Error {
     return this.details.startsWith('etcdserver:') && definiteCodes.has(this.code);
   }
 
+  /** The member is well: it says that it has a new leader by now, and the request is to be made again. */
+  get leaderChanged(): boolean {
+    return this.details === 'etcdserver: leader changed';
+  }
+
   /** Whether another member, or the same one later, may answer the same request otherwise. */
   get transient(): boolean {
     return !(this.details.startsWith('etcdserver:') && definiteCodes.has(this.code));

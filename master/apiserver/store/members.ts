@@ -24,7 +24,7 @@ const probeIntervalMs = 5000;
 const firstProbeDelayMs = 100;
 const longestProbeDelayMs = 2000;
 /** The patience of one attempt of a read. */
-const readAttemptMs = 1000;
+const readAttemptMs = 400;
 /** How long a read is tried on one member after the other. An election of etcd takes one to three seconds. */
 const readPatienceMs = 10_000;
 
@@ -121,7 +121,7 @@ export class Members {
       error instanceof EtcdError && error.transient && this.#clock.now() < giveUpAt;
     const again = retry(handleWhen(mayRetry), {
       maxAttempts: Number.POSITIVE_INFINITY,
-      backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 250 }),
+      backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
     });
     try {
       return await again.execute(() => this.#attempt(call));
@@ -138,7 +138,7 @@ export class Members {
       this.heard();
       return result;
     } catch (error) {
-      if (error instanceof EtcdError && error.transient) this.suspect(member, error);
+      if (error instanceof EtcdError && error.transient && !error.leaderChanged) this.suspect(member, error);
       throw error;
     }
   }

@@ -31,8 +31,12 @@ export interface WriterOptions {
   readonly clock?: Clock | undefined;
 }
 
-/** The patience of one attempt: under etcd's own seven seconds, so that a lost proposal is sent again sooner. */
-const attemptMs = 2000;
+/**
+ * The patience of one attempt after the other. A proposal that a member passes on to a dead leader is lost without a word, so the
+ * first attempts are short; a slow disk gets the time it needs from the later ones.
+ */
+const attemptsMs = [400, 400, 400, 800, 1600];
+const lastAttemptsMs = 2000;
 /** How long a write is tried in all. */
 const patienceMs = 10_000;
 const pauseMs = 20;
@@ -77,9 +81,9 @@ export class Writer {
     const giveUpAt = this.#clock.now() + patienceMs;
     const guarded = request.expectedRevision === 0;
     let unknown = false;
-    for (;;) {
+    for (let tries = 0; ; tries += 1) {
       const epoch = guarded ? { key: this.#epochKey, value: this.#epoch.value } : undefined;
-      const answer = await this.#attempt(toTxn(request, epoch), attemptMs);
+      const answer = await this.#attempt(toTxn(request, epoch), tries);
       if (!(answer instanceof EtcdError)) {
         const { revision } = answer.header;
         if (answer.succeeded) return { revision, response: answer };
@@ -106,16 +110,18 @@ export class Writer {
   }
 
   /** One attempt; an error that says nothing of the transaction itself is an answer too. */
-  async #attempt(txn: TxnRequest, timeoutMs: number): Promise<TxnResponse | EtcdError> {
+  async #attempt(txn: TxnRequest, tries: number): Promise<TxnResponse | EtcdError> {
     const member = this.#members.best();
     try {
-      const response = await member.txn(txn, timeoutMs);
+      const response = await member.txn(txn, attemptsMs[tries] ?? lastAttemptsMs);
       this.#members.heard();
       return response;
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
       if (!error.transient) throw refusedByEtcd(error);
-      this.#members.suspect(member, error);
+      // The first may have been lost with a leader, or wait for a disk: that speaks against no member yet.
+      const late = error.code === grpcCodes.deadlineExceeded;
+      if (!error.leaderChanged && !(late && tries === 0)) this.#members.suspect(member, error);
       return error;
     }
   }
@@ -147,9 +153,9 @@ export class Writer {
   async #writeEpoch(giveUpAt: number): Promise<void> {
     // The same value in every attempt, so that it does no harm when several of them happen.
     const value = newToken();
-    for (;;) {
+    for (let tries = 0; ; tries += 1) {
       const put = { type: 'put', key: this.#epochKey, value } as const;
-      const answer = await this.#attempt({ compare: [], success: [put], failure: [] }, attemptMs);
+      const answer = await this.#attempt({ compare: [], success: [put], failure: [] }, tries);
       if (!(answer instanceof EtcdError)) {
         this.#epoch = { value, revision: answer.header.revision };
         return;
