@@ -164,15 +164,14 @@ test.serial('a standby whose own API server is silent takes over all the same', 
   if (!heir || !other) throw new Error('the cluster has too few masters');
   await pause(heir.apiserver.pid);
   await pause(other.scheduler.pid);
-  t.teardown(() => {
-    heir.apiserver.resume();
-    other.scheduler.resume();
-  });
-  leader.scheduler.kill('SIGTERM');
+  const resume = (): void => {
+    for (const paused of [heir.apiserver, other.scheduler, leader.scheduler]) paused.resume();
+  };
+  t.teardown(resume);
+  await pause(leader.scheduler.pid);
   const next = await leadership(loops[0], generation);
   t.is(next.leader, heir);
   await bothLoopsAct('silent-heir');
-  heir.apiserver.resume();
-  other.scheduler.resume();
+  resume();
   await cluster.ready();
 });
