@@ -157,21 +157,3 @@ test.serial('the API server of the leading master is paused alone: the leader go
   leader.apiserver.resume();
   await cluster.ready();
 });
-
-test.serial('a standby whose own API server is silent takes over all the same', async (t) => {
-  const { leader, generation } = await leadership(loops[0]);
-  const [heir, other] = cluster.masters.filter((master) => master !== leader);
-  if (!heir || !other) throw new Error('the cluster has too few masters');
-  await pause(heir.apiserver.pid);
-  await pause(other.scheduler.pid);
-  const resume = (): void => {
-    for (const paused of [heir.apiserver, other.scheduler, leader.scheduler]) paused.resume();
-  };
-  t.teardown(resume);
-  await pause(leader.scheduler.pid);
-  const next = await leadership(loops[0], generation);
-  t.is(next.leader, heir);
-  await bothLoopsAct('silent-heir');
-  resume();
-  await cluster.ready();
-});
