@@ -60,6 +60,10 @@ async function loseVolume(lost: LocalMaster): Promise<void> {
   rmSync(volumeOf(lost), { recursive: true, force: true });
 }
 
+/** Under which id the cluster has a master's member. One that comes back without data must not vote as who it was. */
+const idOf = ({ name }: LocalMaster, members: readonly ListedMember[]): string | undefined =>
+  members.find((member) => member.name === name)?.id;
+
 const allVote = (members: readonly ListedMember[]): boolean =>
   members.length === 3 && members.every(({ isLearner, clientUrls }) => !isLearner && clientUrls.length > 0);
 
@@ -71,12 +75,10 @@ test.serial('a master whose volume is lost comes back as a new member with all d
   await write('meanwhile');
   const fromMs = performance.now();
   lost.start();
-  const idOf = (members: readonly ListedMember[]) => members.find(({ name }) => name === lost.name)?.id;
   await within(
     30,
     () => membersAt(other),
-    // It must not vote as who it was.
-    (after) => allVote(after) && idOf(after) !== idOf(before),
+    (after) => allVote(after) && idOf(lost, after) !== idOf(lost, before),
   );
   t.log(`a voting member again after ${Math.round(performance.now() - fromMs)} ms`);
   await cluster.ready();
@@ -92,6 +94,7 @@ test.serial('a master whose volume is lost comes back as a new member with all d
 
 test.serial('without a majority it waits, says why, and joins as soon as there is one', async (t) => {
   const [lost, away] = [master(2), master(1)];
+  const before = await membersAt(away);
   away.kill('SIGKILL');
   await away.exited;
   await loseVolume(lost);
@@ -104,13 +107,18 @@ test.serial('without a majority it waits, says why, and joins as soon as there i
   );
   t.false(existsSync(join(volumeOf(lost), 'etcd/member')));
   away.start();
-  await within(30, () => membersAt(away), allVote);
+  await within(
+    30,
+    () => membersAt(away),
+    (after) => allVote(after) && idOf(lost, after) !== idOf(lost, before),
+  );
   await cluster.ready();
   t.true((await names()).includes('meanwhile'));
 });
 
 test.serial('a master without data makes no cluster while the others are silent', async (t) => {
   const lost = master(0);
+  const before = await membersAt(master(1));
   for (const each of cluster.masters) each.kill('SIGKILL');
   await Promise.all(cluster.masters.map((each) => each.exited));
   rmSync(volumeOf(lost), { recursive: true, force: true });
@@ -123,7 +131,11 @@ test.serial('a master without data makes no cluster while the others are silent'
   );
   master(1).start();
   master(2).start();
-  await within(30, () => membersAt(master(1)), allVote);
+  await within(
+    30,
+    () => membersAt(master(1)),
+    (after) => allVote(after) && idOf(lost, after) !== idOf(lost, before),
+  );
   await cluster.ready();
   t.true((await names()).includes('meanwhile'));
 });
