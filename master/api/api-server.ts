@@ -45,6 +45,8 @@ export class ApiServer {
   #silenced: { dispose(): void } | undefined;
   /** A request was not answered in time, and nothing has come from the server since. */
   #isDoubtful = false;
+  /** Bytes that sockets which are closed by now have received: their end is no news from the server. */
+  #receivedBefore = 0;
   #received = 0;
   #heardMs = performance.now();
   #lookedMs = performance.now();
@@ -128,17 +130,21 @@ export class ApiServer {
 
   #keep(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#receivedBefore += socket.bytesRead;
+    });
   }
 
   #lookAgain(): void {
     const now = performance.now();
     const late = now - this.#lookedMs > lookEveryMs + lateMs;
     this.#lookedMs = now;
-    const received = this.#sockets.values().reduce((sum, socket) => sum + socket.bytesRead, 0);
+    const received = this.#sockets.values().reduce((sum, socket) => sum + socket.bytesRead, this.#receivedBefore);
+    const hears = received > this.#received;
     const waits = this.#pool.stats.running > 0 || this.#pool.stats.pending > 0;
-    if (received > this.#received) this.#isDoubtful = false;
-    if (received !== this.#received || late || !waits) this.#heardMs = now;
+    if (hears) this.#isDoubtful = false;
+    if (hears || late || !waits) this.#heardMs = now;
     this.#received = received;
     if (!this.isFailing) this.#failingSinceMs = now;
     const isDue = this.isFailing ? now - this.#failingSinceMs >= recoveryMs : now - this.#heardMs >= quietMs;

@@ -50,15 +50,21 @@ export function commaList(text: string): string[] {
     .filter((part) => part !== '');
 }
 
+/** Two signals within this time are one. */
+const sameKeyMs = 500;
+
 /**
  * Runs a process's main function with a signal that SIGTERM and SIGINT abort, and ends the process when it returns: exit
- * code 0, or 1 with the error on standard error. A second SIGINT or SIGTERM does not wait.
+ * code 0, or 1 with the error on standard error. A second SIGINT or SIGTERM, a moment later, does not wait.
  */
 export async function runMain(main: (signal: AbortSignal) => Promise<void>): Promise<never> {
   const stop = new AbortController();
+  let stoppedMs = 0;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(1);
+      // Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm.
+      if (stop.signal.aborted && performance.now() - stoppedMs > sameKeyMs) process.exit(1);
+      if (!stop.signal.aborted) stoppedMs = performance.now();
       stop.abort();
     });
   }

@@ -1,6 +1,6 @@
 /**
  * A compose cluster of the tests' own: project, ports, networks, volumes and kubeconfig beside any cluster that is up.
- * Faults are what a user would do by hand: `docker kill`, `docker start`.
+ * How it is broken is in `faults/`.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -10,7 +10,6 @@ import { DockerComposeEnvironment, type StartedDockerComposeEnvironment, Wait } 
 import { run } from '../../compose/system.ts';
 
 export const masters = ['master-1', 'master-2', 'master-3'] as const;
-export const nodes = ['node-1', 'node-2'] as const;
 
 const root = join(import.meta.dirname, '../..');
 
@@ -49,27 +48,9 @@ export class ComposeCluster {
     return new ComposeCluster(project, directory, adminPort, await environment.up());
   }
 
-  /** SIGKILL for every process of the container, as a machine that loses its power. */
-  async kill(service: string): Promise<void> {
-    await run('docker', ['kill', this.containerOf(service)]);
-  }
-
-  async startAgain(service: string): Promise<void> {
-    await run('docker', ['start', this.containerOf(service)]);
-  }
-
-  /** Runs a command in a container and gives what it printed. */
-  async exec(service: string, ...command: string[]): Promise<string> {
-    return run('docker', ['exec', this.containerOf(service), ...command], { timeoutMs: 30_000 });
-  }
-
   /** What kubectl prints. */
   async kubectl(...args: string[]): Promise<string> {
     return run('kubectl', ['--kubeconfig', this.kubeconfig, ...args], { cwd: root, timeoutMs: 120_000 });
-  }
-
-  containerOf(service: string): string {
-    return `${this.project}-${service}-1`;
   }
 
   /** Removes containers, networks and volumes. */

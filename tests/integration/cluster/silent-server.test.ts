@@ -13,15 +13,25 @@ let etcd: TestEtcd;
 let apis: TestApiServers;
 /** Asks the second server only. */
 let witness: Client;
+/** Asks the first server only. */
+let first: Client;
 
 test.before(async () => {
   etcd = await startEtcd();
   apis = await startApiServers({ etcd: etcd.endpoints, count: 2 });
-  witness = new Client({ ...loadKubeconfig(apis.first.kubeconfig), servers: [apis.servers[1]?.url ?? ''] });
+  const config = loadKubeconfig(apis.first.kubeconfig);
+  witness = new Client({ ...config, servers: [apis.servers[1]?.url ?? ''] });
+  first = new Client({ ...config, servers: [apis.servers[0]?.url ?? ''] });
+});
+
+// A server that was just woken up may still be getting over it; each test begins with one that serves.
+test.beforeEach(async () => {
+  await within(15, () => first.list('configmaps', { namespace }), Boolean);
 });
 
 test.after.always(async () => {
   await witness?.close();
+  await first?.close();
   await apis?.stop();
   await etcd?.stop();
 });
@@ -51,16 +61,21 @@ test.serial('a watch on a paused server goes on at another one, and nothing is m
 });
 
 test.serial(
-  'requests to a paused server: reads are answered by another one, writes say that they may have happened',
+  'requests to a paused server: reads are answered by another one, writes are done there or say that they may have happened',
   async (t) => {
     const client = newClient();
     t.teardown(() => client.close());
     await client.create('configmaps', { metadata: { namespace, name: 'read' } });
     await pause(apis.first.pid);
     t.teardown(() => apis.first.signal('SIGCONT'));
+    // On a connection that was open it may have arrived; where a new one was needed it certainly did not, and goes elsewhere.
     const write = client.create('configmaps', { metadata: { namespace, name: 'unknown' } });
-    const error = await t.throwsAsync(write, { instanceOf: ApiUnreachable });
-    t.true(error.maybeApplied);
+    const error: unknown = await write.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    if (error === undefined) t.truthy(await witness.get('configmaps', { namespace, name: 'unknown' }));
+    else t.true(error instanceof ApiUnreachable && error.maybeApplied, String(error));
     t.is((await client.get('configmaps', { namespace, name: 'read' })).metadata?.name, 'read');
     await client.create('configmaps', { metadata: { namespace, name: 'elsewhere' } });
     t.truthy(await witness.get('configmaps', { namespace, name: 'elsewhere' }));
