@@ -9,6 +9,7 @@ import { ApiClient } from '../support/api-client.ts';
 import { Random } from '../support/random.ts';
 import { within } from '../support/within.ts';
 import { ComposeCluster, masters } from './compose-cluster.ts';
+import { etcdMembers } from './faults/etcd-gateway.ts';
 import { Machines } from './faults/machines.ts';
 import { judgeClients, judgeLeaders, summaryOf } from './judge.ts';
 import { longestGaps } from './load/gaps.ts';
@@ -83,6 +84,7 @@ async function killMaster(t: ExecutionContext, master: string, wanted: number, l
     (leaders) => leaders.every(Boolean),
   );
   const led = roles.filter((role) => witness.leader(role) === master);
+  const { leader: etcdLeader } = await etcdMembers(machines, master);
   const fromMs = nowMs();
   await machines.kill(master);
   await untilAccepted(() => api.json('PATCH', rcPath, { spec: { replicas: wanted } }, 'application/merge-patch+json'));
@@ -103,7 +105,7 @@ async function killMaster(t: ExecutionContext, master: string, wanted: number, l
   );
   const taken = takeovers.map(({ role, ms }) => `${role} acts after ${ms} ms`);
   t.log(
-    `${master} killed (led ${led.join(', ') || 'nothing'}): rollout done after ${rolledOutMs} ms; ${taken.join(', ')}; ` +
+    `${master} killed (led ${[...led, ...(etcdLeader === master ? ['etcd'] : [])].join(', ') || 'nothing'}): rollout done after ${rolledOutMs} ms; ${taken.join(', ')}; ` +
       `longest gap read ${Math.round(gaps.read)} ms, write ${Math.round(gaps.write)} ms`,
   );
 }
