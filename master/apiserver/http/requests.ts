@@ -3,6 +3,7 @@
  * here as a rejection, and becomes a Status in one place (server.ts).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { sleep } from '../../api/clock.ts';
 import { methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
@@ -40,7 +41,6 @@ export class Requests {
   readonly #options: RequestsOptions;
   readonly #inFlight = new Set<Flight>();
   #draining = false;
-  #drained: (() => void) | undefined;
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -62,7 +62,6 @@ export class Requests {
       this.#inFlight.delete(flight);
       if (!response.writableFinished) abort.abort();
       metrics.end(info, response.statusCode, (performance.now() - startedAt) / 1000, known);
-      if (this.#inFlight.size === 0) this.#drained?.();
     });
     // Its client shall come back over another connection, to a server that stays.
     if (this.#draining) response.shouldKeepAlive = false;
@@ -90,14 +89,23 @@ export class Requests {
     }
   }
 
-  /** From now on every answer closes its connection. Resolves when no request is in flight. */
-  drain(): Promise<void> {
+  /** From now on every answer closes its connection, that of an answer which has begun too. */
+  drain(): void {
     this.#draining = true;
-    for (const { response } of this.#inFlight) response.shouldKeepAlive = false;
-    return new Promise((resolve) => {
-      this.#drained = resolve;
-      if (this.#inFlight.size === 0) resolve();
-    });
+    for (const { response } of this.#inFlight) {
+      const { socket } = response;
+      if (response.headersSent && socket) response.once('finish', () => socket.destroySoon());
+      else response.shouldKeepAlive = false;
+    }
+  }
+
+  /** Resolves when no request has been in flight for so long, or when the signal is aborted. */
+  async quiet(lingerMs: number, signal: AbortSignal): Promise<void> {
+    const stepMs = Math.min(lingerMs, 50);
+    for (let quietMs = 0; quietMs < lingerMs && !signal.aborted; quietMs += stepMs) {
+      await sleep(stepMs, signal);
+      if (this.#inFlight.size > 0) quietMs = 0;
+    }
   }
 
   #path(exchange: Exchange): void | Promise<void> {

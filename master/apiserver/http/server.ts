@@ -10,7 +10,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import { aborted, sleep } from '../../api/clock.ts';
 import { internalError, isStatusError } from '../../api/errors.ts';
@@ -54,6 +54,12 @@ export interface ServerOptions {
   readonly drainMs?: number;
   readonly logger: Logger;
 }
+
+/**
+ * How long a server that is about to end waits for requests over connections that were made at the last moment: their
+ * handshake or first request may be on its way.
+ */
+const lingerMs = 300;
 
 /** A server that listens. */
 export interface RunningServer {
@@ -123,14 +129,19 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
 
   const closed = aborted(signal).then(async () => {
     logger.info({ delayMs: options.shutdownDelayMs }, 'shutting down: no longer ready');
+    // Connections end with their next answer, while the listener is still open for whoever comes back too early.
+    requests.drain();
     await sleep(options.shutdownDelayMs);
-    server.close();
-    server.closeIdleConnections();
-    const drained = requests.drain();
+    const enough = new AbortController();
+    // Closes the listener alone: an HTTP server would also cut connections whose first request is on its way.
+    const emptied = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
     watches.endAll();
     upgrades.endAll();
-    const enough = new AbortController();
-    await Promise.race([drained, sleep(options.drainMs ?? options.requestTimeoutMs, enough.signal)]);
+    await Promise.race([
+      emptied,
+      requests.quiet(lingerMs, enough.signal),
+      sleep(options.drainMs ?? options.requestTimeoutMs, enough.signal),
+    ]);
     enough.abort();
     clearInterval(expiry);
     server.closeAllConnections();

@@ -69,3 +69,55 @@ test('a server without etcd lives, says that it is not ready, and answers what n
   t.is((await client.send('GET', '/api/v1/namespaces/default')).status, 200);
   await client.close();
 });
+
+test('clients of two servers lose no request while one of them is stopped', async (t) => {
+  const etcd = await startEtcd();
+  t.teardown(etcd.stop);
+  const api = await startApiServers({
+    etcd: etcd.endpoints,
+    count: 2,
+    extraArgs: ['--shutdown-delay-duration', '500ms'],
+  });
+  t.teardown(api.stop);
+  const clients = api.servers.map((server) => new ApiClient(server.kubeconfig));
+  let stopped = false;
+  let done = false;
+  const refused: string[] = [];
+
+  /** Over the first server while it takes connections, then over the other one. */
+  const worker = async (id: number): Promise<number> => {
+    let at = id % 2;
+    const send: ApiClient['send'] = async (...request) => {
+      try {
+        return await (clients[at] as ApiClient).send(...request);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== 'ECONNREFUSED' || !stopped || at !== 0) throw error;
+        refused.push(code);
+        at = 1;
+        return await send(...request);
+      }
+    };
+    let writes = 0;
+    for (; !done; writes += 1) {
+      const name = `worker-${id}-${writes}`;
+      const created = await send('POST', configMaps, { metadata: { name } });
+      if (created.status !== 201) throw new Error(`${created.status}: ${created.text}`);
+      const read = await send('GET', `${configMaps}/${name}`);
+      if (read.status !== 200) throw new Error(`${read.status}: ${read.text}`);
+    }
+    return writes;
+  };
+  const working = Promise.all(Array.from({ length: 16 }, (_, id) => worker(id)));
+  await Promise.race([working, delay(500)]);
+  stopped = true;
+  t.is(await api.first.end('SIGTERM'), 0);
+  await Promise.race([working, delay(200)]);
+  done = true;
+  const writes = (await working).reduce((sum, count) => sum + count, 0);
+  t.true(refused.length > 0);
+  const [, second] = clients;
+  const { items } = await (second as ApiClient).json<{ items: { metadata: { name: string } }[] }>('GET', configMaps);
+  t.is(items.filter(({ metadata }) => metadata.name.startsWith('worker-')).length, writes);
+  await Promise.all(clients.map((client) => client.close()));
+});
