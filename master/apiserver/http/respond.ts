@@ -6,15 +6,26 @@ import type { ServerResponse } from 'node:http';
 import { stringify as toYaml } from 'yaml';
 import type { StatusError } from '../../api/errors.ts';
 import type { Status } from '../../api/types.ts';
+import { gzipFromBytes, sendGzip, takesGzip } from './compress.ts';
 import type { Representation } from './negotiate.ts';
 
 const noCache = 'no-cache, private';
 
 /** Sends bytes with their type. Does nothing when the request was answered meanwhile, because its time was over. */
-export function sendBytes(response: ServerResponse, code: number, contentType: string, bytes: Buffer): void {
+export function sendBytes(
+  response: ServerResponse,
+  code: number,
+  contentType: string,
+  bytes: Buffer,
+  cacheControl = noCache,
+): void {
   if (response.headersSent) return;
+  if (bytes.length >= gzipFromBytes && takesGzip(response.req)) {
+    sendGzip(response, code, { 'Cache-Control': cacheControl, 'Content-Type': contentType }, bytes);
+    return;
+  }
   response.writeHead(code, {
-    'Cache-Control': noCache,
+    'Cache-Control': cacheControl,
     'Content-Type': contentType,
     'Content-Length': bytes.length,
   });

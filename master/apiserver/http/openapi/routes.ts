@@ -87,16 +87,7 @@ function send({ request, response }: Exchange, { bytes, hash, type }: Document, 
     return;
   }
   const content = bytes();
-  if (forGood) {
-    response.writeHead(200, {
-      'Cache-Control': 'public, immutable',
-      'Content-Type': type,
-      'Content-Length': content.length,
-    });
-    response.end(content);
-    return;
-  }
-  sendBytes(response, 200, type, content);
+  sendBytes(response, 200, type, content, forGood ? 'public, immutable' : undefined);
 }
 
 /** Which of the types the client wants most. */
