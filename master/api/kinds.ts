@@ -4,64 +4,19 @@
  *
  * A new kind is a row here, a type in `types.ts` and a strategy in `master/apiserver/registry/strategies/`.
  */
+import { inGroup, type Kind, part, proxy, row, scale, status } from './kind-row.ts';
 import type { ResourceName } from './types.ts';
 
-/** The names of one resource. Verbs and subresources are facts of discovery too, so they stand here. */
-export interface Kind {
-  readonly kind: string;
-  /** Plural, lower case, as in URLs and in etcd keys. */
-  readonly resource: string;
-  readonly singular: string;
-  /** '' is the core group. */
-  readonly group: string;
-  readonly version: string;
-  readonly namespaced: boolean;
-  readonly shortNames: readonly string[];
-  readonly categories: readonly string[];
-  readonly subresources: readonly Subresource[];
-  /** Absent: all that the registry gives to what is stored. */
-  readonly verbs?: readonly string[];
-}
+export type { Kind, Subresource } from './kind-row.ts';
 
-export interface Subresource {
-  readonly name: string;
-  readonly verbs: readonly string[];
-  /** The kind that the subresource speaks, where it is not the resource's own, and its group and version. */
-  readonly kind?: string;
-  readonly group?: string;
-  readonly version?: string;
-}
-
-const status: Subresource = { name: 'status', verbs: ['get', 'patch', 'update'] };
-const scale: Subresource = {
-  name: 'scale',
-  verbs: ['get', 'patch', 'update'],
-  kind: 'Scale',
-  group: 'autoscaling',
-  version: 'v1',
-};
-
-/** Requests that are passed on. */
-const proxy = (kind: string): Subresource => ({
-  name: 'proxy',
-  verbs: ['create', 'delete', 'get', 'patch', 'update'],
-  kind,
-});
-
-interface Names {
-  group?: string;
-  version?: string;
-  namespaced?: boolean;
-  shortNames?: string[];
-  categories?: string[];
-  subresources?: Subresource[];
-}
-
-function row(kind: string, resource: string, names: Names = {}): Kind {
-  const { group = '', version = 'v1', namespaced = true, shortNames = [], categories = [], subresources = [] } = names;
-  const singular = kind.toLowerCase();
-  return { kind, resource, singular, group, version, namespaced, shortNames, categories, subresources };
-}
+const apps = inGroup('apps');
+const batch = inGroup('batch');
+const networking = inGroup('networking.k8s.io');
+const rbac = inGroup('rbac.authorization.k8s.io');
+const storage = inGroup('storage.k8s.io');
+const admission = inGroup('admissionregistration.k8s.io');
+const devices = inGroup('resource.k8s.io');
+const flowcontrol = inGroup('flowcontrol.apiserver.k8s.io');
 
 export const kinds = {
   namespaces: row('Namespace', 'namespaces', {
@@ -79,6 +34,8 @@ export const kinds = {
     categories: ['all'],
     subresources: [
       status,
+      part('ephemeralcontainers'),
+      part('resize'),
       { name: 'binding', verbs: ['create'], kind: 'Binding' },
       { name: 'eviction', verbs: ['create'], kind: 'Eviction', group: 'policy', version: 'v1' },
       { name: 'log', verbs: ['get'] },
@@ -88,20 +45,18 @@ export const kinds = {
       proxy('PodProxyOptions'),
     ],
   }),
+  replicationcontrollers: row('ReplicationController', 'replicationcontrollers', {
+    shortNames: ['rc'],
+    categories: ['all'],
+    subresources: [status, scale],
+  }),
   services: row('Service', 'services', {
     shortNames: ['svc'],
     categories: ['all'],
     subresources: [status, proxy('ServiceProxyOptions')],
   }),
   endpoints: row('Endpoints', 'endpoints', { shortNames: ['ep'] }),
-  endpointslices: row('EndpointSlice', 'endpointslices', { group: 'discovery.k8s.io' }),
-  replicationcontrollers: row('ReplicationController', 'replicationcontrollers', {
-    shortNames: ['rc'],
-    categories: ['all'],
-    subresources: [status, scale],
-  }),
   events: row('Event', 'events', { shortNames: ['ev'] }),
-  leases: row('Lease', 'leases', { group: 'coordination.k8s.io' }),
   configmaps: row('ConfigMap', 'configmaps', { shortNames: ['cm'] }),
   secrets: row('Secret', 'secrets'),
   serviceaccounts: row('ServiceAccount', 'serviceaccounts', {
@@ -110,18 +65,121 @@ export const kinds = {
       { name: 'token', verbs: ['create'], kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' },
     ],
   }),
+  podtemplates: row('PodTemplate', 'podtemplates'),
+  limitranges: row('LimitRange', 'limitranges', { shortNames: ['limits'] }),
+  resourcequotas: row('ResourceQuota', 'resourcequotas', { shortNames: ['quota'], subresources: [status] }),
+  persistentvolumes: row('PersistentVolume', 'persistentvolumes', {
+    namespaced: false,
+    shortNames: ['pv'],
+    subresources: [status],
+  }),
+  persistentvolumeclaims: row('PersistentVolumeClaim', 'persistentvolumeclaims', {
+    shortNames: ['pvc'],
+    subresources: [status],
+  }),
+  apiservices: row('APIService', 'apiservices', {
+    group: 'apiregistration.k8s.io',
+    namespaced: false,
+    categories: ['api-extensions'],
+    subresources: [status],
+  }),
+  deployments: apps('Deployment', 'deployments', {
+    shortNames: ['deploy'],
+    categories: ['all'],
+    subresources: [status, scale],
+  }),
+  replicasets: apps('ReplicaSet', 'replicasets', {
+    shortNames: ['rs'],
+    categories: ['all'],
+    subresources: [status, scale],
+  }),
+  statefulsets: apps('StatefulSet', 'statefulsets', {
+    shortNames: ['sts'],
+    categories: ['all'],
+    subresources: [status, scale],
+  }),
+  daemonsets: apps('DaemonSet', 'daemonsets', { shortNames: ['ds'], categories: ['all'], subresources: [status] }),
+  controllerrevisions: apps('ControllerRevision', 'controllerrevisions'),
+  horizontalpodautoscalers: row('HorizontalPodAutoscaler', 'horizontalpodautoscalers', {
+    group: 'autoscaling',
+    version: 'v2',
+    shortNames: ['hpa'],
+    categories: ['all'],
+    subresources: [status],
+  }),
+  jobs: batch('Job', 'jobs', { categories: ['all'], subresources: [status] }),
+  cronjobs: batch('CronJob', 'cronjobs', { shortNames: ['cj'], categories: ['all'], subresources: [status] }),
   certificatesigningrequests: row('CertificateSigningRequest', 'certificatesigningrequests', {
     group: 'certificates.k8s.io',
     namespaced: false,
     shortNames: ['csr'],
-    subresources: [status, { name: 'approval', verbs: ['get', 'patch', 'update'] }],
+    subresources: [status, part('approval')],
   }),
-  roles: row('Role', 'roles', { group: 'rbac.authorization.k8s.io' }),
-  rolebindings: row('RoleBinding', 'rolebindings', { group: 'rbac.authorization.k8s.io' }),
-  clusterroles: row('ClusterRole', 'clusterroles', { group: 'rbac.authorization.k8s.io', namespaced: false }),
-  clusterrolebindings: row('ClusterRoleBinding', 'clusterrolebindings', {
-    group: 'rbac.authorization.k8s.io',
+  ingresses: networking('Ingress', 'ingresses', { shortNames: ['ing'], subresources: [status] }),
+  ingressclasses: networking('IngressClass', 'ingressclasses', { namespaced: false }),
+  networkpolicies: networking('NetworkPolicy', 'networkpolicies', { shortNames: ['netpol'] }),
+  ipaddresses: networking('IPAddress', 'ipaddresses', { namespaced: false, shortNames: ['ip'] }),
+  servicecidrs: networking('ServiceCIDR', 'servicecidrs', { namespaced: false, subresources: [status] }),
+  poddisruptionbudgets: row('PodDisruptionBudget', 'poddisruptionbudgets', {
+    group: 'policy',
+    shortNames: ['pdb'],
+    subresources: [status],
+  }),
+  roles: rbac('Role', 'roles'),
+  rolebindings: rbac('RoleBinding', 'rolebindings'),
+  clusterroles: rbac('ClusterRole', 'clusterroles', { namespaced: false }),
+  clusterrolebindings: rbac('ClusterRoleBinding', 'clusterrolebindings', { namespaced: false }),
+  storageclasses: storage('StorageClass', 'storageclasses', { namespaced: false, shortNames: ['sc'] }),
+  volumeattachments: storage('VolumeAttachment', 'volumeattachments', { namespaced: false, subresources: [status] }),
+  csidrivers: storage('CSIDriver', 'csidrivers', { namespaced: false }),
+  csinodes: storage('CSINode', 'csinodes', { namespaced: false }),
+  csistoragecapacities: storage('CSIStorageCapacity', 'csistoragecapacities'),
+  volumeattributesclasses: storage('VolumeAttributesClass', 'volumeattributesclasses', {
     namespaced: false,
+    shortNames: ['vac'],
+  }),
+  mutatingwebhookconfigurations: admission('MutatingWebhookConfiguration', 'mutatingwebhookconfigurations', {
+    namespaced: false,
+    categories: ['api-extensions'],
+  }),
+  validatingwebhookconfigurations: admission('ValidatingWebhookConfiguration', 'validatingwebhookconfigurations', {
+    namespaced: false,
+    categories: ['api-extensions'],
+  }),
+  validatingadmissionpolicies: admission('ValidatingAdmissionPolicy', 'validatingadmissionpolicies', {
+    namespaced: false,
+    categories: ['api-extensions'],
+    subresources: [status],
+  }),
+  validatingadmissionpolicybindings: admission(
+    'ValidatingAdmissionPolicyBinding',
+    'validatingadmissionpolicybindings',
+    { namespaced: false, categories: ['api-extensions'] },
+  ),
+  mutatingadmissionpolicies: admission('MutatingAdmissionPolicy', 'mutatingadmissionpolicies', {
+    namespaced: false,
+    categories: ['api-extensions'],
+  }),
+  mutatingadmissionpolicybindings: admission('MutatingAdmissionPolicyBinding', 'mutatingadmissionpolicybindings', {
+    namespaced: false,
+    categories: ['api-extensions'],
+  }),
+  priorityclasses: row('PriorityClass', 'priorityclasses', {
+    group: 'scheduling.k8s.io',
+    namespaced: false,
+    shortNames: ['pc'],
+  }),
+  leases: row('Lease', 'leases', { group: 'coordination.k8s.io' }),
+  runtimeclasses: row('RuntimeClass', 'runtimeclasses', { group: 'node.k8s.io', namespaced: false }),
+  endpointslices: row('EndpointSlice', 'endpointslices', { group: 'discovery.k8s.io' }),
+  deviceclasses: devices('DeviceClass', 'deviceclasses', { namespaced: false }),
+  resourceclaims: devices('ResourceClaim', 'resourceclaims', { subresources: [status] }),
+  resourceclaimtemplates: devices('ResourceClaimTemplate', 'resourceclaimtemplates'),
+  resourceslices: devices('ResourceSlice', 'resourceslices', { namespaced: false }),
+  flowschemas: flowcontrol('FlowSchema', 'flowschemas', { namespaced: false, subresources: [status] }),
+  prioritylevelconfigurations: flowcontrol('PriorityLevelConfiguration', 'prioritylevelconfigurations', {
+    namespaced: false,
+    subresources: [status],
   }),
 } as const satisfies Record<ResourceName, Kind>;
 

@@ -43,6 +43,21 @@ export function labelSelectorFromMap(map: Labels): LabelRequirement[] {
   return Object.entries(map).map(([key, value]) => ({ key, operator: 'In', values: [value] }));
 }
 
+/** A selector object as text that `parseLabelSelector` reads, sorted by its keys: `a=b,c in (d,e),!f`; '' where it selects all. */
+export function labelSelectorText(selector: LabelSelector | undefined): string {
+  const labels = Object.entries(selector?.matchLabels ?? {});
+  const terms: [key: string, text: string][] = labels.map(([key, value]) => [key, `${key}=${value}`]);
+  for (const { key, operator, values = [] } of selector?.matchExpressions ?? []) {
+    const list = `(${values.toSorted().join(',')})`;
+    if (operator === 'In' || operator === 'NotIn') terms.push([key, `${key} ${operator.toLowerCase()} ${list}`]);
+    else terms.push([key, operator === 'DoesNotExist' ? `!${key}` : key]);
+  }
+  return terms
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([, text]) => text)
+    .join(',');
+}
+
 /** Reads `a=b,c!=d,e==f`. Throws an Error with Kubernetes' words. */
 export function parseFieldSelector(text: string): FieldRequirement[] {
   return text

@@ -1,11 +1,18 @@
 /** Whatever a client sends, the answer is what it did wrong, never an error of the server. */
+import { readFileSync } from 'node:fs';
 import test from 'ava';
+import { parseAllDocuments } from 'yaml';
 import { StatusError } from '../../../master/api/errors.ts';
+import { allKinds } from '../../../master/api/kinds.ts';
 import type { KubeObject, ResourceName } from '../../../master/api/types.ts';
 import { Random } from '../../support/random.ts';
 import { context, resource, startWorld } from './world.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+const manifests: { [key: string]: Json }[] = parseAllDocuments(
+  readFileSync(new URL('../../support/one-of-each.yaml', import.meta.url), 'utf8'),
+).map((document) => document.toJS());
 
 const podSpec: Json = {
   nodeName: 'n',
@@ -34,7 +41,7 @@ const podSpec: Json = {
 };
 
 /** One valid object of each kind, with as many fields as the registry reads. */
-const examples: Readonly<Record<ResourceName, { [key: string]: Json }>> = {
+const own: Readonly<Partial<Record<ResourceName, { [key: string]: Json }>>> = {
   namespaces: { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } },
   nodes: {
     spec: { podCIDR: '10.244.0.0/24', taints: [{ key: 'a', effect: 'NoSchedule' }], unschedulable: true },
@@ -107,6 +114,18 @@ const examples: Readonly<Record<ResourceName, { [key: string]: Json }>> = {
     subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'a' }],
   },
 };
+
+const examples = Object.fromEntries(
+  allKinds.map(({ resource, kind }) => [resource, own[resource as ResourceName] ?? manifestOf(kind)]),
+);
+
+/** The object of this kind in the manifest with one of each, without its names. */
+function manifestOf(kind: string): { [key: string]: Json } {
+  const found = manifests.find((manifest) => manifest.kind === kind);
+  if (!found) throw new Error(`there is no example of ${kind}`);
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = found;
+  return rest;
+}
 
 const junk: readonly Json[] = [
   null,

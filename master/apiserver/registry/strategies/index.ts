@@ -12,6 +12,7 @@ import { eventStrategy } from './events.ts';
 import { leaseStrategy } from './leases.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { nodeStrategy } from './nodes.ts';
+import { plainStrategies } from './plain.ts';
 import { podStrategy } from './pods.ts';
 import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
 import { replicationControllerStrategy } from './replicationcontrollers.ts';
@@ -39,6 +40,7 @@ export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
     roleBindingStrategy,
     clusterRoleStrategy,
     clusterRoleBindingStrategy,
+    ...plainStrategies,
   ]);
 }
 

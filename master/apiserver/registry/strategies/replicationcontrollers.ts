@@ -1,39 +1,19 @@
 /** ReplicationControllers, and their scale. */
 import { kinds } from '../../../api/kinds.ts';
 import { labelSelectorFromMap, matchesLabels } from '../../../api/selectors.ts';
-import type { ReplicationController, Scale } from '../../../api/types.ts';
+import type { ReplicationController } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, integerColumn, labelText, nameColumn, wideColumn } from '../columns/common.ts';
 import { defaultPodSpec } from '../defaults/pod-spec.ts';
-import { type Strategy, type SubresourceStrategy, statusOnly } from '../strategy.ts';
+import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabels } from '../validation/metadata.ts';
 import { validatePodSpec } from '../validation/pod-spec.ts';
+import { notNegative, scaleOf, validateReplicas } from './scale.ts';
 
 type Rc = ReplicationController;
 
 const counts = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
-const notNegative = 'must be greater than or equal to 0';
-
-const scale: SubresourceStrategy<Rc> = {
-  view: {
-    kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
-    of: ({ metadata, spec, status }: Rc): Scale => ({
-      apiVersion: 'autoscaling/v1',
-      kind: 'Scale',
-      metadata: scaleMetadata(metadata),
-      spec: { replicas: spec?.replicas ?? 0 },
-      status: { replicas: status?.replicas ?? 0, selector: selectorText(spec?.selector) },
-    }),
-  },
-  apply: (incoming: Scale, old) => {
-    const { resourceVersion } = incoming.metadata ?? {};
-    const metadata = { ...old.metadata, ...(resourceVersion ? { resourceVersion } : {}) };
-    return { ...old, metadata, spec: { ...old.spec, replicas: incoming.spec?.replicas ?? 0 } };
-  },
-  validate: ({ spec }, _old, errors) => validateReplicas(spec?.replicas, errors),
-};
-
 export const replicationControllerStrategy: Strategy<Rc> = {
   kind: kinds.replicationcontrollers,
   columns: [
@@ -102,7 +82,7 @@ export const replicationControllerStrategy: Strategy<Rc> = {
         }
       }
     }),
-    scale,
+    scale: scaleOf<Rc>(({ spec }) => ({ matchLabels: spec?.selector ?? {} })),
   },
 };
 
@@ -136,29 +116,6 @@ function validateTemplate(
     );
   }
 }
-
-function validateReplicas(replicas: number | undefined, errors: FieldErrors): void {
-  if (replicas !== undefined && replicas < 0) errors.invalid('spec.replicas', replicas, notNegative);
-}
-
-function scaleMetadata({
-  name,
-  namespace,
-  uid,
-  resourceVersion,
-  creationTimestamp,
-}: Rc['metadata'] = {}): Scale['metadata'] {
-  return {
-    ...(name !== undefined && { name }),
-    ...(namespace !== undefined && { namespace }),
-    ...(uid !== undefined && { uid }),
-    ...(resourceVersion !== undefined && { resourceVersion }),
-    ...(creationTimestamp !== undefined && { creationTimestamp }),
-  };
-}
-
-const selectorText = (selector: Record<string, string> | undefined): string =>
-  Object.keys(selector ?? {}).length === 0 ? '' : labelText(selector);
 
 function containers({ spec }: Rc, field: 'name' | 'image'): string {
   return (spec?.template?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');
