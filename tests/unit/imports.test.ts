@@ -11,8 +11,21 @@ const allowed: readonly (readonly [room: string, ...from: string[]])[] = [
   ['lb/'],
   ['master/etcd/', 'master/api/'],
   ['master/apiserver/store/', 'master/api/'],
-  ['master/apiserver/registry/', 'master/apiserver/store/', 'master/apiserver/admission/', 'master/api/'],
-  ['master/apiserver/admission/', 'master/apiserver/store/', 'master/apiserver/registry/', 'master/api/'],
+  ['master/apiserver/cel/', 'master/api/'],
+  [
+    'master/apiserver/registry/',
+    'master/apiserver/store/',
+    'master/apiserver/admission/',
+    'master/apiserver/cel/',
+    'master/api/',
+  ],
+  [
+    'master/apiserver/admission/',
+    'master/apiserver/store/',
+    'master/apiserver/registry/',
+    'master/apiserver/cel/',
+    'master/api/',
+  ],
   [
     'master/apiserver/auth/',
     'master/apiserver/store/',
@@ -34,6 +47,8 @@ const allowed: readonly (readonly [room: string, ...from: string[]])[] = [
 
 /** Packages that only some folders may load. */
 const keepers: Readonly<Record<string, readonly string[]>> = {
+  '@marcbachmann/cel-js': ['master/apiserver/cel/'],
+  re2js: ['master/apiserver/cel/'],
   etcd3: ['master/apiserver/store/', 'master/etcd/'],
   express: ['master/apiserver/'],
   dockerode: ['node/runtime/'],
