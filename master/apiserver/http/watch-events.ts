@@ -13,6 +13,8 @@ export interface EventEncoder {
   event(event: ResourceEvent): readonly Buffer[];
   /** `initialEnd`: marks the end of the initial events (KEP-3157). */
   bookmark(revision: number, initialEnd: boolean): Buffer;
+  /** What ends a watch with an error; the client lists again where the Status says 410. */
+  error(status: Status): Buffer;
 }
 
 /** What may be said of a watch's shape: of use for tables only. */
@@ -35,9 +37,7 @@ export function eventEncoder(kind: Kind, shape: Shape, table: TableShape): Event
   }
 }
 
-/** The line that ends a watch with an error; the client lists again where the Status says 410. */
-export const errorLine = (status: Status): Buffer =>
-  Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`);
+const errorLine = (status: Status): Buffer => Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`);
 
 const heads: Record<ResourceEvent['type'], Buffer> = {
   ADDED: Buffer.from('{"type":"ADDED","object":'),
@@ -50,6 +50,7 @@ function objectEncoder(kind: Kind): EventEncoder {
   return {
     event: ({ type, stored }) => [heads[type], stored.bytes, lineEnd],
     bookmark: (revision, initialEnd) => bookmarkLine(kind.kind, apiVersionOf(kind), revision, initialEnd),
+    error: errorLine,
   };
 }
 
@@ -57,6 +58,7 @@ function metadataEncoder(): EventEncoder {
   return {
     event: ({ type, stored }) => [Buffer.from(`{"type":"${type}","object":${metadataJson(stored)}}\n`)],
     bookmark: (revision, initialEnd) => bookmarkLine('PartialObjectMetadata', 'meta.k8s.io/v1', revision, initialEnd),
+    error: errorLine,
   };
 }
 
@@ -72,6 +74,7 @@ function tableEncoder({ columns, include, now }: TableShape): EventEncoder {
       Buffer.from(
         `{"type":"BOOKMARK","object":{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"${revision}"},"columnDefinitions":[],"rows":[{"cells":[],"object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":${bookmarkMeta(revision, initialEnd)}}}]}}\n`,
       ),
+    error: errorLine,
   };
 }
 

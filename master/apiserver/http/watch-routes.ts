@@ -5,6 +5,7 @@ import { tableOptions } from './answers.ts';
 import { contextOf, type Exchange, namespaceOf, representationOf } from './exchange.ts';
 import { parseListOptions } from './list-options.ts';
 import { eventEncoder } from './watch-events.ts';
+import { framed, httpSink, wantsWebSocket, webSocketSink } from './watch-sinks.ts';
 import { isStreamError, WatchStream } from './watch-stream.ts';
 
 /** As Kubernetes' --min-request-timeout: a watch without timeoutSeconds ends after once to twice this. */
@@ -18,10 +19,13 @@ export class Watches {
     const options = parseListOptions(exchange.info.query);
     const as = representationOf(exchange);
     const { columns, include } = tableOptions(exchange, resource);
+    const { response } = exchange;
+    const encoder = eventEncoder(resource.kind, as.shape, { columns, include, now: Date.now });
+    const target = wantsWebSocket(response)
+      ? { sink: webSocketSink(response), encoder: framed(encoder) }
+      : { sink: httpSink(response, as.contentType.replace('yaml', 'json')), encoder };
     const stream = new WatchStream({
-      response: exchange.response,
-      contentType: as.contentType.replace('yaml', 'json'),
-      encoder: eventEncoder(resource.kind, as.shape, { columns, include, now: Date.now }),
+      ...target,
       bookmarks: options.allowWatchBookmarks ?? false,
       timeoutMs:
         options.timeoutSeconds === undefined ? defaultTimeoutMs * (1 + Math.random()) : options.timeoutSeconds * 1000,

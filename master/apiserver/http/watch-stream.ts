@@ -5,15 +5,14 @@
  * references to the store's bytes, up to a bound; past it the watch is told 410 and closed, and the client starts again.
  * So a watcher that never reads costs little and slows nobody.
  */
-import type { ServerResponse } from 'node:http';
 import { type Clock, systemClock, type Timer } from '../../api/clock.ts';
 import { expired, isExpired, type StatusError } from '../../api/errors.ts';
 import type { ResourceEvent, WatchListener } from '../registry/context.ts';
-import { type EventEncoder, errorLine } from './watch-events.ts';
+import type { EventEncoder } from './watch-events.ts';
+import type { WatchSink } from './watch-sinks.ts';
 
 export interface WatchStreamOptions {
-  readonly response: ServerResponse;
-  readonly contentType: string;
+  readonly sink: WatchSink;
   readonly encoder: EventEncoder;
   /** Whether the client asked for bookmarks. */
   readonly bookmarks: boolean;
@@ -32,7 +31,7 @@ const lastWordsMs = 10_000;
 
 export class WatchStream implements WatchListener {
   readonly #options: WatchStreamOptions;
-  readonly #response: ServerResponse;
+  readonly #sink: WatchSink;
   readonly #clock: Clock;
   readonly #closed = new AbortController();
   readonly #timers: Timer[] = [];
@@ -47,12 +46,14 @@ export class WatchStream implements WatchListener {
 
   constructor(options: WatchStreamOptions) {
     this.#options = options;
-    this.#response = options.response;
+    this.#sink = options.sink;
     this.#clock = options.clock ?? systemClock;
-    this.#response.on('close', this.#close);
-    this.#response.on('drain', () => {
-      this.#blocked = false;
-      this.#flush();
+    this.#sink.listen({
+      closed: this.#close,
+      drained: () => {
+        this.#blocked = false;
+        this.#flush();
+      },
     });
   }
 
@@ -66,8 +67,7 @@ export class WatchStream implements WatchListener {
     this.#initial = false;
     this.#initialBytes = this.#queuedBytes;
     if (this.#ending) return;
-    this.#writeHead();
-    this.#response.flushHeaders();
+    this.#sink.open();
     const { clock, timeoutMs, bookmarks, bookmarkIntervalMs = 60_000 } = { ...this.#options, clock: this.#clock };
     this.#timers.push(clock.setTimeout(() => this.end(), timeoutMs));
     if (bookmarks) this.#bookmarkEvery(bookmarkIntervalMs);
@@ -92,7 +92,7 @@ export class WatchStream implements WatchListener {
   }
 
   onEnd(error?: StatusError): void {
-    if (error && !this.#ending) this.#push(errorLine(error.status));
+    if (error && !this.#ending) this.#push(this.#options.encoder.error(error.status));
     this.#finish();
   }
 
@@ -120,12 +120,12 @@ export class WatchStream implements WatchListener {
 
   #flush(): void {
     while (this.#queue.length > 0 && !this.#blocked) {
-      this.#writeHead();
-      if (!this.#response.write(this.#take())) this.#blocked = true;
+      this.#sink.open();
+      if (!this.#sink.write(this.#take())) this.#blocked = true;
     }
-    if (this.#ending && this.#queue.length === 0 && !this.#response.writableEnded && !this.#response.destroyed) {
-      this.#writeHead();
-      this.#response.end();
+    if (this.#ending && this.#queue.length === 0 && !this.#sink.over) {
+      this.#sink.open();
+      this.#sink.end();
     }
   }
 
@@ -148,7 +148,7 @@ export class WatchStream implements WatchListener {
   }
 
   #backlog(): number {
-    return this.#queuedBytes + this.#response.writableLength;
+    return this.#queuedBytes + this.#sink.waitingBytes;
   }
 
   #limit(): number {
@@ -164,7 +164,7 @@ export class WatchStream implements WatchListener {
   #finish(): void {
     if (this.#ending) return;
     this.#ending = true;
-    this.#timers.push(this.#clock.setTimeout(() => this.#response.destroy(), lastWordsMs));
+    this.#timers.push(this.#clock.setTimeout(() => this.#sink.destroy(), lastWordsMs));
     this.#flush();
     this.#closed.abort();
   }
@@ -182,15 +182,6 @@ export class WatchStream implements WatchListener {
       this.#bookmarkEvery(intervalMs);
     }, delay);
     this.#timers.push(timer);
-  }
-
-  #writeHead(): void {
-    if (this.#response.headersSent) return;
-    this.#response.writeHead(200, {
-      'Cache-Control': 'no-cache, private',
-      'Content-Type': this.#options.contentType,
-      'Transfer-Encoding': 'chunked',
-    });
   }
 
   readonly #close = (): void => {

@@ -4,6 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { expired } from '../../../../master/api/errors.ts';
 import { kinds } from '../../../../master/api/kinds.ts';
 import { eventEncoder } from '../../../../master/apiserver/http/watch-events.ts';
+import { httpSink } from '../../../../master/apiserver/http/watch-sinks.ts';
 import { WatchStream, type WatchStreamOptions } from '../../../../master/apiserver/http/watch-stream.ts';
 import type { ResourceEvent } from '../../../../master/apiserver/registry/context.ts';
 
@@ -42,8 +43,8 @@ async function open(
   request.on('error', () => {});
   const answered = once(request, 'response');
   const encoder = eventEncoder(kinds.configmaps, 'object', table);
-  const common = { contentType: 'application/json', encoder, bookmarks: false, timeoutMs: 60_000 };
-  const stream = new WatchStream({ response: await promise, ...common, ...options });
+  const sink = httpSink(await promise, 'application/json');
+  const stream = new WatchStream({ sink, encoder, bookmarks: false, timeoutMs: 60_000, ...options });
   stream.begin();
   const [answer] = await answered;
   return { stream, answer };

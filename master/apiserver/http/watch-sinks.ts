@@ -1,0 +1,126 @@
+/**
+ * Where the lines of a watch go: into the answer of an HTTP request, or into a WebSocket, one text frame an event, as Kubernetes
+ * serves a watch that comes with `Upgrade: websocket`.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import WebSocket, { WebSocketServer } from 'ws';
+import { tlsSocketOf } from './exchange.ts';
+import { isUpgrade } from './upgrades.ts';
+import type { EventEncoder } from './watch-events.ts';
+
+export interface WatchSink {
+  /** Says that the watch is open, once; later calls do nothing. */
+  open(): void;
+  /** Takes whole events. False: more should wait for `drained`. */
+  write(bytes: Buffer): boolean;
+  /** Ends in good order after what was written. */
+  end(): void;
+  destroy(): void;
+  readonly waitingBytes: number;
+  /** Whether it has ended or is ending. */
+  readonly over: boolean;
+  /** To be called once, first. */
+  listen(listener: { drained(): void; closed(): void }): void;
+}
+
+export function httpSink(response: ServerResponse, contentType: string): WatchSink {
+  return {
+    open() {
+      if (response.headersSent) return;
+      response.writeHead(200, {
+        'Cache-Control': 'no-cache, private',
+        'Content-Type': contentType,
+        'Transfer-Encoding': 'chunked',
+      });
+      response.flushHeaders();
+    },
+    write: (bytes) => response.write(bytes),
+    end: () => void response.end(),
+    destroy: () => void response.destroy(),
+    get waitingBytes() {
+      return response.writableLength;
+    },
+    get over() {
+      return response.writableEnded || response.destroyed;
+    },
+    listen({ drained, closed }) {
+      response.on('close', closed);
+      response.on('drain', drained);
+    },
+  };
+}
+
+/** Whether a watch is to be answered as a WebSocket. */
+export const wantsWebSocket = ({ req }: ServerResponse): boolean => isUpgrade(req);
+
+/** The connection of an upgrade request as a WebSocket. What is written must be frames: see `framed`. */
+export function webSocketSink(response: ServerResponse): WatchSink {
+  const { req: request } = response;
+  const socket: Socket = tlsSocketOf(request);
+  let channel: WebSocket | undefined;
+  let over = false;
+  return {
+    open() {
+      if (channel !== undefined || over) return;
+      response.statusCode = 101;
+      sockets.handleUpgrade(request, socket, Buffer.alloc(0), (opened) => {
+        channel = opened;
+        // A client's faults of protocol end its connection, which is all that there is to do about them.
+        opened.on('error', () => {});
+      });
+      // A handshake that is none was answered by the library.
+      over ||= channel === undefined;
+    },
+    write: (bytes) => over || socket.write(bytes),
+    end() {
+      over = true;
+      if (channel?.readyState === WebSocket.OPEN) channel.close(1000);
+      else socket.end();
+    },
+    destroy: () => void socket.destroy(),
+    get waitingBytes() {
+      return socket.writableLength;
+    },
+    get over() {
+      return over || socket.destroyed;
+    },
+    listen({ drained, closed }) {
+      socket.on('close', closed);
+      socket.on('drain', drained);
+    },
+  };
+}
+
+/** Clients that only listen have little to say. */
+const sockets = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: 4096 });
+
+/** The same events, each as one text frame (RFC 6455, 5.2). */
+export function framed(encoder: EventEncoder): EventEncoder {
+  return {
+    event(event) {
+      const parts = encoder.event(event);
+      return [frameHead(parts.reduce((sum, { length }) => sum + length, 0)), ...parts];
+    },
+    bookmark: (revision, initialEnd) => frame(encoder.bookmark(revision, initialEnd)),
+    error: (status) => frame(encoder.error(status)),
+  };
+}
+
+const frame = (line: Buffer): Buffer => Buffer.concat([frameHead(line.length), line]);
+
+const finalText = 0x81;
+
+function frameHead(length: number): Buffer {
+  if (length < 126) return Buffer.from([finalText, length]);
+  const head = Buffer.alloc(length < 65_536 ? 4 : 10);
+  head[0] = finalText;
+  if (length < 65_536) {
+    head[1] = 126;
+    head.writeUInt16BE(length, 2);
+  } else {
+    head[1] = 127;
+    head.writeBigUInt64BE(BigInt(length), 2);
+  }
+  return head;
+}
