@@ -1,195 +1,203 @@
 /**
- * `npm run bench:takeover`: kills leaders on a local cluster of three masters, again and again, and prints how long the cluster
- * was without them: from the kill to the new leader's first action, as others see it.
+ * `npm run bench:takeover`: breaks the local cluster of three masters, again and again, and prints as a Markdown table how long
+ * it was without its leaders (from the fault to the new leader's first action, as others see it), and how long clients of
+ * the balancer went without a success. Goes unattended: a round that fails is told and counted, and the next one begins.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InvalidArgumentError } from 'commander';
 import { ensureInstalled } from '../../compose/install.ts';
-import { type LocalCluster, type LocalMaster, startLocalCluster } from '../../compose/local-cluster.ts';
+import { type LocalCluster, startLocalCluster } from '../../compose/local-cluster.ts';
 import { createProgress } from '../../compose/progress.ts';
-import { commaList, command, wholeNumber } from '../../master/api/flags.ts';
+import { commaList, command, durationMs, wholeNumber } from '../../master/api/flags.ts';
+import { distributionOf } from '../chaos/report/distribution.ts';
 import { ApiClient } from '../support/api-client.ts';
 import { within } from '../support/within.ts';
-import { figures } from './measure.ts';
-import { clientOf, createWork, holderOf, type Role, removeWork, roles, TakeoverWitness } from './takeover-witness.ts';
+import { type BenchFault, etcdMetric, type FaultName, faults, type Ground } from './takeover-faults.ts';
+import { GapClients } from './takeover-gaps.ts';
+import { clientOf, createWork, holderOf, removeWork, roles, TakeoverWitness } from './takeover-witness.ts';
 
-const faults = {
-  master: 'SIGKILL of the master that holds both leads and the etcd leader',
-  scheduler: 'SIGKILL of the acting scheduler alone',
-  'controller-manager': 'SIGKILL of the acting controller manager alone',
-  stop: 'clean stop of the master that holds both leads',
-} as const;
-type Fault = keyof typeof faults;
 const faultNames: readonly string[] = Object.keys(faults);
 
-const flags = command('npm run bench:takeover --', 'Measures how soon others act for a leader that is gone.')
-  .option('--rounds <n>', 'kills of each kind', wholeNumber, 20)
-  .option('--faults <names>', `which of ${faultNames.join(', ')}`, faultList, faultNames)
-  .option('--idle <seconds>', 'how long to look for takeovers that nothing asked for', wholeNumber, 60)
-  .option('--busy <n>', 'busy loops beside the idle look', wholeNumber, 0)
-  .parse()
-  .opts<{ rounds: number; faults: Fault[]; idle: number; busy: number }>();
+interface Planned {
+  readonly name: FaultName;
+  readonly rounds: number | undefined;
+}
 
+const flags = command('npm run bench:takeover --', 'Measures how soon others act for a leader that is gone.')
+  .option('--rounds <n>', 'of each fault', wholeNumber, 20)
+  .option(
+    '--faults <names>',
+    `which of ${faultNames.join(', ')}; with a number of rounds of its own as in master:100`,
+    faultList,
+    faultList(faultNames.join()),
+  )
+  .option('--idle <duration>', 'how long to look for takeovers that nothing asked for', durationMs, 60_000)
+  .option('--busy <duration>', 'the same, with a busy loop for each processor beside the cluster', durationMs, 0)
+  .parse()
+  .opts<{ rounds: number; faults: Planned[]; idle: number; busy: number }>();
+
+const names = { scheduler: 'scheduler', controllerManager: 'controllers' } as const;
 /** Longer than this is a failure, not a takeover. */
 const patienceMs = 15_000;
 const settleMs = 500;
+/** How long clients are looked at from the fault on, at least. */
+const lookMs = 2_500;
 
 await ensureInstalled(['etcd'], createProgress({ output: process.stdout }));
 const dataDir = mkdtempSync(join(tmpdir(), 'trimaster-takeover-'));
+const rows: string[] = [];
+const stop = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
 const cluster = await startLocalCluster({ dataDir });
-const api = new ApiClient(cluster.kubeconfig, { timeoutMs: 5_000 });
+const ground: Ground = { cluster, api: new ApiClient(cluster.kubeconfig, { timeoutMs: 5_000 }) };
 try {
-  await createWork(api);
-  console.log(`${cpus().length} processors; ${flags.rounds} rounds; times in ms from the fault to the first action`);
-  console.log('fault               by                      n     p50     p90     p99     max');
-  for (const fault of flags.faults) await measureFault(fault);
-  if (flags.idle > 0) await lookForFalseTakeovers();
+  await createWork(ground.api);
+  if (flags.faults.length > 0) await measureFaults();
+  for (const [ms, busy] of [
+    [flags.idle, false],
+    [flags.busy, true],
+  ] as const) {
+    if (ms > 0 && !stop.signal.aborted) await lookForFalseTakeovers(ms, busy);
+  }
 } finally {
-  await api.close();
+  await ground.api.close();
   await cluster.stop();
   rmSync(dataDir, { recursive: true, force: true });
+  printTable();
 }
 
-async function measureFault(fault: Fault): Promise<void> {
-  const times = new Map<string, number[]>();
-  const note = (what: string, ms: number): void => {
-    times.set(what, [...(times.get(what) ?? []), ms]);
-  };
-  for (let round = 0; round < flags.rounds; round += 1) {
-    const target = await gather(fault === 'master');
-    const pinned = cluster.masters
-      .filter((master) => master !== target)
-      .map((master) => clientOf(cluster, master, 400));
-    const before = new Map(
-      await Promise.all(roles.map(async (role) => [role, (await holderOf(api, role)).generation] as const)),
-    );
-    const witness = new TakeoverWitness(pinned, before);
-    // Kills must fall anywhere between two renewals.
+async function measureFaults(): Promise<void> {
+  const clients = new GapClients(cluster.kubeconfig);
+  clients.start();
+  for (const { name, rounds = flags.rounds } of flags.faults) {
+    if (!stop.signal.aborted) await measureFault(name, faults[name], rounds, clients);
+  }
+  await clients.stop();
+}
+
+async function measureFault(name: string, fault: BenchFault, rounds: number, clients: GapClients): Promise<void> {
+  const values = new Map<string, number[]>();
+  const from = performance.now();
+  let failed = 0;
+  for (let round = 1; round <= rounds && !stop.signal.aborted; round += 1) {
+    try {
+      const figures = await measureOnce(fault, clients);
+      for (const [what, ms] of figures) values.set(what, [...(values.get(what) ?? []), ms]);
+      console.error(`${name} ${round}: ${figures.map(([what, value]) => `${what} ${Math.round(value)}`).join(', ')}`);
+    } catch (error) {
+      failed += 1;
+      console.error(`${name} ${round} failed: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  const tookS = Math.round((performance.now() - from) / 1_000);
+  console.error(`${name}: ${rounds} rounds in ${tookS} s, ${failed} failed; load average ${load()}`);
+  for (const [what, ms] of values) {
+    const found = distributionOf(ms);
+    if (found) rows.push(row(fault.title, what, [found.n, found.p50, found.p90, found.p99, found.max].map(String)));
+  }
+  if (failed > 0) rows.push(row(fault.title, 'rounds that failed', [String(failed), '', '', '', '']));
+}
+
+/** One fault: names of figures, each with its ms. */
+async function measureOnce(fault: BenchFault, clients: GapClients): Promise<[string, number][]> {
+  const { api } = ground;
+  const target = await fault.choose(ground);
+  const others = cluster.masters.filter((master) => master !== target);
+  const pinned = others.map((master) => clientOf(cluster, master, 400));
+  const before = new Map(
+    await Promise.all(roles.map(async (role) => [role, (await holderOf(api, role)).generation] as const)),
+  );
+  const witness = new TakeoverWitness(pinned, before);
+  try {
+    clients.renew();
+    // Faults must fall anywhere between two renewals.
     await sleep(settleMs + Math.random() * 300);
     const fromMs = performance.now();
-    const hit = inject(fault, target);
-    witness.start();
-    for (const role of hit) {
+    fault.inject(target);
+    if (fault.hits.length > 0) witness.start();
+    const figures: [string, number][] = [];
+    for (const role of fault.hits) {
       const taken = await witness.takeover(role, patienceMs);
-      note(`${role} elected`, taken ? taken.electedMs - fromMs : Number.POSITIVE_INFINITY);
-      note(role, taken ? taken.actedMs - fromMs : Number.POSITIVE_INFINITY);
+      figures.push([`${names[role]} elected`, taken ? taken.electedMs - fromMs : Number.POSITIVE_INFINITY]);
+      figures.push([`${names[role]} acts`, taken ? taken.actedMs - fromMs : Number.POSITIVE_INFINITY]);
     }
+    if (fault.gaps === 'none') return figures;
+    await sleep(Math.max(0, fromMs + lookMs - performance.now()));
+    const { read, write, cutOff, failures } = clients.since(fromMs);
+    figures.push(['failed requests of six clients', failures]);
+    // A gap of clients that were connected elsewhere says nothing.
+    if (fault.gaps === 'any' || cutOff.read > 0) figures.push(['longest gap of a reader', read]);
+    if (fault.gaps === 'any' || cutOff.write > 0) figures.push(['longest gap of a writer', write]);
+    return figures;
+  } finally {
     await witness.stop();
     await Promise.all(pinned.map((client) => client.close()));
-    await restore(fault, target);
-  }
-  for (const [what, ms] of times) printRow(fault, what, ms);
-}
-
-/** Breaks it; which roles have to be taken over. */
-function inject(fault: Fault, target: LocalMaster): readonly Role[] {
-  switch (fault) {
-    case 'master':
-      target.kill('SIGKILL');
-      return roles;
-    case 'stop':
-      void target.stop();
-      return roles;
-    case 'scheduler':
-      target.scheduler.kill('SIGKILL');
-      return ['scheduler'];
-    case 'controller-manager':
-      target.controllerManager.kill('SIGKILL');
-      return ['controllerManager'];
-  }
-}
-
-async function restore(fault: Fault, target: LocalMaster): Promise<void> {
-  if (fault === 'master' || fault === 'stop') {
-    await target.exited;
-    target.start();
-  }
-  await cluster.ready();
-  await within(
-    10,
-    () => removeWork(api),
-    () => true,
-  );
-}
-
-/** Brings both leads to one master, the one with the etcd leader if that matters, and answers which one that is. */
-async function gather(atEtcdLeader: boolean): Promise<LocalMaster> {
-  const target = atEtcdLeader ? await etcdLeader() : await leaderOf('scheduler');
-  for (const role of roles) {
-    const leader = await leaderOf(role);
-    if (leader === target) continue;
-    // Whoever may not win is held up while the present leader steps down.
-    const other = cluster.masters.find((master) => master !== leader && master !== target);
-    other?.[role].pause();
-    leader[role].kill('SIGTERM');
+    await fault.restore(target);
+    await cluster.ready();
     await within(
       10,
-      () => leaderOf(role),
-      (next) => next === target,
+      () => removeWork(api),
+      () => true,
     );
-    other?.[role].resume();
   }
-  await cluster.ready();
-  return target;
-}
-
-async function leaderOf(role: Role): Promise<LocalMaster> {
-  const { holder } = await holderOf(api, role);
-  const leader = cluster.masters.find(({ name }) => holder.startsWith(`${name}_`));
-  if (!leader) throw new Error(`no master is ${JSON.stringify(holder)}`);
-  return leader;
-}
-
-async function etcdLeader(): Promise<LocalMaster> {
-  const isLeader = async ({ ports }: LocalMaster): Promise<boolean> => {
-    const answer = await fetch(`http://127.0.0.1:${ports.etcdMetrics}/metrics`);
-    return /^etcd_server_is_leader 1$/m.test(await answer.text());
-  };
-  for (const master of cluster.masters) if (await isLeader(master)) return master;
-  throw new Error('no etcd member leads');
 }
 
 /** Nothing is broken here: every new generation is a takeover that should not be. */
-async function lookForFalseTakeovers(): Promise<void> {
-  const sum = async (): Promise<number> => {
-    const leads = await Promise.all(roles.map((role) => holderOf(api, role)));
+async function lookForFalseTakeovers(ms: number, busy: boolean): Promise<void> {
+  const generations = async (): Promise<number> => {
+    const leads = await Promise.all(roles.map((role) => holderOf(ground.api, role)));
     return leads.reduce((total, { generation }) => total + generation, 0);
   };
   await sleep(5_000);
-  const [before, elections] = [await sum(), await etcdElections(cluster)];
-  const burners = Array.from({ length: flags.busy }, () => new Worker('for (;;);', { eval: true }));
-  await sleep(flags.idle * 1_000);
+  const [before, elections] = [await generations(), await etcdElections(cluster)];
+  const loops = busy ? cpus().length : 0;
+  const burners = Array.from({ length: loops }, () => new Worker('for (;;);', { eval: true }));
+  await sleep(ms, undefined, { signal: stop.signal }).catch(() => {});
   await Promise.all(burners.map((burner) => burner.terminate()));
-  const taken = (await within(10, sum, () => true)) - before;
+  const taken = (await within(10, generations, () => true)) - before;
   const moved = (await etcdElections(cluster)) - elections;
-  console.log(
-    `${flags.idle} s, ${flags.busy} busy loops, nothing broken: ${taken} takeovers, ${moved} elections of etcd seen`,
-  );
+  const what = `nothing, ${busy ? `${loops} busy loops` : 'idle'} for ${ms / 60_000} min`;
+  rows.push(row(what, 'false takeovers', [String(taken), '', '', '', '']));
+  console.error(`${what}: ${taken} takeovers; ${moved} changes of etcd's leader seen; load average ${load()}`);
 }
 
 /** How many changes of etcd's leader the members have seen, summed. */
 async function etcdElections({ masters }: LocalCluster): Promise<number> {
-  const counts = masters.map(async ({ ports }) => {
-    const text = await (await fetch(`http://127.0.0.1:${ports.etcdMetrics}/metrics`)).text();
-    return Number(/^etcd_server_leader_changes_seen_total (\d+)/m.exec(text)?.[1] ?? 0);
+  const counts = await Promise.all(
+    masters.map((master) => etcdMetric(master, 'etcd_server_leader_changes_seen_total')),
+  );
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+function printTable(): void {
+  console.log(`${cpus().length} × ${cpus()[0]?.model.trim()}; load average at the end ${load()}; times in ms\n`);
+  for (const line of [row('what', '', ['n', 'p50', 'p90', 'p99', 'max']), row('---', '---', Array(5).fill('---:'))])
+    console.log(line);
+  for (const line of rows) console.log(line);
+}
+
+function row(what: string, measure: string, cells: readonly string[]): string {
+  return `| ${[what, measure, ...cells].join(' | ')} |`;
+}
+
+function load(): string {
+  return loadavg()
+    .map((value) => value.toFixed(1))
+    .join(', ');
+}
+
+function faultList(text: string): Planned[] {
+  return commaList(text).map((one) => {
+    const [name = '', rounds] = one.split(':');
+    if (!isFault(name)) throw new InvalidArgumentError(`There are ${faultNames.join(', ')}.`);
+    return { name, rounds: rounds === undefined ? undefined : wholeNumber(rounds) };
   });
-  return (await Promise.all(counts)).reduce((total, count) => total + count, 0);
 }
 
-function printRow(fault: Fault, what: string, ms: number[]): void {
-  const { p50, p99, max } = figures(ms, 1, 0);
-  const p90 = ms.toSorted((a, b) => a - b)[Math.floor(ms.length * 0.9)] ?? Number.NaN;
-  const columns = [p50, p90, p99, max].map((value) => value.toFixed(0).padStart(8));
-  console.log(`${fault.padEnd(20)}${what.padEnd(26)}${String(ms.length).padStart(4)}${columns.join('')}`);
-}
-
-function faultList(text: string): Fault[] {
-  const names = commaList(text);
-  const isFault = (name: string): name is Fault => faultNames.includes(name);
-  if (!names.every(isFault)) throw new InvalidArgumentError(`There are ${faultNames.join(', ')}.`);
-  return names;
+function isFault(name: string): name is FaultName {
+  return faultNames.includes(name);
 }

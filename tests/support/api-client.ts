@@ -14,8 +14,14 @@ export interface Answer {
 export class ApiClient {
   readonly #pool: Pool;
 
-  /** `kubeconfig` is a file's path; `connections` bounds how many requests are under way at once. */
-  constructor(kubeconfig: string, options: { connections?: number; timeoutMs?: number } = {}) {
+  /**
+   * `kubeconfig` is a file's path; `connections` bounds how many requests are under way at once; `onDisconnect` is called
+   * whenever one of them ends.
+   */
+  constructor(
+    kubeconfig: string,
+    options: { connections?: number; timeoutMs?: number; onDisconnect?: () => void } = {},
+  ) {
     const { clusters, users } = parse(readFileSync(kubeconfig, 'utf8'));
     const { cluster } = clusters[0];
     const { user } = users[0];
@@ -32,6 +38,7 @@ export class ApiClient {
       headersTimeout: timeoutMs,
       bodyTimeout: 0,
     });
+    if (options.onDisconnect) this.#pool.on('disconnect', options.onDisconnect);
   }
 
   /** Rejects when the connection fails; any status is an answer. A body that is a text is sent as it is. */
