@@ -5,23 +5,25 @@
  * Guarantees: everything is real but the containers (etcd, TLS, elections, the nodes' way to the masters); all processes end with
  * the process that started them, however that one ends; clusters beside one another do not meet.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../master/api/client.ts';
 import { loadKubeconfig } from '../master/api/config.ts';
+import { mastersFile, writeMasters } from '../master/api/masters-file.ts';
 import { ensureApiSchema } from './api-schema.ts';
 import { ensureBootstrapToken } from './bootstrap.ts';
 import { ComponentHandle, GroupHandle } from './local/handle.ts';
-import { choosePorts, type LocalPorts, type MasterPorts, type NodePorts } from './local/ports.ts';
+import { chooseMasterPorts, choosePorts, type LocalPorts, type MasterPorts, type NodePorts } from './local/ports.ts';
 import { allReady } from './local/readiness.ts';
 import { Watchdog } from './local/watchdog.ts';
-import { createPki } from './pki.ts';
+import { createPki, type Pki } from './pki.ts';
 
 export interface LocalClusterOptions {
   /** Keys, etcd's data, logs: everything that the cluster keeps. */
   readonly dataDir: string;
-  readonly masters?: number;
+  /** Three, or as many as the data is of, if left out. */
+  readonly masters?: number | undefined;
   readonly nodes?: number;
   /** The balancer's port; a free one if left out. */
   readonly port?: number | undefined;
@@ -64,11 +66,17 @@ export interface LocalCluster {
   /** The API through the balancer. */
   readonly url: string;
   readonly pkiDir: string;
+  /** As they are now: it changes when one is added or removed. */
   readonly masters: readonly LocalMaster[];
   readonly nodes: readonly LocalNode[];
   readonly balancer: GroupHandle;
+  readonly balancerAdmin: string;
   /** Resolves when every master and node is Ready; rejects after the time. */
   ready(timeoutMs?: number): Promise<void>;
+  /** Makes keys for one more master, names it to the others, and starts it; it joins by itself. */
+  addMaster(name: string): Promise<LocalMaster>;
+  /** Stops a master, names it to the others no more, and deletes its data. etcd's list of members is not this one's business. */
+  removeMaster(name: string): Promise<void>;
   /** Ends all processes in order; the data stays. */
   stop(): Promise<void>;
 }
@@ -78,25 +86,39 @@ const defaultTimeoutMs = 60_000;
 
 /** Starts the cluster. Rejects when it is not Ready in time, with nothing left running. */
 export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
-  const { masters = 3, nodes = 2, timeoutMs = defaultTimeoutMs, onProgress = () => {} } = options;
+  const { nodes = 2, timeoutMs = defaultTimeoutMs, onProgress = () => {} } = options;
   const dataDir = resolve(options.dataDir);
   ensureApiSchema();
-  const ports = await choosePorts({ masters, nodes, port: options.port, basePort: options.basePort });
+  const kept = options.reset ? [] : keptMasters(dataDir);
+  const masters = options.masters ?? (kept.length || 3);
+  if (kept.length > 0 && masters !== kept.length) {
+    throw new Error(`${dataDir} has the data of ${kept.length} masters: npm run masters adds and removes them`);
+  }
+  const names = {
+    masters: kept.length > 0 ? kept.map(({ name }) => name) : numbered('master', masters),
+    nodes: numbered('node', nodes),
+  };
+  const keptPorts = kept.map(({ ports }) => ports);
+  const ports = await choosePorts({ masters, kept: keptPorts, nodes, port: options.port, basePort: options.basePort });
   // Only now: if the ports are in use, the data may be too.
   if (options.reset) rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const url = `https://127.0.0.1:${ports.balancer}`;
   const pkiDir = join(dataDir, 'pki');
-  const names = { masters: numbered('master', masters), nodes: numbered('node', nodes) };
-  const { adminKubeconfig, bootstrapToken } = await createPki({ dir: pkiDir, ...names, adminServer: url });
+  const pki = (): Promise<Pki> => createPki({ dir: pkiDir, ...names, adminServer: url });
+  const { adminKubeconfig, bootstrapToken } = await pki();
   const kubeconfig = resolve(options.kubeconfig ?? join(dataDir, 'kubeconfig'));
   writeKubeconfig(adminKubeconfig, kubeconfig, url);
 
-  const plan: Plan = { ...options, dataDir, pkiDir, names, ports, watchdog: new Watchdog() };
+  const roster = names.masters.map((name, place) => ({ name, ports: at(ports.masters, place) }));
+  const plan: Plan = { ...options, dataDir, pkiDir, ports, roster, watchdog: new Watchdog() };
+  tellMasters(plan);
+  const running = roster.map((master) => masterOf(plan, master));
   const cluster = {
-    masters: names.masters.map((name, place) => masterOf(plan, name, place)),
+    masters: running,
     nodes: names.nodes.map((name, place) => nodeOf(plan, name, place)),
     balancer: balancerOf(plan),
+    balancerAdmin: `http://127.0.0.1:${ports.balancerAdmin}`,
   };
   // The masters have the longest way to go, so they are the first to get the processors.
   for (const handle of [...cluster.masters, cluster.balancer, ...cluster.nodes]) handle.start();
@@ -109,6 +131,26 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     url,
     pkiDir,
     ready: (withinMs = timeoutMs) => allReady(local, withinMs, onProgress, options.signal),
+    async addMaster(name) {
+      if (roster.some((each) => each.name === name)) throw new Error(`there is a ${name} already`);
+      const master = { name, ports: await chooseMasterPorts({ ...ports, masters: roster.map((each) => each.ports) }) };
+      names.masters.push(name);
+      await pki();
+      roster.push(master);
+      tellMasters(plan);
+      const handle = masterOf(plan, master);
+      running.push(handle);
+      handle.start();
+      return handle;
+    },
+    async removeMaster(name) {
+      const place = roster.findIndex((each) => each.name === name);
+      if (place < 0) throw new Error(`there is no ${name}`);
+      await at(running, place).stop();
+      for (const list of [roster, running, names.masters]) list.splice(place, 1);
+      tellMasters(plan);
+      for (const dir of [join(dataDir, name), join(pkiDir, name)]) rmSync(dir, { recursive: true, force: true });
+    },
     async stop() {
       stopping.abort();
       await lettingIn;
@@ -130,23 +172,42 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
 
 interface Plan extends LocalClusterOptions {
   readonly pkiDir: string;
-  readonly names: { readonly masters: readonly string[]; readonly nodes: readonly string[] };
   readonly ports: LocalPorts;
+  readonly roster: readonly RosterEntry[];
   readonly watchdog: Watchdog;
 }
 
-function masterOf(plan: Plan, name: string, place: number): LocalMaster {
-  const { names, ports, pkiDir } = plan;
-  const own = at(ports.masters, place);
-  const dataDir = join(plan.dataDir, name);
-  const perMaster = (text: (master: string, ports: MasterPorts) => string): string =>
-    names.masters.map((master, i) => text(master, at(ports.masters, i))).join(',');
-  const handle = launch(plan, name, 'master/main.ts', [
-    ...['--name', name, '--pki-dir', join(pkiDir, name), '--data-dir', dataDir, '--bind-address', '127.0.0.1'],
-    ...['--initial-cluster', perMaster((master, each) => `${master}=https://127.0.0.1:${each.etcdPeer}`)],
+interface RosterEntry {
+  readonly name: string;
+  readonly ports: MasterPorts;
+}
+
+const rosterFile = 'cluster.json';
+
+/** The masters that the data of an earlier start is of. */
+function keptMasters(dataDir: string): RosterEntry[] {
+  const path = join(dataDir, rosterFile);
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).masters : [];
+}
+
+/** Every master has the list of all beside its keys; the next start of the cluster finds it here. */
+function tellMasters({ dataDir, pkiDir, roster }: Plan): void {
+  writeFileSync(join(dataDir, rosterFile), `${JSON.stringify({ masters: roster }, undefined, 2)}\n`);
+  const addresses = roster.map(({ name, ports }) => ({
+    name,
+    peerUrl: `https://127.0.0.1:${ports.etcdPeer}`,
     // A name: gRPC lets no address stand for the name in a certificate.
-    ...['--etcd-servers', perMaster((_, each) => `https://localhost:${each.etcdClient}`)],
-    ...['--apiservers', perMaster((_, each) => `https://127.0.0.1:${each.apiserver}`)],
+    clientUrl: `https://localhost:${ports.etcdClient}`,
+    apiserver: `https://127.0.0.1:${ports.apiserver}`,
+  }));
+  for (const { name } of roster) writeMasters(join(pkiDir, name, mastersFile), addresses);
+}
+
+function masterOf(plan: Plan, { name, ports: own }: RosterEntry): LocalMaster {
+  const dataDir = join(plan.dataDir, name);
+  const pkiDir = join(plan.pkiDir, name);
+  const handle = launch(plan, name, 'master/main.ts', [
+    ...['--name', name, '--pki-dir', pkiDir, '--data-dir', dataDir, '--bind-address', '127.0.0.1'],
     ...['--secure-port', String(own.apiserver)],
     ...['--etcd-client-port', String(own.etcdClient), '--etcd-peer-port', String(own.etcdPeer)],
     ...['--etcd-metrics-port', String(own.etcdMetrics)],
@@ -184,11 +245,11 @@ function nodeOf(plan: Plan, name: string, place: number): LocalNode {
 }
 
 function balancerOf(plan: Plan): GroupHandle {
-  const { ports, names, pkiDir } = plan;
-  const backends = names.masters.map((name, i) => `${name}=127.0.0.1:${at(ports.masters, i).apiserver}`);
+  const { ports, roster, pkiDir } = plan;
+  const backends = roster.map((master) => `${master.name}=127.0.0.1:${master.ports.apiserver}`);
   return launch(plan, 'lb', 'lb/main.ts', [
     ...['--listen', `127.0.0.1:${ports.balancer}`, '--admin', `127.0.0.1:${ports.balancerAdmin}`],
-    ...['--backend', backends.join(','), '--ca-file', join(pkiDir, 'lb', 'ca.crt'), '--drain', '0s'],
+    ...['--backend', backends.join(','), '--ca-file', join(pkiDir, 'lb', 'ca.crt'), '--drain', '0s', '--follow'],
   ]);
 }
 

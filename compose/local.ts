@@ -9,7 +9,7 @@ import { createProgress } from './progress.ts';
 interface Flags {
   port: number;
   basePort: number;
-  masters: number;
+  masters?: number;
   nodes: number;
   dataDir: string;
   kubeconfig: string;
@@ -20,7 +20,11 @@ interface Flags {
 const program = command('local', 'Runs the cluster as plain processes on loopback, with simulated containers.')
   .option('--port <port>', 'the API server through the balancer', portNumber, 6_443)
   .option('--base-port <port>', 'the first of the ports of everything else', portNumber, 17_000)
-  .option('--masters <count>', 'how many masters; an odd number', wholeNumber, 3)
+  .option(
+    '--masters <count>',
+    'how many masters; an odd number (default: 3, or as many as the data is of)',
+    wholeNumber,
+  )
   .option('--nodes <count>', 'how many nodes', wholeNumber, 2)
   .option('--data-dir <dir>', 'keys, data and logs', '.local')
   .option('--kubeconfig <file>', 'where the kubeconfig is written', '.local/kubeconfig')
@@ -32,9 +36,9 @@ await runMain(async (signal) => {
   enableCompileCache(join(import.meta.dirname, '..', '.cache', 'node-compile'));
   const { startLocalCluster } = await import('./local-cluster.ts');
   const progress = createProgress({ output: process.stdout, memory: resolve(flags.dataDir, 'timings.json') });
-  const { masters, nodes, timeout, ...options } = flags;
-  const starting = progress.step(`starting ${masters} masters, the balancer and ${nodes} nodes`, 6, (report) =>
-    startLocalCluster({ ...options, masters, nodes, timeoutMs: timeout, onProgress: report, signal }),
+  const { nodes, timeout, ...options } = flags;
+  const starting = progress.step(`starting the masters, the balancer and ${nodes} nodes`, 6, (report) =>
+    startLocalCluster({ ...options, nodes, timeoutMs: timeout, onProgress: report, signal }),
   );
   const cluster = await starting.catch((error: unknown) => {
     // What went wrong says itself what to do; where in the code it was noticed helps nobody here.

@@ -4,6 +4,8 @@
  * This supervisor starts them all at once (each waits by itself for what it needs), starts again what ends, prints their
  * lines with their names, and at the end stops them in an order in which none misses another: those that hold leases first, etcd last.
  * With --health it asks the four how they are, for a container's health check.
+ *
+ * Who the masters are stands in masters.json beside the keys, and may change while it runs; without that file the flags say it.
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +13,7 @@ import { commaList, command, durationMs, portNumber, runMain, wholeNumber } from
 import { createLogger } from './api/logging.ts';
 import { ProcessSupervisor } from './api/process-supervisor.ts';
 import type { EtcdCareFlags } from './etcd-care.ts';
-import { type MasterConfig, masterProcesses, parseInitialCluster } from './processes.ts';
+import { type MasterConfig, masterProcesses, mastersOf, parseInitialCluster } from './processes.ts';
 
 const collect = (value: string, values: string[]): string[] => [...values, value];
 
@@ -62,5 +64,6 @@ await runMain(async (signal) => {
   const logger = createLogger('master', flags.logLevel);
   const supervisor = new ProcessSupervisor({ logger, pidDir: join(flags.dataDir, 'run') });
   const { lookAfterEtcd } = await import('./etcd-care.ts');
-  await Promise.all([supervisor.run(masterProcesses(flags), signal), lookAfterEtcd(flags, signal)]);
+  const masters = mastersOf(flags);
+  await Promise.all([supervisor.run(masterProcesses(flags, masters), signal), lookAfterEtcd(flags, masters, signal)]);
 });

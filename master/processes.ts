@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import { createLogger } from './api/logging.ts';
+import { type MasterAddress, mastersFile, mastersReader } from './api/masters-file.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
-import { type EtcdMemberConfig, etcdCommand, type InitialMember } from './etcd/member.ts';
+import { type EtcdNow, etcdCommand, type InitialMember } from './etcd/member.ts';
 import { prepareEtcd } from './etcd/start.ts';
 
 /** The settings of a master, as `main.ts` reads them. */
@@ -41,29 +42,58 @@ export function parseInitialCluster(text: string): InitialMember[] {
   });
 }
 
-/** Throws an Error that says which setting does not fit the others. */
-export function masterProcesses(config: MasterConfig): ProcessSpec[] {
-  const { name, initialCluster, etcdServers, apiservers } = config;
-  const place = initialCluster.findIndex((member) => member.name === name);
-  if (place < 0) throw new Error(`--initial-cluster does not name ${name}`);
+/** The masters of the cluster as they are now. Throws an Error that says what does not fit. */
+export type Masters = () => readonly MasterAddress[];
+
+/** Those of the file beside the keys if there is one, which may change at any time; otherwise those of the flags. */
+export function mastersOf(config: MasterConfig): Masters {
+  const { name, pkiDir } = config;
+  const path = join(pkiDir, mastersFile);
+  const inFile = mastersReader(path);
+  return () => {
+    const known = inFile();
+    const masters = known ?? mastersOfFlags(config);
+    if (masters.some((each) => each.name === name)) return masters;
+    throw new Error(
+      known ? `${path} does not name ${name}: it was removed` : `--initial-cluster does not name ${name}`,
+    );
+  };
+}
+
+function mastersOfFlags({ initialCluster, etcdServers, apiservers }: MasterConfig): MasterAddress[] {
   for (const [flag, urls] of Object.entries({ '--etcd-servers': etcdServers, '--apiservers': apiservers })) {
     if (urls.length !== initialCluster.length) throw new Error(`${flag} needs as many URLs as --initial-cluster has`);
   }
-  const servers = { etcd: ownFirst(etcdServers, place), api: ownFirst(apiservers, place) };
+  return initialCluster.map((member, place) => ({
+    ...member,
+    clientUrl: etcdServers[place] ?? '',
+    apiserver: apiservers[place] ?? '',
+  }));
+}
+
+/** Throws an Error that says which setting does not fit the others. Each start takes the masters that there are then. */
+export function masterProcesses(config: MasterConfig, masters: Masters): ProcessSpec[] {
+  masters();
+  const etcdServers = (): string[] => ownFirst(config, masters).map(({ clientUrl }) => clientUrl);
+  const apiservers = (): string[] => ownFirst(config, masters).map(({ apiserver }) => apiserver);
   return [
-    { name: 'etcd', stopLevel: 0, graceMs: etcdGraceMs, ...etcd(config, place) },
-    { name: 'apiserver', stopLevel: 1, ...component('apiserver', config, apiserverArgs(config, servers.etcd)) },
+    { name: 'etcd', stopLevel: 0, graceMs: etcdGraceMs, ...etcd(config, masters) },
+    {
+      name: 'apiserver',
+      stopLevel: 1,
+      ...component('apiserver', config, () => apiserverArgs(config, etcdServers())),
+    },
     {
       name: 'scheduler',
       stopLevel: 2,
-      ...component('scheduler', config, schedulerArgs(config, servers.api)),
-      afterCrash: releaseOf('kube-scheduler', 'scheduler.conf', config, servers.api),
+      ...component('scheduler', config, () => schedulerArgs(config, apiservers())),
+      afterCrash: releaseOf('kube-scheduler', 'scheduler.conf', config, apiservers),
     },
     {
       name: 'controller-manager',
       stopLevel: 2,
-      ...component('controllers', config, controllerManagerArgs(config, servers.api)),
-      afterCrash: releaseOf('kube-controller-manager', 'controller-manager.conf', config, servers.api),
+      ...component('controllers', config, () => controllerManagerArgs(config, apiservers())),
+      afterCrash: releaseOf('kube-controller-manager', 'controller-manager.conf', config, apiservers),
     },
   ];
 }
@@ -73,11 +103,11 @@ function releaseOf(
   lease: string,
   kubeconfig: string,
   { name, pkiDir }: MasterConfig,
-  servers: readonly string[],
+  servers: () => readonly string[],
 ): ProcessSpec['afterCrash'] {
   return async (signal) => {
     const { releaseLease } = await import('./lease-release.ts');
-    return releaseLease({ kubeconfig: join(pkiDir, kubeconfig), servers, lease, master: name }, signal);
+    return releaseLease({ kubeconfig: join(pkiDir, kubeconfig), servers: servers(), lease, master: name }, signal);
   };
 }
 
@@ -88,8 +118,10 @@ function releaseOf(
 const etcdGraceMs = 2_000;
 
 /** This master's own server is asked first, the others in turn after it, so that not all fall on one. */
-function ownFirst(urls: readonly string[], place: number): string[] {
-  return [...urls.slice(place), ...urls.slice(0, place)];
+function ownFirst({ name }: MasterConfig, masters: Masters): MasterAddress[] {
+  const all = masters();
+  const place = all.findIndex((each) => each.name === name);
+  return [...all.slice(place), ...all.slice(0, place)];
 }
 
 /** Small young generations and one arena keep the memory of an idle process down; none of them runs a tight loop. */
@@ -100,12 +132,16 @@ const nodeFlags = { apiserver: roomyHeap, scheduler: smallHeap, controllers: sma
 function component(
   folder: keyof typeof nodeFlags,
   { dataDir, logLevel }: MasterConfig,
-  args: readonly string[],
-): Pick<ProcessSpec, 'command' | 'args' | 'env'> {
+  args: () => readonly string[],
+): Pick<ProcessSpec, 'command' | 'args' | 'env' | 'prepare'> {
   const main = fileURLToPath(new URL(`./${folder}/main.ts`, import.meta.url));
-  return {
+  const now = () => ({
     command: process.execPath,
-    args: [...nodeFlags[folder], main, '--log-level', logLevel, ...args],
+    args: [...nodeFlags[folder], main, '--log-level', logLevel, ...args()],
+  });
+  return {
+    ...now(),
+    prepare: async () => now(),
     env: {
       NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(dataDir, 'compile-cache'),
       MALLOC_ARENA_MAX: '1',
@@ -113,33 +149,31 @@ function component(
   };
 }
 
-function etcd(config: MasterConfig, place: number): Pick<ProcessSpec, 'command' | 'args' | 'prepare'> {
-  const member = memberConfig(config, place);
+function etcd(config: MasterConfig, masters: Masters): Pick<ProcessSpec, 'command' | 'args' | 'prepare'> {
   const withMore = ({ command, args }: { command: string; args: readonly string[] }) => ({
     command,
     args: [...args, ...config.etcdArg],
   });
+  const logger = createLogger('etcd-member', config.logLevel);
+  const now = etcdNow(config, masters);
   return {
-    ...withMore(etcdCommand(member, 'existing')),
-    async prepare(signal) {
-      const logger = createLogger('etcd-member', config.logLevel);
-      return withMore(await prepareEtcd({ member, clientUrls: config.etcdServers, logger }, signal));
-    },
+    ...withMore(etcdCommand(now().member, 'existing')),
+    prepare: async (signal) => withMore(await prepareEtcd({ now, logger }, signal)),
   };
 }
 
-/** The etcd member of this master, which stands at `place` in the initial cluster. */
-export function memberConfig(config: MasterConfig, place: number): EtcdMemberConfig {
-  return {
-    name: config.name,
-    dataDir: join(config.dataDir, 'etcd'),
-    pkiDir: config.pkiDir,
-    initialCluster: config.initialCluster,
-    clientUrl: config.etcdServers[place] ?? '',
-    bindAddress: config.bindAddress,
-    clientPort: config.etcdClientPort,
-    peerPort: config.etcdPeerPort,
-    metricsPort: config.etcdMetricsPort,
+/** The etcd member of this master, and where all are, as it is when it is asked. */
+export function etcdNow(config: MasterConfig, masters: Masters): () => EtcdNow {
+  const { name, pkiDir, bindAddress, etcdClientPort, etcdPeerPort, etcdMetricsPort } = config;
+  const fixed = {
+    ...{ name, pkiDir, bindAddress, dataDir: join(config.dataDir, 'etcd') },
+    ...{ clientPort: etcdClientPort, peerPort: etcdPeerPort, metricsPort: etcdMetricsPort },
+  };
+  return () => {
+    const all = masters();
+    const clientUrl = all.find((each) => each.name === name)?.clientUrl ?? '';
+    const initialCluster = all.map((each) => ({ name: each.name, peerUrl: each.peerUrl }));
+    return { member: { ...fixed, clientUrl, initialCluster }, clientUrls: all.map((each) => each.clientUrl) };
   };
 }
 

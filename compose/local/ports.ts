@@ -1,4 +1,7 @@
-/** Which port each process of a local cluster has: a block of ports, laid out by master and node. */
+/**
+ * Which port each process of a local cluster has: a block of ports, laid out by master and node. Those of a master stay the same
+ * as long as its data does, because etcd's members know one another by them.
+ */
 import { createServer } from 'node:net';
 
 export interface MasterPorts {
@@ -27,6 +30,8 @@ export interface LocalPorts {
 
 export interface PortWishes {
   readonly masters: number;
+  /** Of the first masters, from an earlier start; the others get new ones. */
+  readonly kept?: readonly MasterPorts[];
   readonly nodes: number;
   /** The balancer's port; in the block if left out. */
   readonly port?: number | undefined;
@@ -57,20 +62,29 @@ export async function choosePorts(wishes: PortWishes): Promise<LocalPorts> {
   throw new Error('no free block of ports was found on 127.0.0.1');
 }
 
-export function layout({ masters, nodes, port }: PortWishes, basePort: number): LocalPorts {
+/** Ports for one more master, besides those that are taken by the cluster or by others. */
+export async function chooseMasterPorts(taken: LocalPorts): Promise<MasterPorts> {
+  const own = new Set(all(taken));
+  let next = Math.max(...own) + 1;
+  for (let tries = 0; tries < 50; tries += 1) {
+    const ports = masterPorts(() => next++);
+    const free = await Promise.all(Object.values<number>({ ...ports }).map(async (port) => !(await isTaken(port))));
+    if (free.every(Boolean)) return ports;
+  }
+  throw new Error('no free ports were found on 127.0.0.1');
+}
+
+export function layout({ masters, kept = [], nodes, port }: PortWishes, basePort: number): LocalPorts {
+  const avoid = new Set(kept.flatMap((each) => Object.values<number>({ ...each })));
   let next = basePort;
-  const take = (): number => next++;
+  const take = (): number => {
+    while (avoid.has(next)) next += 1;
+    return next++;
+  };
   return {
     balancer: port ?? take(),
     balancerAdmin: take(),
-    masters: Array.from({ length: masters }, () => ({
-      apiserver: take(),
-      etcdClient: take(),
-      etcdPeer: take(),
-      etcdMetrics: take(),
-      scheduler: take(),
-      controllerManager: take(),
-    })),
+    masters: Array.from({ length: masters }, (_, place) => kept[place] ?? masterPorts(take)),
     nodes: Array.from({ length: nodes }, () => ({
       balancer: take(),
       kubelet: take(),
@@ -81,13 +95,23 @@ export function layout({ masters, nodes, port }: PortWishes, basePort: number): 
   };
 }
 
-async function firstTaken({ balancer, balancerAdmin, masters, nodes }: LocalPorts): Promise<number | undefined> {
-  const all = [
-    balancer,
-    balancerAdmin,
-    ...[...masters, ...nodes].flatMap((each) => Object.values<number>({ ...each })),
-  ];
-  const checked = await Promise.all(all.map(async (port) => ({ port, taken: await isTaken(port) })));
+function masterPorts(take: () => number): MasterPorts {
+  return {
+    apiserver: take(),
+    etcdClient: take(),
+    etcdPeer: take(),
+    etcdMetrics: take(),
+    scheduler: take(),
+    controllerManager: take(),
+  };
+}
+
+function all({ balancer, balancerAdmin, masters, nodes }: LocalPorts): number[] {
+  return [balancer, balancerAdmin, ...[...masters, ...nodes].flatMap((each) => Object.values<number>({ ...each }))];
+}
+
+async function firstTaken(ports: LocalPorts): Promise<number | undefined> {
+  const checked = await Promise.all(all(ports).map(async (port) => ({ port, taken: await isTaken(port) })));
   return checked.find(({ taken }) => taken)?.port;
 }
 

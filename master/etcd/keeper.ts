@@ -6,18 +6,18 @@
  */
 import { spawn } from 'node:child_process';
 import { dirname } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { sleep } from '../api/clock.ts';
 import type { Logger } from '../api/logging.ts';
 import { EtcdClient, etcdCredentials, type MemberList, type MemberStatus } from './client.ts';
-import type { EtcdMemberConfig } from './member.ts';
+import type { EtcdNow } from './member.ts';
 import { type Identity, readIdentity, readOrder, writeIdentity, writeOrder } from './order.ts';
 import { endProcess } from './settings.ts';
 import { nextUpkeep, type Upkeep } from './upkeep.ts';
 
 export interface KeeperOptions {
-  readonly member: EtcdMemberConfig;
-  /** The members' client URLs, in the order of the initial cluster. */
-  readonly clientUrls: readonly string[];
+  /** Asked at each look. */
+  readonly now: () => EtcdNow;
   readonly logger: Logger;
   /** Tells the cluster what operators should know. */
   readonly report: (reason: string, message: string) => Promise<void>;
@@ -62,8 +62,9 @@ class Keeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options;
-    this.#dir = dirname(options.member.dataDir);
-    this.#ownUrl = options.member.clientUrl;
+    const { member } = options.now();
+    this.#dir = dirname(member.dataDir);
+    this.#ownUrl = member.clientUrl;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -83,8 +84,9 @@ class Keeper {
   }
 
   async #look(): Promise<Upkeep | undefined> {
-    const { member, clientUrls } = this.#options;
-    if (this.#clients.length === 0) {
+    const { member, clientUrls } = this.#options.now();
+    const known = this.#clients.map(({ url }) => url);
+    if (!isDeepStrictEqual(known, clientUrls)) {
       const credentials = etcdCredentials(member.pkiDir);
       this.#clients = clientUrls.map((url) => new EtcdClient(url, credentials));
     }
@@ -194,7 +196,7 @@ class Keeper {
 
   /** Writes are refused anyway, so all members give back what they can, the leader last, and the alarm is cleared. */
   async #freeSpace(): Promise<void> {
-    const { logger, report, member } = this.#options;
+    const { logger, report } = this.#options;
     this.#freedAt = Date.now();
     const own = this.#clientOf(this.#ownUrl);
     const before = await own.status(callTimeoutMs);
@@ -214,7 +216,7 @@ class Keeper {
     await report(
       'EtcdSpaceExhausted',
       `The database of etcd reached its bound at ${mebibytes(before.dbSize)} and refused writes; ` +
-        `it was compacted and defragmented to ${mebibytes(after.dbSize)}, and the alarm is cleared. Noticed by ${member.name}.`,
+        `it was compacted and defragmented to ${mebibytes(after.dbSize)}, and the alarm is cleared. Noticed by ${this.#options.now().member.name}.`,
     );
   }
 

@@ -28,6 +28,13 @@ export interface EtcdMemberConfig {
   readonly metricsPort: number;
 }
 
+/** A member and its cluster at one moment: masters come and go. */
+export interface EtcdNow {
+  readonly member: EtcdMemberConfig;
+  /** Of all members, in the order of the initial cluster. */
+  readonly clientUrls: readonly string[];
+}
+
 export interface EtcdCommand {
   readonly command: string;
   readonly args: string[];

@@ -14,14 +14,13 @@ import { EtcdClient, type EtcdCredentials, etcdCredentials, type MemberList } fr
 import { makeData, putAside, salvageData } from './data.ts';
 import { type Greeting, greet, type OwnState, startGreeter } from './greeting.ts';
 import { nextJoinStep, type PeerState } from './join.ts';
-import { type EtcdCommand, type EtcdMemberConfig, etcdCommand, etcdMember, hasData } from './member.ts';
+import { type EtcdCommand, type EtcdNow, etcdCommand, etcdMember, hasData } from './member.ts';
 import { type Order, readOrder, removeOrder } from './order.ts';
 import { endProcess } from './settings.ts';
 
 export interface Start {
-  readonly member: EtcdMemberConfig;
-  /** The members' client URLs, in the order of the initial cluster. */
-  readonly clientUrls: readonly string[];
+  /** Asked again while it waits: masters come and go. */
+  readonly now: () => EtcdNow;
   readonly logger: Logger;
 }
 
@@ -43,9 +42,9 @@ export async function prepareEtcd(start: Start, signal: AbortSignal): Promise<Et
   }
 }
 
-/** Undefined when the operator has said something new meanwhile. */
+/** Undefined when the operator has said something new meanwhile, or there are other masters. */
 async function decideStart(start: Start, signal: AbortSignal): Promise<EtcdCommand | undefined> {
-  const { member } = start;
+  const { member } = start.now();
   const dir = dirname(member.dataDir);
   const order = readOrder(dir);
   const alone = member.initialCluster.every(({ name }) => name === member.name);
@@ -66,6 +65,7 @@ function endClients(dir: string): void {
 
 class Meeting {
   readonly #start: Start;
+  readonly #now: EtcdNow;
   readonly #order: Order | undefined;
   readonly #state: OwnState;
   readonly #tls: EtcdCredentials;
@@ -78,19 +78,21 @@ class Meeting {
 
   constructor(start: Start, order: Order | undefined) {
     this.#start = start;
+    this.#now = start.now();
     this.#order = order;
     this.#state = order === undefined ? 'empty' : order.kind === 'rejoin' ? 'rejoining' : 'restoring';
-    this.#tls = etcdCredentials(start.member.pkiDir);
+    this.#tls = etcdCredentials(this.#now.member.pkiDir);
   }
 
   /** Becomes the first member of a new cluster, when no other master has data that would be in its way. */
   async begin(order: Exclude<Order, { kind: 'rejoin' }>, signal: AbortSignal): Promise<EtcdCommand | undefined> {
-    const { member, logger } = this.#start;
+    const { member } = this.#now;
+    const { logger } = this.#start;
     const dir = dirname(member.dataDir);
     for (;;) {
       const inTheWay = inTheWayOfRestore(await this.#greetAll());
       if (signal.aborted) break;
-      if (this.#ordersChanged) return undefined;
+      if (this.#isOutdated) return undefined;
       if (!inTheWay) {
         // Salvaging takes etcd's port.
         await this.close();
@@ -111,13 +113,14 @@ class Meeting {
 
   /** Looks and acts until the member may start. */
   async join(signal: AbortSignal): Promise<EtcdCommand | undefined> {
-    const { member, logger } = this.#start;
+    const { member } = this.#now;
+    const { logger } = this.#start;
     const order = this.#order?.kind === 'rejoin' ? this.#order : undefined;
     const startedAt = Date.now();
     let added = false;
     while (!signal.aborted) {
       const peers = await this.#greetAll();
-      if (this.#ordersChanged) return undefined;
+      if (this.#isOutdated) return undefined;
       const agreement = await this.#agreement(peers);
       const { name, initialCluster } = member;
       const agreed = agreement?.list;
@@ -163,7 +166,7 @@ class Meeting {
 
   async #greetAll(): Promise<Map<string, PeerState>> {
     await this.#answer();
-    const { name, initialCluster } = this.#start.member;
+    const { name, initialCluster } = this.#now.member;
     const own: Greeting = { name, state: this.#state };
     const others = initialCluster.filter((other) => other.name !== name);
     const asked = others.map(async (other): Promise<[string, PeerState]> => {
@@ -179,7 +182,7 @@ class Meeting {
   /** The others' questions are answered, too; where the port is still taken, at the next look. */
   async #answer(): Promise<void> {
     if (this.#stopAnswering) return;
-    const { bindAddress: host, peerPort: port } = this.#start.member;
+    const { bindAddress: host, peerPort: port } = this.#now.member;
     const asked = ({ name, state }: Greeting): void => {
       if (state !== 'empty') return;
       this.#emptyAt.set(name, Date.now());
@@ -193,7 +196,7 @@ class Meeting {
   async #agreement(
     peers: ReadonlyMap<string, PeerState>,
   ): Promise<{ list: MemberList; client: EtcdClient } | undefined> {
-    const { member, clientUrls } = this.#start;
+    const { member, clientUrls } = this.#now;
     for (const [place, { name }] of member.initialCluster.entries()) {
       if (peers.get(name)?.kind !== 'member') continue;
       const client = new EtcdClient(clientUrls[place] ?? '', this.#tls);
@@ -203,12 +206,14 @@ class Meeting {
     return undefined;
   }
 
-  get #ordersChanged(): boolean {
-    return !isDeepStrictEqual(readOrder(dirname(this.#start.member.dataDir)), this.#order);
+  get #isOutdated(): boolean {
+    const { member } = this.#now;
+    if (!isDeepStrictEqual(this.#start.now().member, member)) return true;
+    return !isDeepStrictEqual(readOrder(dirname(member.dataDir)), this.#order);
   }
 
   get #ownPeerUrl(): string {
-    const { name, initialCluster } = this.#start.member;
+    const { name, initialCluster } = this.#now.member;
     return initialCluster.find((each) => each.name === name)?.peerUrl ?? '';
   }
 

@@ -1,5 +1,9 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
-import { type MasterConfig, masterProcesses, parseInitialCluster } from '../../master/processes.ts';
+import { mastersByName, writeMasters } from '../../master/api/masters-file.ts';
+import { etcdNow, type MasterConfig, masterProcesses, mastersOf, parseInitialCluster } from '../../master/processes.ts';
 
 const config: MasterConfig = {
   name: 'b',
@@ -24,17 +28,18 @@ const config: MasterConfig = {
   logLevel: 'info',
 };
 
+const processes = (of: MasterConfig) => masterProcesses(of, mastersOf(of));
 const valueAfter = (args: readonly string[], flag: string): string | undefined => args[args.indexOf(flag) + 1];
 
 test('a master asks its own servers first, and the others in turn', (t) => {
-  const [, apiserver, scheduler, controllers] = masterProcesses(config);
+  const [, apiserver, scheduler, controllers] = processes(config);
   t.is(valueAfter(apiserver?.args ?? [], '--etcd-servers'), 'https://b:2379,https://c:2379,https://a:2379');
   t.is(valueAfter(scheduler?.args ?? [], '--master'), 'https://b:6443,https://c:6443,https://a:6443');
   t.is(valueAfter(controllers?.args ?? [], '--master'), 'https://b:6443,https://c:6443,https://a:6443');
 });
 
 test('those that hold leases stop before the API server, and etcd stops last', (t) => {
-  const levels = masterProcesses(config).map(({ name, stopLevel }) => ({ name, stopLevel }));
+  const levels = processes(config).map(({ name, stopLevel }) => ({ name, stopLevel }));
   t.deepEqual(levels, [
     { name: 'etcd', stopLevel: 0 },
     { name: 'apiserver', stopLevel: 1 },
@@ -44,11 +49,31 @@ test('those that hold leases stop before the API server, and etcd stops last', (
 });
 
 test('arguments handed through come last, so that they win', (t) => {
-  t.deepEqual(masterProcesses(config)[2]?.args.slice(-2), ['--leader-elect-retry-period', '1s']);
+  t.deepEqual(processes(config)[2]?.args.slice(-2), ['--leader-elect-retry-period', '1s']);
 });
 
 test('settings that do not fit one another are refused with the flag at fault', (t) => {
-  t.throws(() => masterProcesses({ ...config, name: 'd' }), { message: '--initial-cluster does not name d' });
-  t.throws(() => masterProcesses({ ...config, apiservers: [] }), { message: /^--apiservers needs as many/ });
+  t.throws(() => processes({ ...config, name: 'd' }), { message: '--initial-cluster does not name d' });
+  t.throws(() => processes({ ...config, apiservers: [] }), { message: /^--apiservers needs as many/ });
   t.throws(() => parseInitialCluster('a=b'), { message: /name=https:\/\/host:port/ });
+});
+
+test('masters that come and go in the file beside the keys are followed at the next start of each process', async (t) => {
+  const pkiDir = mkdtempSync(join(tmpdir(), 'masters-'));
+  t.teardown(() => rmSync(pkiDir, { recursive: true, force: true }));
+  const file = join(pkiDir, 'masters.json');
+  const inFile = { ...config, pkiDir, initialCluster: [], etcdServers: [], apiservers: [] };
+  t.throws(() => processes(inFile), { message: '--initial-cluster does not name b' });
+  writeMasters(file, mastersByName(['a', 'b', 'c']));
+  const masters = mastersOf(inFile);
+  const [, apiserver] = masterProcesses(inFile, masters);
+  writeMasters(file, mastersByName(['b', 'c', 'd']));
+  const prepared = await apiserver?.prepare?.(new AbortController().signal);
+  t.is(valueAfter(prepared?.args ?? [], '--etcd-servers'), 'https://b:2379,https://c:2379,https://d:2379');
+  t.deepEqual(
+    etcdNow(inFile, masters)().member.initialCluster.map(({ name }) => name),
+    ['b', 'c', 'd'],
+  );
+  writeMasters(file, mastersByName(['c', 'd']));
+  t.throws(masters, { message: /does not name b: it was removed/ });
 });

@@ -29,7 +29,7 @@ function listening() {
 const both = (...members: MasterMember[]): string[] => members.map(({ config }) => config.clientUrl);
 
 function prepare(member: MasterMember, others: readonly MasterMember[], logger = listening().logger) {
-  return prepareEtcd({ member: member.config, clientUrls: both(...others), logger }, never);
+  return prepareEtcd({ now: () => ({ member: member.config, clientUrls: both(...others) }), logger }, never);
 }
 
 /** Still open after a look or two. */
@@ -63,7 +63,10 @@ test('a master without data joins the cluster that is there, and votes when it h
   const end = new AbortController();
   const logger = createLogger('etcd-member', 'silent');
   const { config: member } = second;
-  const keeping = keepMember({ member, clientUrls: both(first, second), logger, report: async () => {} }, end.signal);
+  const keeping = keepMember(
+    { now: () => ({ member, clientUrls: both(first, second) }), logger, report: async () => {} },
+    end.signal,
+  );
   await within(
     20,
     () => first.client.members(true, 2_000),
@@ -100,7 +103,10 @@ test('a master that was away while the cluster began anew gives up its data, and
   const end = new AbortController();
   const keep = ({ config: member }: MasterMember) => {
     const { logger } = listening();
-    return keepMember({ member, clientUrls: both(...all), logger, report: async () => {} }, end.signal);
+    return keepMember(
+      { now: () => ({ member, clientUrls: both(...all) }), logger, report: async () => {} },
+      end.signal,
+    );
   };
   await first.put('a', 'kept');
   await second.run(() => second.client.status(1_000), await prepare(second, all));

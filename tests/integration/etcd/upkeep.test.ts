@@ -31,8 +31,7 @@ test('when the space runs out it is made, the alarm is cleared, writes go on, an
   const end = new AbortController();
   const keeping = keepMember(
     {
-      member: member.config,
-      clientUrls: [member.config.clientUrl],
+      now: () => ({ member: member.config, clientUrls: [member.config.clientUrl] }),
       logger: createLogger('etcd-member', 'silent'),
       report: async (reason, message) => {
         reports.push(`${reason}: ${message}`);
@@ -110,8 +109,7 @@ test('an API server whose own member has not caught up uses another, and its own
   const end = new AbortController();
   const keeping = keepMember(
     {
-      member: learner.config,
-      clientUrls: endpoints,
+      now: () => ({ member: learner.config, clientUrls: endpoints }),
       logger: createLogger('etcd-member', 'silent'),
       report: async () => {},
     },

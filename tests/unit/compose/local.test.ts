@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { GroupHandle } from '../../../compose/local/handle.ts';
-import { choosePorts, layout } from '../../../compose/local/ports.ts';
+import { chooseMasterPorts, choosePorts, layout } from '../../../compose/local/ports.ts';
 import { Watchdog } from '../../../compose/local/watchdog.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'local-'));
@@ -22,6 +22,16 @@ const members = (group: number): string => spawnSync('pgrep', ['-g', String(grou
 
 test('no two processes of a local cluster share a port', (t) => {
   const { masters, nodes, ...rest } = layout({ masters: 3, nodes: 2 }, 17_000);
+  const all = [...Object.values(rest), ...[...masters, ...nodes].flatMap((each) => Object.values({ ...each }))];
+  t.is(new Set(all).size, all.length);
+});
+
+test('masters with data keep their ports, and no one else gets them', async (t) => {
+  const before = layout({ masters: 3, nodes: 2 }, 17_000);
+  const added = await chooseMasterPorts(before);
+  const kept = [...before.masters.slice(1), added];
+  const { masters, nodes, ...rest } = layout({ masters: 3, kept, nodes: 2 }, 17_000);
+  t.deepEqual(masters, kept);
   const all = [...Object.values(rest), ...[...masters, ...nodes].flatMap((each) => Object.values({ ...each }))];
   t.is(new Set(all).size, all.length);
 });
