@@ -80,6 +80,7 @@ await runMain(async (signal) => {
     ),
   ];
 
+  const disabledPlugins = new Set(options.disableAdmissionPlugins);
   const registry = createRegistry({
     store,
     logger,
@@ -93,6 +94,7 @@ await runMain(async (signal) => {
       ...accessReviews(authorizer),
       tokenReview({ accounts: accounts.tokens, others: otherTokens, apiAudiences: accounts.audiences }),
     ],
+    disabledPlugins,
     morePlugins: [
       authorizeCreation(authorizer),
       preventEscalation({
@@ -122,9 +124,10 @@ await runMain(async (signal) => {
         tokens: [accounts.authenticate, ...otherTokens],
       }),
       authorizer,
-      guard: ({ user, info }, object) => {
+      guard: async ({ user, info }, object) => {
+        if (disabledPlugins.has('NodeRestriction')) return;
         const name = info.name || (object?.metadata?.name ?? '');
-        return restrictNode(
+        await restrictNode(
           user,
           { ...info, name },
           (namespace, pod, freshness): Promise<Pod | undefined> =>

@@ -1,6 +1,7 @@
 /** The command line of the API server. Flags are Kubernetes' own where Kubernetes has them. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { commaList, command, durationMs, portNumber, wholeNumber } from '../api/flags.ts';
+import { pluginNames } from './admission/chain.ts';
 
 export interface Options {
   readonly securePort: number;
@@ -27,6 +28,8 @@ export interface Options {
   readonly kubeletPreferredAddressTypes: readonly string[];
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: string;
+  readonly enableAdmissionPlugins: readonly string[];
+  readonly disableAdmissionPlugins: readonly string[];
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
   readonly requestTimeout: number;
@@ -84,6 +87,18 @@ export function apiServerCommand(): Command {
     .option('--service-cluster-ip-range <cidr>', 'addresses of Services', '10.96.0.0/16')
     .option('--service-node-port-range <range>', 'ports of NodePort Services', '30000-32767')
     .option(
+      '--enable-admission-plugins <names>',
+      `admission plugins that run besides the default ones; all that there are do so by default: ${pluginNames.join(', ')}`,
+      admissionPlugins,
+      [],
+    )
+    .option(
+      '--disable-admission-plugins <names>',
+      'admission plugins that do not run although they do so by default',
+      admissionPlugins,
+      [],
+    )
+    .option(
       '--default-not-ready-toleration-seconds <seconds>',
       'how long pods stay on a node that is not ready, unless they say so themselves',
       wholeNumber,
@@ -102,6 +117,13 @@ export function apiServerCommand(): Command {
       durationMs,
       0,
     );
+}
+
+function admissionPlugins(text: string): string[] {
+  const names = commaList(text);
+  const unknown = names.find((name) => !pluginNames.includes(name));
+  if (unknown) throw new InvalidArgumentError(`admission-control plugin "${unknown}" is unknown.`);
+  return names;
 }
 
 const repeated = (value: string, before: readonly string[]): string[] => [...before, value];

@@ -44,6 +44,8 @@ export class ControlPlane {
       ...['--secure-port', String(port), '--bind-address', '127.0.0.1', '--advertise-address', '127.0.0.1'],
       ...['--etcd-servers', etcd.endpoints.join(','), '--client-ca-file', own('ca.crt')],
       ...['--tls-cert-file', own('apiserver.crt'), '--tls-private-key-file', own('apiserver.key')],
+      // Tests start few controllers, and nodes that say at once that they are ready.
+      ...['--disable-admission-plugins', 'ServiceAccount,TaintNodesByCondition'],
       ...apiserverArgs,
     ]);
     await within(

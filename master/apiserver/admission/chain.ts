@@ -1,26 +1,53 @@
 /** The table of admission plugins, in the order in which they run, and the chain made of it. */
+import { groupResource, type Kind } from '../../api/kinds.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { type NamespaceLifecycleOptions, namespaceLifecycle } from './namespace-lifecycle.ts';
+import type { Objects } from './objects.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import { serviceAccount } from './service-account.ts';
-import type { Admission, AdmissionPlugin } from './types.ts';
+import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
+import type { Admission, AdmissionPlugin, AdmissionRequest } from './types.ts';
 
 export interface AdmissionOptions extends NamespaceLifecycleOptions {
+  readonly objects: Objects;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  /** Kubernetes' --disable-admission-plugins. */
+  readonly disabledPlugins?: ReadonlySet<string>;
   /** What runs after those of this table: plugins that know who may do what. */
   readonly morePlugins?: readonly AdmissionPlugin[];
 }
 
-export function createAdmission(options: AdmissionOptions): Admission {
-  return chain([
-    namespaceLifecycle(options),
-    serviceAccount,
-    priority,
-    defaultTolerationSeconds(options.defaultNotReadyTolerationSeconds, options.defaultUnreachableTolerationSeconds),
-    ...(options.morePlugins ?? []),
-  ]);
+interface Row {
+  readonly name: string;
+  readonly create: (options: AdmissionOptions) => AdmissionPlugin;
 }
+
+/** Kubernetes' order. All of them are on by default, as they are there. */
+const table: readonly Row[] = [
+  { name: 'NamespaceLifecycle', create: namespaceLifecycle },
+  { name: 'ServiceAccount', create: ({ objects, clock }) => serviceAccount(objects, clock) },
+  { name: 'TaintNodesByCondition', create: () => taintNodesByCondition },
+  { name: 'PodSecurity', create: ({ objects }) => podSecurity(objects) },
+  { name: 'Priority', create: () => priority },
+  {
+    name: 'DefaultTolerationSeconds',
+    create: (options) =>
+      defaultTolerationSeconds(options.defaultNotReadyTolerationSeconds, options.defaultUnreachableTolerationSeconds),
+  },
+];
+
+/** The names that the flags --enable-admission-plugins and --disable-admission-plugins know. */
+export const pluginNames: readonly string[] = [...table.map(({ name }) => name), 'NodeRestriction'];
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { disabledPlugins, morePlugins = [] } = options;
+  const chosen = table.filter(({ name }) => !disabledPlugins?.has(name));
+  return chain([...chosen.map(({ create }) => create(options)), ...morePlugins]);
+}
+
+type Step = 'admit' | 'validate';
 
 /** All of them, one after the other. Throws when two have one name. */
 export function chain(plugins: readonly AdmissionPlugin[]): Admission {
@@ -29,12 +56,28 @@ export function chain(plugins: readonly AdmissionPlugin[]): Admission {
     if (names.has(name)) throw new Error(`the table of admission plugins has ${name} twice`);
     names.add(name);
   }
+  const steps = { admit: stepOf(plugins, 'admit'), validate: stepOf(plugins, 'validate') };
   return {
-    async admit(request) {
-      for (const plugin of plugins) await plugin.admit?.(request);
+    ...steps,
+    async run(signal) {
+      await Promise.all(plugins.map((plugin) => plugin.run?.(signal)));
     },
-    async validate(request) {
-      for (const plugin of plugins) await plugin.validate?.(request);
-    },
+  };
+}
+
+function stepOf(plugins: readonly AdmissionPlugin[], step: Step): Admission[Step] {
+  // Chosen once for each kind: a write pays only for the plugins that look at its resource.
+  const byKind = new WeakMap<Kind, readonly AdmissionPlugin[]>();
+  const chosenFor = (kind: Kind): readonly AdmissionPlugin[] => {
+    const resource = groupResource(kind);
+    const chosen = plugins.filter((plugin) => plugin[step] && (plugin.resources?.includes(resource) ?? true));
+    byKind.set(kind, chosen);
+    return chosen;
+  };
+  return async (request: AdmissionRequest) => {
+    for (const plugin of byKind.get(request.kind) ?? chosenFor(request.kind)) {
+      const pending = plugin[step]?.(request);
+      if (pending) await pending;
+    }
   };
 }

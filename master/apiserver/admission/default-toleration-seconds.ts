@@ -1,5 +1,4 @@
 /** DefaultTolerationSeconds: how long a pod stays on a node that fails, where the pod does not say so itself. */
-import { kinds } from '../../api/kinds.ts';
 import type { Pod, Toleration } from '../../api/types.ts';
 import type { AdmissionPlugin } from './types.ts';
 
@@ -9,8 +8,9 @@ const unreachable = 'node.kubernetes.io/unreachable';
 export function defaultTolerationSeconds(notReadySeconds: number, unreachableSeconds: number): AdmissionPlugin {
   return {
     name: 'DefaultTolerationSeconds',
-    admit({ operation, kind, subresource, object }) {
-      if (kind !== kinds.pods || operation !== 'CREATE' || subresource !== undefined || !object) return;
+    resources: ['pods'],
+    admit({ operation, subresource, object }) {
+      if (operation !== 'CREATE' || subresource !== undefined || !object) return;
       addTolerations(object, [
         { key: notReady, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: notReadySeconds },
         { key: unreachable, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: unreachableSeconds },

@@ -5,7 +5,7 @@
 import type { Clock } from '../../api/clock.ts';
 import { forbidden, notFound } from '../../api/errors.ts';
 import { kinds } from '../../api/kinds.ts';
-import type { Namespace } from '../../api/types.ts';
+import type { Freshness, Objects } from './objects.ts';
 import type { AdmissionPlugin } from './types.ts';
 
 const immortal = new Set(['default', 'kube-system', 'kube-public']);
@@ -14,12 +14,12 @@ const immortal = new Set(['default', 'kube-system', 'kube-public']);
 const distrustMs = 30_000;
 
 export interface NamespaceLifecycleOptions {
-  /** The namespace as the cache has it, or with certainty. */
-  readonly namespace: (name: string, freshness: 'any' | 'consistent') => Promise<Namespace | undefined>;
+  readonly objects: Objects;
   readonly clock: Clock;
 }
 
-export function namespaceLifecycle({ namespace: read, clock }: NamespaceLifecycleOptions): AdmissionPlugin {
+export function namespaceLifecycle({ objects, clock }: NamespaceLifecycleOptions): AdmissionPlugin {
+  const read = (name: string, freshness: Freshness) => objects.get('namespaces', name, undefined, freshness);
   const distrusted = new Map<string, number>();
   return {
     name: 'NamespaceLifecycle',

@@ -11,8 +11,9 @@ const classes: ReadonlyMap<string, number> = new Map([
 
 export const priority: AdmissionPlugin = {
   name: 'Priority',
-  admit({ operation, kind, name, subresource, object }) {
-    if (kind !== kinds.pods || operation !== 'CREATE' || subresource !== undefined || !object) return;
+  resources: ['pods'],
+  admit({ operation, name, subresource, object }) {
+    if (operation !== 'CREATE' || subresource !== undefined || !object) return;
     setPriority(object, name);
   },
 };

@@ -1,12 +1,15 @@
 /**
  * Admission: rules about a write that depend on more than its object. A plugin may complete the object (`admit`) before it is
  * validated, and may refuse the write (`validate`) after. All plugins stand in one table, `chain.ts`; they run in its order.
+ *
+ * Guarantees: a plugin is asked only about resources that it names, so that what concerns other resources costs nothing; a
+ * plugin that follows objects of its own looks at its memory only.
  */
 import type { Kind } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
 import type { RequestContext } from '../registry/context.ts';
 
-export type Operation = 'CREATE' | 'UPDATE' | 'DELETE';
+export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
 export interface AdmissionRequest {
   readonly ctx: RequestContext;
@@ -26,13 +29,19 @@ export interface AdmissionRequest {
 export interface AdmissionPlugin {
   /** Kubernetes' name of the plugin. */
   readonly name: string;
+  /** The resources that it looks at, as `groupResource` writes them; absent: all. */
+  readonly resources?: readonly string[];
   /** Completes the object. Throws a StatusError to refuse the write. */
   admit?(request: AdmissionRequest): void | Promise<void>;
   /** Throws a StatusError to refuse the write. The object is final. */
   validate?(request: AdmissionRequest): void | Promise<void>;
+  /** Follows what the plugin needs to know until `signal` ends. */
+  run?(signal: AbortSignal): Promise<void>;
 }
 
 export interface Admission {
   admit(request: AdmissionRequest): Promise<void>;
   validate(request: AdmissionRequest): Promise<void>;
+  /** Runs what the plugins follow; resolves when `signal` is aborted. */
+  run(signal: AbortSignal): Promise<void>;
 }

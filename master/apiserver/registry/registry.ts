@@ -7,11 +7,10 @@
 import type { Clock } from '../../api/clock.ts';
 import { kinds } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
-import type { Namespace } from '../../api/types.ts';
 import { createAdmission } from '../admission/chain.ts';
+import { objectsOf } from '../admission/objects.ts';
 import type { AdmissionPlugin } from '../admission/types.ts';
-import { objectKey } from '../store/keys.ts';
-import { anyRevision, consistent, type Store } from '../store/types.ts';
+import type { Store } from '../store/types.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
 import { Bootstrap, systemContext } from './bootstrap.ts';
 import { expireEvents } from './event-expiry.ts';
@@ -43,6 +42,8 @@ export interface RegistryOptions {
   readonly serviceNodePortRange: string;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
+  /** The admission plugins of the table that are left out. */
+  readonly disabledPlugins?: ReadonlySet<string>;
   /** Admission plugins that come from outside of the registry. */
   readonly morePlugins?: readonly AdmissionPlugin[];
   /** Questions that are answered and not stored. */
@@ -58,13 +59,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const { store, clock, logger, eventTtlMs = 3_600_000 } = options;
   const addresses = parseAddressRange(options.serviceClusterIpRange);
   const nodePorts = parsePortRange(options.serviceNodePortRange);
-  const admission = createAdmission({
-    ...options,
-    namespace: async (name, freshness): Promise<Namespace | undefined> => {
-      const key = objectKey('namespaces', undefined, name);
-      return (await store.get(key, freshness === 'any' ? anyRevision : consistent))?.object;
-    },
-  });
+  const admission = createAdmission({ ...options, objects: objectsOf(store) });
   const resources = createStrategies({ addresses, nodePorts }).map(
     (strategy) => new GenericResource({ strategy, store, admission, clock }),
   );
@@ -77,6 +72,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     all,
     resource: (group, version, resource) => byName.get(nameOf({ group, version, resource })),
     async start(signal) {
+      // It ends with the signal and handles its own errors.
+      void admission.run(signal);
       await bootstrap.start(signal);
       // It ends with the signal and handles its own errors.
       void expireEvents({ events, clock, logger, ttlMs: eventTtlMs }, systemContext(signal));

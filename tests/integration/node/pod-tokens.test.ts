@@ -15,10 +15,13 @@ import { startEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { withToken } from '../../support/token-file.ts';
 
-test('a projected token lies in the volume and makes the pod its account', async (t) => {
+test("a pod finds its account's token where clients look for it, and the token makes it its account", async (t) => {
   const etcd = await startEtcd();
   t.teardown(() => etcd.stop());
-  const api = await startApiServers({ etcd: etcd.endpoints });
+  const api = await startApiServers({
+    etcd: etcd.endpoints,
+    extraArgs: ['--disable-admission-plugins', 'TaintNodesByCondition'],
+  });
   t.teardown(api.stop);
   const { kubeconfig } = api.first;
   const directory = await mkdtemp(join(tmpdir(), 'trimaster-pod-tokens-'));
@@ -26,15 +29,14 @@ test('a projected token lies in the volume and makes the pod its account', async
   const client = new Client(loadKubeconfig(kubeconfig));
   t.teardown(() => client.close());
   await client.create('serviceaccounts', { metadata: { namespace: 'default', name: 'robot' } });
-  const serviceAccountToken = { path: 'token', expirationSeconds: 600 };
   const pod: Pod = await client.create('pods', {
     metadata: { namespace: 'default', name: 'p' },
-    spec: {
-      serviceAccountName: 'robot',
-      containers: [{ name: 'c', image: 'x', volumeMounts: [{ name: 'v', mountPath: '/v' }] }],
-      volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken }] } }],
-    },
+    spec: { serviceAccountName: 'robot', containers: [{ name: 'c', image: 'x' }] },
   });
+  const [volume] = pod.spec?.volumes ?? [];
+  t.deepEqual(pod.spec?.containers[0]?.volumeMounts, [
+    { name: volume?.name ?? '', readOnly: true, mountPath: '/var/run/secrets/kubernetes.io/serviceaccount' },
+  ]);
 
   const logger = createLogger('kubelet', 'silent');
   const tokens = new PodTokens({ request: requestFrom(client), clock: systemClock, logger });
@@ -42,11 +44,14 @@ test('a projected token lies in the volume and makes the pod its account', async
   const paths = await new Volumes({ rootDirectory: directory, logger }).setUp(pod, {
     hostIp: '',
     allocatable: {},
-    configMap: () => undefined,
+    configMap: (name) => (name === 'kube-root-ca.crt' ? { data: { 'ca.crt': api.first.ca } } : undefined),
     secret: () => undefined,
     token: (projection) => tokens.token(pod, projection),
   });
-  const token = await readFile(join(paths.get('v') ?? '', 'token'), 'utf8');
+  const file = (name: string) => readFile(join(paths.get(volume?.name ?? '') ?? '', name), 'utf8');
+  t.is(await file('ca.crt'), api.first.ca);
+  t.is(await file('namespace'), 'default');
+  const token = await file('token');
   const own = join(directory, 'kubeconfig');
   await writeFile(own, withToken(kubeconfig, token));
   const whoami = JSON.parse(await new Kubectl(own).run('auth', 'whoami', '-o', 'json'));

@@ -37,6 +37,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       logger: createLogger('registry', 'silent'),
       serviceClusterIpRange: '10.96.0.0/16',
       serviceNodePortRange: nodePorts,
+      // Nobody makes accounts here.
+      disabledPlugins: new Set(['ServiceAccount', 'TaintNodesByCondition']),
       defaultNotReadyTolerationSeconds: 10,
       defaultUnreachableTolerationSeconds: 10,
       advertise: () => advertise(index),

@@ -2,36 +2,23 @@ import test from 'ava';
 import { systemClock } from '../../../../master/api/clock.ts';
 import { StatusError } from '../../../../master/api/errors.ts';
 import { kinds } from '../../../../master/api/kinds.ts';
-import type { Namespace, Pod } from '../../../../master/api/types.ts';
+import type { Namespace, Node, Pod } from '../../../../master/api/types.ts';
 import { chain, createAdmission } from '../../../../master/apiserver/admission/chain.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
+import { context, creation, objectsWith } from './support.ts';
 
-const ctx = {
-  user: { name: 'me', groups: [] },
-  dryRun: false,
-  fieldValidation: 'Ignore' as const,
-  warnings: [],
-  signal: new AbortController().signal,
-};
-
-const namespaces = new Map<string, Namespace>([
-  ['default', { status: { phase: 'Active' } }],
-  ['ending', { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' }, status: { phase: 'Terminating' } }],
-]);
+const ctx = context();
+const namespaces: Namespace[] = [
+  { metadata: { name: 'default' }, status: { phase: 'Active' } },
+  { metadata: { name: 'mine' }, status: { phase: 'Active' } },
+  { metadata: { name: 'ending', deletionTimestamp: '2026-01-01T00:00:00Z' }, status: { phase: 'Terminating' } },
+];
+const serviceaccounts = [{ metadata: { name: 'default', namespace: 'default' }, automountServiceAccountToken: false }];
+const tolerationSeconds = { defaultNotReadyTolerationSeconds: 10, defaultUnreachableTolerationSeconds: 20 };
 const admission = createAdmission({
   clock: systemClock,
-  namespace: async (name) => namespaces.get(name),
-  defaultNotReadyTolerationSeconds: 10,
-  defaultUnreachableTolerationSeconds: 20,
-});
-
-const creation = (object: Pod, namespace = 'default'): AdmissionRequest => ({
-  ctx,
-  operation: 'CREATE',
-  kind: kinds.pods,
-  namespace,
-  name: 'a',
-  object,
+  objects: objectsWith({ namespaces, serviceaccounts }),
+  ...tolerationSeconds,
 });
 
 async function admitted(spec: Partial<NonNullable<Pod['spec']>>): Promise<NonNullable<Pod['spec']>> {
@@ -41,13 +28,15 @@ async function admitted(spec: Partial<NonNullable<Pod['spec']>>): Promise<NonNul
 }
 
 test('nothing is created in a namespace that is missing', async (t) => {
-  const error = await t.throwsAsync(admission.admit(creation({}, 'none')), { instanceOf: StatusError });
+  const error = await t.throwsAsync(admission.admit(creation({}, { namespace: 'none' })), { instanceOf: StatusError });
   t.is(error.message, 'namespaces "none" not found');
   t.is(error.code, 404);
 });
 
 test('nothing is created in a namespace that ends, and the cause says so', async (t) => {
-  const error = await t.throwsAsync(admission.admit(creation({}, 'ending')), { instanceOf: StatusError });
+  const error = await t.throwsAsync(admission.admit(creation({}, { namespace: 'ending' })), {
+    instanceOf: StatusError,
+  });
   t.is(
     error.message,
     'pods "a" is forbidden: unable to create new content in namespace ending because it is being terminated',
@@ -97,17 +86,33 @@ test('the cache is not asked about a namespace whose deletion has just gone thro
   const asked: string[] = [];
   const recording = createAdmission({
     clock: systemClock,
-    namespace: async (name, freshness) => {
-      asked.push(`${name} ${freshness}`);
-      return { status: { phase: 'Active' } };
-    },
-    defaultNotReadyTolerationSeconds: 10,
-    defaultUnreachableTolerationSeconds: 10,
+    objects: objectsWith({ namespaces }, (key, freshness) => asked.push(`${key} ${freshness}`)),
+    ...tolerationSeconds,
+    disabledPlugins: new Set(['ServiceAccount']),
   });
-  await recording.admit(creation({}, 'mine'));
+  const inMine = creation({}, { namespace: 'mine' });
+  await recording.admit(inMine);
   await recording.admit({ ctx, operation: 'DELETE', kind: kinds.namespaces, name: 'mine' });
-  await recording.admit(creation({}, 'mine'));
-  t.deepEqual(asked, ['mine any', 'mine consistent']);
+  await recording.admit(inMine);
+  t.deepEqual(asked, ['/registry/namespaces/mine any', '/registry/namespaces/mine consistent']);
+});
+
+test('a plugin is asked about its own resources only', async (t) => {
+  const asked: string[] = [];
+  const both = chain([
+    { name: 'All', admit: ({ kind }) => void asked.push(`all ${kind.resource}`) },
+    { name: 'Nodes', resources: ['nodes'], admit: ({ kind }) => void asked.push(`nodes ${kind.resource}`) },
+  ]);
+  await both.admit(creation({}));
+  await both.admit(creation({}, { kind: kinds.nodes }));
+  t.deepEqual(asked, ['all pods', 'all nodes', 'nodes nodes']);
+});
+
+test('a new node takes no pods until its conditions were looked at', async (t) => {
+  const taint = { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' };
+  const node: Node = { metadata: { name: 'n' }, spec: { podCIDR: '10.0.0.0/24' } };
+  await admission.admit({ ctx, operation: 'CREATE', kind: kinds.nodes, name: 'n', object: node });
+  t.deepEqual(node.spec, { podCIDR: '10.0.0.0/24', taints: [taint] });
 });
 
 test('two plugins of one name are refused', (t) => {
