@@ -344,18 +344,28 @@ export class ClientConnection {
     socket.off('error', this.#onClientGone);
     socket.off('close', this.#onClientGone);
     relay(this.#client, dialled.upstream, this.#activity, (end) => this.#onRelayEnd(end));
+    this.#upstream.once('end', this.#onBackendEnd);
     this.#client.resume();
     if (this.#clientEnded) this.#upstream.end();
     this.#host.onEstablished(this, dialled.backend, this.#host.now() - this.#startedAt);
   }
+
+  /**
+   * The backend has ended the connection. A master that leaves a client's bytes unanswered thereby is probably dead: the client is
+   * told now and comes again in a moment, and is not to be sent there.
+   */
+  readonly #onBackendEnd = () => {
+    if (this.#moving !== undefined || this.#backend === undefined) return;
+    this.#host.suspect(this.#backend, this.#activity.unanswered ? 'failure' : 'hint');
+  };
 
   #onRelayEnd(end: RelayEnd): void {
     if (this.#moving !== undefined) {
       this.#end(this.#moving);
       return;
     }
-    if (end.by === 'backend' && this.#backend !== undefined) {
-      this.#host.suspect(this.#backend, end.error === undefined ? 'hint' : 'failure');
+    if (end.by === 'backend' && end.error !== undefined && this.#backend !== undefined) {
+      this.#host.suspect(this.#backend, 'failure');
     }
     this.#end(`${end.by} ${end.error === undefined ? 'closed' : 'failed'}`);
   }

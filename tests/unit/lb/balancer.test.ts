@@ -123,6 +123,31 @@ test('a master that stops answering in the middle of a connection is checked wit
   t.is(waiting.error?.code, 'ECONNRESET');
 });
 
+test('a client whose request a dying master leaves unanswered is not sent there again', async (t) => {
+  const dying = new TestMaster('a', (socket) => {
+    socket.on('data', (bytes: Buffer) => (bytes.toString() === 'last words' ? socket.end() : socket.write('a:x')));
+    socket.resume();
+  });
+  const masters = [dying, new TestMaster('b')];
+  const never = 3_600_000;
+  const slow = {
+    hedgeDelayMs: never,
+    connectTimeoutMs: never,
+    checkIntervalMs: never,
+    checkTimeoutMs: never,
+    suspectTimeoutMs: never,
+  };
+  const { client, check, gone } = await bench(t, masters, slow);
+  const cut = await client();
+  t.is(await cut.ask('x'), 'a:x');
+  gone.add('a');
+  check.failing.set('a', 'silent');
+  const ended = once(cut.socket, 'end');
+  cut.socket.write('last words');
+  await ended;
+  for (let i = 0; i < 3; i++) t.is(await (await client()).ask('x'), 'b:x');
+});
+
 test('connections to an unready master stay while no other is up, and are closed when one is', async (t) => {
   const masters = three();
   const { client, check, balancer } = await bench(t, masters);
