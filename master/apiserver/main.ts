@@ -12,6 +12,7 @@ import { isNotFound } from '../api/errors.ts';
 import { runMain } from '../api/flags.ts';
 import { createLogger, type Logger } from '../api/logging.ts';
 import type { ClusterRole, KubeObject, Pod, Secret } from '../api/types.ts';
+import { openTrail } from './audit/open.ts';
 import { accessReviews } from './auth/access-reviews.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
@@ -115,6 +116,8 @@ await runMain(async (signal) => {
   });
   const backends = new BackendProxy();
 
+  const audit = openTrail(options, logger);
+
   let bootstrapped = false;
   const server = await startServer(
     {
@@ -150,6 +153,8 @@ await runMain(async (signal) => {
       tls: { certFile: options.tlsCertFile, keyFile: options.tlsPrivateKeyFile, clientCaFile: options.clientCaFile },
       requestTimeoutMs: options.requestTimeout,
       shutdownDelayMs: options.shutdownDelayDuration,
+      audit,
+      trustedPeers: options.proxyProtocol,
       logger,
     },
     signal,
@@ -171,7 +176,7 @@ await runMain(async (signal) => {
   kubelets.close();
   backends.close();
   storeEnd.abort();
-  await Promise.all([storeRun, rolesRun]);
+  await Promise.all([storeRun, rolesRun, audit?.close()]);
 });
 
 /** Resolves when the default roles are there, and requests are judged by them. */

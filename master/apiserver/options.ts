@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { commaList, command, durationMs, portNumber, wholeNumber } from '../api/flags.ts';
 import { pluginNames } from './admission/chain.ts';
+import { parseTrustedPeers, type TrustedPeers } from './http/proxy-protocol.ts';
 
 export interface Options {
   readonly securePort: number;
@@ -34,6 +35,14 @@ export interface Options {
   readonly defaultUnreachableTolerationSeconds: number;
   readonly requestTimeout: number;
   readonly shutdownDelayDuration: number;
+  readonly auditPolicyFile?: string;
+  readonly auditLogPath?: string;
+  /** Days. */
+  readonly auditLogMaxage: number;
+  readonly auditLogMaxbackup: number;
+  /** Megabytes. */
+  readonly auditLogMaxsize: number;
+  readonly proxyProtocol?: TrustedPeers | undefined;
   readonly logLevel: string;
 }
 
@@ -116,6 +125,16 @@ export function apiServerCommand(): Command {
       'how long to serve on, no longer ready, before shutting down',
       durationMs,
       0,
+    )
+    .option('--audit-policy-file <file>', 'which requests are recorded in the audit log; without it none is')
+    .option('--audit-log-path <file>', 'where they are recorded, as lines of JSON; - for standard output')
+    .option('--audit-log-maxage <days>', 'how long full files of the audit log are kept; 0 for ever', wholeNumber, 0)
+    .option('--audit-log-maxbackup <count>', 'how many full files of it are kept; 0 for all', wholeNumber, 0)
+    .option('--audit-log-maxsize <megabytes>', 'how large one of its files gets', wholeNumber, 100)
+    .option(
+      '--proxy-protocol <peers>',
+      'whose word on who their client is counts (PROXY protocol, v1 or v2): addresses and networks with commas, or on for all',
+      trustedPeers,
     );
 }
 
@@ -124,6 +143,14 @@ function admissionPlugins(text: string): string[] {
   const unknown = names.find((name) => !pluginNames.includes(name));
   if (unknown) throw new InvalidArgumentError(`admission-control plugin "${unknown}" is unknown.`);
   return names;
+}
+
+function trustedPeers(text: string): TrustedPeers | undefined {
+  try {
+    return parseTrustedPeers(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 const repeated = (value: string, before: readonly string[]): string[] => [...before, value];

@@ -26,12 +26,15 @@ export function sendStored(
   part?: Subresource,
 ): void {
   const as = representationOf(exchange);
+  exchange.audit?.answered(stored.bytes);
   sendObject(exchange.response, code, as, storedText(exchange, resource, as.shape, stored, part));
 }
 
 export function sendList(exchange: Exchange, resource: Resource, result: ListResult): void {
   const as = representationOf(exchange);
-  sendObject(exchange.response, 200, as, listText(exchange, resource, as.shape, result));
+  const text = listText(exchange, resource, as.shape, result);
+  exchange.audit?.answered(text);
+  sendObject(exchange.response, 200, as, text);
 }
 
 /** What tables of this request carry; `includeObject` out of rule is 400. */

@@ -79,12 +79,13 @@ export class BackendProxy {
 }
 
 /** Each of the two connections ends with the other, in whatever way that ends. */
-function joinOnUpgrade(sent: ClientRequest, { request, response }: Exchange): void {
+function joinOnUpgrade(sent: ClientRequest, { request, response, audit }: Exchange): void {
   const client = request.socket;
   const giveUp = (): void => void sent.destroy();
   client.once('close', giveUp);
   sent.once('upgrade', (_answer, backend) => {
     response.statusCode = 101;
+    audit?.stage('ResponseStarted', 101);
     client.off('close', giveUp);
     client.once('close', () => backend.destroy());
     backend.once('close', () => client.destroySoon());

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { badRequest } from '../../api/errors.ts';
 import { fenceHeader, parseFence } from '../../api/fence.ts';
+import type { AuditRecord } from '../audit/trail.ts';
 import type { RequestContext, UserInfo } from '../registry/context.ts';
 import type { WriteOptions } from './list-options.ts';
 import { negotiate, type Representation } from './negotiate.ts';
@@ -15,6 +16,8 @@ export interface Exchange {
   readonly user: UserInfo;
   /** Aborted when the client has gone, the request's time is over, or the server gives up waiting for it. */
   readonly abort: AbortController;
+  /** Given: the request is recorded in the audit log. */
+  readonly audit?: AuditRecord | undefined;
 }
 
 /** A route: answers the exchange or throws a StatusError. */
@@ -33,6 +36,7 @@ export function contextOf(exchange: Exchange, options: WriteOptions = readOption
   };
   const manager = options.fieldManager ?? agentOf(exchange.request.headers['user-agent']);
   if (manager !== undefined) context.fieldManager = manager;
+  if (exchange.audit) context.auditAnnotations = exchange.audit.annotations;
   const fence = exchange.request.headers[fenceHeader];
   if (typeof fence === 'string') {
     try {

@@ -4,13 +4,15 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sleep } from '../../api/clock.ts';
-import { methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
-import type { Authenticator } from '../auth/authenticate.ts';
+import { internalError, isStatusError, methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
+import type { AuditRecord, AuditTrail } from '../audit/trail.ts';
+import type { Authenticator, Credentials } from '../auth/authenticate.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
 import { impersonate, impersonates } from '../auth/impersonate.ts';
 import type { UserInfo } from '../registry/context.ts';
 import { type Exchange, type Handler, tlsSocketOf } from './exchange.ts';
 import type { ServerMetrics } from './metrics.ts';
+import { clientAddress } from './proxy-protocol.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { sendError } from './respond.ts';
 
@@ -28,6 +30,8 @@ export interface RequestsOptions {
   readonly metrics: ServerMetrics;
   /** What a request that is no stream may take. */
   readonly requestTimeoutMs: number;
+  /** Given: requests are recorded as its policy says. */
+  readonly audit?: AuditTrail | undefined;
 }
 
 interface Flight {
@@ -35,7 +39,11 @@ interface Flight {
   readonly abort: AbortController;
   /** Milliseconds, on the clock of `performance.now`. */
   readonly deadline: number;
+  record?: AuditRecord | undefined;
 }
+
+/** Whose credentials say nothing. */
+const nobody: UserInfo = { name: '', groups: [] };
 
 export class Requests {
   readonly #options: RequestsOptions;
@@ -48,12 +56,12 @@ export class Requests {
 
   /** Answers a request, or rejects with what went wrong. */
   readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { metrics, serves, paths, authenticate, authorizer, resources } = this.#options;
+    const { metrics, serves, paths, authenticate, audit } = this.#options;
     const info = parseRequest(request.method ?? 'GET', request.url ?? '/');
     const startedAt = performance.now();
     const abort = new AbortController();
     const deadline = this.#isStream(info) ? Number.POSITIVE_INFINITY : startedAt + this.#options.requestTimeoutMs;
-    const flight = { response, abort, deadline };
+    const flight: Flight = { response, abort, deadline };
     const known = info.isResource ? serves(info) : paths.has(normal(info.path));
 
     this.#inFlight.add(flight);
@@ -62,19 +70,66 @@ export class Requests {
       this.#inFlight.delete(flight);
       if (!response.writableFinished) abort.abort();
       metrics.end(info, response.statusCode, (performance.now() - startedAt) / 1000, known);
+      flight.record?.stage('ResponseComplete', response.statusCode);
     });
     // Its client shall come back over another connection, to a server that stays.
     if (this.#draining) response.shouldKeepAlive = false;
 
     const credentials = { connection: tlsSocketOf(request), authorization: request.headers.authorization };
+    if (audit) return this.#recorded(audit, request, response, info, flight, credentials);
     const who = authenticate(credentials);
     const asker: UserInfo = who instanceof Promise ? await who : who;
+    return this.#serve(request, response, info, abort, asker);
+  };
+
+  #serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    info: RequestInfo,
+    abort: AbortController,
+    asker: UserInfo,
+    audit?: AuditRecord,
+  ): void | Promise<void> {
+    const { authorizer, resources } = this.#options;
     const user = impersonates(request) ? impersonate(asker, request.headersDistinct, authorizer) : asker;
+    if (audit) {
+      if (user !== asker) audit.impersonating(user);
+      const { allowed, reason } = authorizer.decide(user, info);
+      audit.decided(allowed, reason);
+    }
     if (!authorizer.allows(user, info)) throw refusal(user, info, authorizer.decide(user, info).reason);
-    const exchange: Exchange = { request, response, info, user, abort };
+    const exchange: Exchange = { request, response, info, user, abort, audit };
     if (info.isResource) return resources(exchange);
     return this.#path(exchange);
-  };
+  }
+
+  /** The same, with an audit log that may want to know. */
+  async #recorded(
+    audit: AuditTrail,
+    request: IncomingMessage,
+    response: ServerResponse,
+    info: RequestInfo,
+    flight: Flight,
+    credentials: Credentials,
+  ): Promise<void> {
+    const audited = { request, info, remoteAddress: clientAddress(tlsSocketOf(request)) };
+    let user: UserInfo;
+    try {
+      user = await this.#options.authenticate(credentials);
+    } catch (error) {
+      if (isStatusError(error)) audit.unauthenticated({ ...audited, user: nobody }, error.status);
+      throw error;
+    }
+    const record = audit.begin({ ...audited, user });
+    flight.record = record;
+    if (record) response.setHeader('Audit-Id', record.auditId);
+    try {
+      await this.#serve(request, response, info, flight.abort, user, record);
+    } catch (error) {
+      record?.status((isStatusError(error) ? error : internalError(error)).status);
+      throw error;
+    }
+  }
 
   /** Answers with 504 what has taken too long. To be called now and then. */
   expire(): void {

@@ -147,6 +147,7 @@ export function resourceRoutes({ registry, watch, connect, guard, authorizer }: 
     const body = await readBody(exchange.request);
     if (options.apply) return apply(exchange, resource, context, body, options.apply.force, row, part);
     const change = decodePatch(exchange.request.headers['content-type'], body, notesFor(context));
+    exchange.audit?.sent(change.patch);
     if (change.type !== 'json') checkPatchType(change.patch, expectedOf(resource, row));
     await guard(exchange);
     const stored = await resource.patch(context, objectName(exchange), change, part);
@@ -165,6 +166,7 @@ export function resourceRoutes({ registry, watch, connect, guard, authorizer }: 
   ): Promise<void> {
     const { user, info } = exchange;
     const config = decodeApply(body, expectedOf(resource, row), notesFor(context));
+    exchange.audit?.sent(config);
     await guard(exchange, config);
     const mayCreate = (): void => {
       const creation = { ...info, verb: 'create' };
@@ -181,8 +183,11 @@ export function resourceRoutes({ registry, watch, connect, guard, authorizer }: 
     await guard(exchange);
     const result = await resource.delete(context, objectName(exchange), options);
     addWarnings(exchange.response, context.warnings);
-    if (result.gone) sendJson(exchange.response, 200, deletedStatus(resource, result));
-    else sendStored(exchange, resource, 200, result.object);
+    if (result.gone) {
+      const status = deletedStatus(resource, result);
+      exchange.audit?.status({ ...status, code: 200 });
+      sendJson(exchange.response, 200, status);
+    } else sendStored(exchange, resource, 200, result.object);
   }
 
   async function deleteCollection(exchange: Exchange, resource: Resource): Promise<void> {
@@ -204,6 +209,7 @@ export function resourceRoutes({ registry, watch, connect, guard, authorizer }: 
     await guard(exchange);
     const answer = await resource.createSubresource(context, objectName(exchange), action, body);
     addWarnings(exchange.response, context.warnings);
+    exchange.audit?.answered(JSON.stringify(answer));
     sendJson(exchange.response, 201, answer);
   }
 }
@@ -233,15 +239,22 @@ function expectedOf({ kind }: Resource, row?: SubresourceRow): Expected {
   return { kind: row.kind, apiVersion: apiVersionOf({ group, version }) };
 }
 
-async function readObject({ request }: Exchange, expected: Expected, context: RequestContext): Promise<KubeObject> {
-  return decodeObject(request.headers['content-type'], await readBody(request), expected, notesFor(context));
+async function readObject(
+  { request, audit }: Exchange,
+  expected: Expected,
+  context: RequestContext,
+): Promise<KubeObject> {
+  const body = await readBody(request);
+  const object = decodeObject(request.headers['content-type'], body, expected, notesFor(context));
+  audit?.sent(object);
+  return object;
 }
 
 /** The context takes what the body's text alone can tell, unless nobody wants to know. */
 const notesFor = (context: RequestContext): Notes | undefined =>
   context.fieldValidation === 'Ignore' ? undefined : context;
 
-async function readDeleteOptions({ request, info }: Exchange): Promise<DeleteOptions> {
+async function readDeleteOptions({ request, info, audit }: Exchange): Promise<DeleteOptions> {
   const body = await readBody(request);
   const type = mediaType(request.headers['content-type']);
   const given = decodeOptional(body.length === 0 ? '' : type, body, {
@@ -249,7 +262,9 @@ async function readDeleteOptions({ request, info }: Exchange): Promise<DeleteOpt
     apiVersion: 'v1',
     anyVersion: true,
   });
-  return parseDeleteOptions(info.query, given);
+  const options = parseDeleteOptions(info.query, given);
+  audit?.sent({ kind: 'DeleteOptions', apiVersion: 'v1', ...options });
+  return options;
 }
 
 /** A patch may repeat kind and apiVersion, but not change them. */

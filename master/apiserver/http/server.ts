@@ -15,6 +15,7 @@ import express, { type ErrorRequestHandler } from 'express';
 import { aborted, sleep } from '../../api/clock.ts';
 import { internalError, isStatusError } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
+import type { AuditTrail } from '../audit/trail.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -23,6 +24,7 @@ import type { Handler } from './exchange.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { ServerMetrics } from './metrics.ts';
 import { openApiRoutes } from './openapi/routes.ts';
+import { behindBalancers, type TrustedPeers } from './proxy-protocol.ts';
 import { Requests } from './requests.ts';
 import { type ConnectHandler, resourceRoutes, type WriteGuard } from './resource-routes.ts';
 import { sendError, sendJson } from './respond.ts';
@@ -50,6 +52,9 @@ export interface ServerOptions {
   readonly requestTimeoutMs: number;
   /** How long, once told to stop, the server still serves with a red /readyz. */
   readonly shutdownDelayMs: number;
+  readonly audit?: AuditTrail | undefined;
+  /** Peers that may say, in the PROXY protocol, who their client is. */
+  readonly trustedPeers?: TrustedPeers | undefined;
   /** How long requests in flight may take to end after that. */
   readonly drainMs?: number;
   readonly logger: Logger;
@@ -87,6 +92,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     streams: new Set(options.connect.keys()),
     metrics,
     requestTimeoutMs: options.requestTimeoutMs,
+    audit: options.audit,
   });
 
   const app = express();
@@ -120,11 +126,12 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   server.timeout = 0;
   server.on('tlsClientError', (error) => logger.debug({ error: error.message }, 'TLS handshake failed'));
 
+  const listener = options.trustedPeers ? behindBalancers(server, options.trustedPeers) : server;
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(options.port, options.host, 4096, resolve);
+  listener.once('error', reject);
+  listener.listen(options.port, options.host, 4096, resolve);
   await listening;
-  server.on('error', (error) => logger.error({ err: error }, 'the listener failed'));
+  listener.on('error', (error) => logger.error({ err: error }, 'the listener failed'));
   const expiry = setInterval(() => requests.expire(), 1_000);
 
   const closed = aborted(signal).then(async () => {
@@ -134,7 +141,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     await sleep(options.shutdownDelayMs);
     const enough = new AbortController();
     // Closes the listener alone: an HTTP server would also cut connections whose first request is on its way.
-    const emptied = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+    const emptied = new Promise<void>((resolve) => NetServer.prototype.close.call(listener, () => resolve()));
     watches.endAll();
     upgrades.endAll();
     await Promise.race([
@@ -147,7 +154,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     server.closeAllConnections();
     logger.info('shut down');
   });
-  return { port: (server.address() as AddressInfo).port, metrics, closed };
+  return { port: (listener.address() as AddressInfo).port, metrics, closed };
 }
 
 /** All paths that are not resources. */

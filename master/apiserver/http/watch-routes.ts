@@ -35,6 +35,7 @@ export class Watches {
     try {
       await resource.watch(contextOf(exchange), namespaceOf(exchange), options, stream, stream.signal);
       stream.begin();
+      exchange.audit?.stage('ResponseStarted', wantsWebSocket(response) ? 101 : 200);
     } catch (error) {
       if (isStreamError(error)) {
         stream.onEnd(error);
