@@ -3,7 +3,8 @@
  *
  * Guarantees: handlers see every object's latest state, in order of resourceVersion for each object; a state in between may be
  * left out after a relist. It reconnects for ever, from where it stopped, and lists anew when the server no longer remembers
- * that point. What `get` and `list` return belongs to the cache: never change it.
+ * that point. What `get` and `list` return belongs to the cache: never change it. It comes without `metadata.managedFields`, which
+ * would take more memory than the rest of many objects; a write that does not say them leaves them as they are.
  */
 import type { Client, Selection } from './client.ts';
 import { sleep } from './clock.ts';
@@ -142,6 +143,7 @@ export class Informer<R extends ResourceName, T extends ResourceTypes[R] = Resou
   #put(key: string, object: T): void {
     const previous = this.#objects.get(key);
     if (previous && previous.metadata?.resourceVersion === object.metadata?.resourceVersion) return;
+    delete object.metadata?.managedFields;
     this.#objects.set(key, object);
     for (const index of this.#indexes.values()) {
       if (previous) index.remove(key, previous);

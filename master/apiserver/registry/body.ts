@@ -3,6 +3,7 @@ import { badRequest, invalid } from '../../api/errors.ts';
 import { apiVersionOf, type Kind } from '../../api/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../../api/types.ts';
 import type { RequestContext } from './context.ts';
+import { takesManagersAway } from './managed-fields/managers.ts';
 import { decode } from './schema/decode.ts';
 import type { ObjectShape } from './schema/shape.ts';
 import { FieldErrors } from './validation/field-errors.ts';
@@ -96,8 +97,8 @@ export function inheritMetadata(object: KubeObject, old: KubeObject): void {
   if (before.resourceVersion !== undefined) metadata.resourceVersion = before.resourceVersion;
   if (before.generateName !== undefined) metadata.generateName ??= before.generateName;
   delete metadata.selfLink;
-  // Who manages the fields is noted with the write; the client cannot say it.
-  if (before.managedFields === undefined) delete metadata.managedFields;
+  // Who manages the fields is noted with the write; the client can only take all of it away.
+  if (before.managedFields === undefined || takesManagersAway(object)) delete metadata.managedFields;
   else metadata.managedFields = before.managedFields;
   object.metadata = metadata;
 }

@@ -27,7 +27,14 @@ import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
 import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
 import { onlyStatus, takesNoApply, withoutStatus } from './managed-fields/configuration.ts';
-import { afterFirstApply, afterUpdate, applied, isTracked, type Writing } from './managed-fields/managers.ts';
+import {
+  afterCreate,
+  afterFirstApply,
+  afterUpdate,
+  applied,
+  isTracked,
+  type Writing,
+} from './managed-fields/managers.ts';
 import { applyPatch } from './patch/apply.ts';
 import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
@@ -207,8 +214,8 @@ export class Writer {
     const now = nowSeconds(this.#clock.now());
     const name = object.metadata?.name ?? '';
     initMetadata(object, namespace, now, randomUUID());
-    if (managedFields && object.metadata) object.metadata.managedFields = managedFields;
     strategy.setDefaults?.(object);
+    if (object.metadata) object.metadata.managedFields = managedFields ?? this.#managedByCreator(ctx, object);
     const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, namespace, name, object };
     await this.#admission.admit(request);
     if (strategy.hasGeneration && object.metadata) object.metadata.generation = 1;
@@ -257,7 +264,7 @@ export class Writer {
         if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource, how.applies === true);
         if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
         if (!deepEqual(object, old.object)) {
-          if (isTracked(old.object) && !how.applies) this.#track(ctx, object, old.object, how.subresource);
+          if (isTracked(object) && !how.applies) this.#track(ctx, object, old.object, how.subresource);
           return await this.#committer.put(ctx, old, object);
         }
         if (certain) return old;
@@ -346,6 +353,12 @@ export class Writer {
   #track(ctx: RequestContext, object: KubeObject, old: KubeObject, subresource: Subresource | undefined): void {
     const managedFields = afterUpdate(this.#shape, old, object, this.#writing(ctx, subresource));
     object.metadata = { ...object.metadata, managedFields };
+  }
+
+  /** As in Kubernetes: what the client says and what is so by default is the client's, what admission adds is nobody's. */
+  #managedByCreator(ctx: RequestContext, object: KubeObject): ManagedFields {
+    const ownStatus = this.#strategy.subresources?.status !== undefined;
+    return afterCreate(this.#shape, object, this.#writing(ctx, undefined), ownStatus);
   }
 
   #writing(ctx: RequestContext, subresource: Subresource | undefined): Writing {

@@ -1,4 +1,5 @@
 /** Server-side apply as people and programs use it: who manages what, conflicts, and taking over. */
+import type { V1ConfigMap } from '@kubernetes/client-node';
 import test from 'ava';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
@@ -91,10 +92,20 @@ test('who used kubectl’s own apply goes over without a conflict', async (t) =>
   t.is(await dataOf('moved'), '{"a":"2"}');
 });
 
-test('an object that is never applied carries no managed fields', async (t) => {
+test('every write is noted with who did it, until somebody takes the managers away', async (t) => {
   await kubectl.run('create', 'configmap', 'plain', '--from-literal=a=b');
   await kubectl.run('label', 'cm', 'plain', 'x=y');
-  t.notRegex(await kubectl.run('get', 'cm', 'plain', '-o', 'json', '--show-managed-fields'), /managedFields/);
+  const managed = async (): Promise<unknown> => {
+    const text = await kubectl.run('get', 'cm', 'plain', '-o', 'json', '--show-managed-fields');
+    const { metadata }: V1ConfigMap = JSON.parse(text);
+    return metadata?.managedFields?.map(({ manager, operation, fieldsV1 }) => [manager, operation, fieldsV1]);
+  };
+  t.deepEqual(await managed(), [
+    ['kubectl-create', 'Update', { 'f:data': { '.': {}, 'f:a': {} } }],
+    ['kubectl-label', 'Update', { 'f:metadata': { 'f:labels': { '.': {}, 'f:x': {} } } }],
+  ]);
+  await kubectl.run('patch', 'cm', 'plain', '--type=merge', '-p', '{"metadata":{"managedFields":[{}]}}');
+  t.is(await managed(), undefined);
 });
 
 test('a status is applied by itself, and an apply to the object leaves it', async (t) => {

@@ -63,7 +63,8 @@ function stepText(step: string): string {
   return `[${keys.join(',')}]`;
 }
 
-type FieldsV1 = { [step: string]: FieldsV1 };
+/** A set in the form of the API. `.` is the field itself, where the set has more within it. */
+export type FieldsV1 = { [step: string]: FieldsV1 };
 
 export function toFieldsV1({ children }: FieldSet): FieldsV1 {
   const steps = [...children].toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -2,13 +2,14 @@
  * Who manages which fields of an object (`metadata.managedFields`), and server-side apply, as Kubernetes' reference
  * "Server-Side Apply" says it.
  *
- * An object is tracked from its first apply on. What it had until then belongs to the manager `before-first-apply`, as in
- * Kubernetes; objects that nobody ever applies so carry no managedFields, and their writes cost nothing for it.
+ * An object is tracked from its creation on. One whose managedFields were taken away (a write that says `[{}]`) is tracked again from
+ * the next apply on; what it has until then belongs to the manager `before-first-apply`, as in Kubernetes.
  */
 import { statusError } from '../../../api/errors.ts';
 import { apiVersionOf, type Kind } from '../../../api/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../../../api/types.ts';
 import { isRecord, type Shape } from '../schema/shape.ts';
+import { fieldsOfNew } from './creation.ts';
 import {
   type FieldSet,
   fromFieldsV1,
@@ -35,6 +36,18 @@ export interface Writing {
 }
 
 export const isTracked = ({ metadata }: KubeObject): boolean => (metadata?.managedFields ?? []).length > 0;
+
+/** Whether a write takes the managers away, as the reference says it is done: a list of one entry that says nothing. */
+export const takesManagersAway = ({ metadata }: KubeObject): boolean => {
+  const [first, ...rest] = metadata?.managedFields ?? [];
+  return first !== undefined && rest.length === 0 && Object.keys(first).length === 0;
+};
+
+/** The entries of an object that an ordinary write makes. `ownStatus`: its status is written by a path of its own. */
+export function afterCreate(shape: Shape, object: KubeObject, writing: Writing, ownStatus: boolean): Entry[] {
+  const fieldsV1 = fieldsOfNew(shape, { ...object }, ownStatus);
+  return [{ ...entryOf(writing, 'Update'), fieldsType: 'FieldsV1', fieldsV1 }];
+}
 
 /** The entries after an ordinary write: what it changed is the writer's, and nobody else's any more. */
 export function afterUpdate(shape: Shape, old: KubeObject, object: KubeObject, writing: Writing): Entry[] {

@@ -5,7 +5,7 @@
 import { badRequest } from '../../../api/errors.ts';
 import { deepEqual } from '../../../api/meta.ts';
 import { any, isRecord, type ListShape, type Shape } from '../schema/shape.ts';
-import { type FieldSet, fieldSet, itself, noFields, union } from './field-set.ts';
+import { type FieldSet, fieldSet, itself, noFields } from './field-set.ts';
 
 type Json = Record<string, unknown>;
 
@@ -23,6 +23,13 @@ export function fieldsIn(shape: Shape, value: unknown): FieldSet {
   );
 }
 
+/** A part with all that it holds: each part is a field itself. */
+function wholeOf(shape: Shape, value: unknown): FieldSet {
+  const parts = partsOf(shape, value);
+  if (!parts) return itself;
+  return { self: true, children: new Map([...parts].map(([step, part]) => [step, wholeOf(part.shape, part.value)])) };
+}
+
 /** What is new or other in `after`, and what it no longer has. */
 export function difference(shape: Shape, before: unknown, after: unknown): { changed: FieldSet; removed: FieldSet } {
   const old = partsOf(shape, before);
@@ -37,11 +44,11 @@ export function difference(shape: Shape, before: unknown, after: unknown): { cha
       changed.push([step, inner.changed]);
       removed.push([step, inner.removed]);
     } else {
-      changed.push([step, union(itself, fieldsIn(part.shape, part.value))]);
+      changed.push([step, wholeOf(part.shape, part.value)]);
     }
   }
   for (const [step, part] of old) {
-    if (!now.has(step)) removed.push([step, union(itself, fieldsIn(part.shape, part.value))]);
+    if (!now.has(step)) removed.push([step, wholeOf(part.shape, part.value)]);
   }
   return { changed: fieldSet(false, changed), removed: fieldSet(false, removed) };
 }
@@ -85,7 +92,7 @@ function partsOf(shape: Shape, value: unknown): Map<string, Part> | undefined {
     case 'list': {
       const { keys } = shape;
       if (!keys || !Array.isArray(value)) return undefined;
-      return new Map(value.map((item) => [stepOf(shape, keys, item), { shape: shape.items, value: item }]));
+      return new Map(value.map((item) => [itemStep(shape, keys, item), { shape: shape.items, value: item }]));
     }
     case 'map':
     case 'object':
@@ -102,7 +109,8 @@ function partsOf(shape: Shape, value: unknown): Map<string, Part> | undefined {
 /** Keys that have a value also where nothing is said. */
 const keyDefaults: Readonly<Json> = { protocol: 'TCP' };
 
-function stepOf({ items }: ListShape, keys: readonly string[], item: unknown): string {
+/** The step to an item of a list whose items have keys. Throws 400 for an item without one of them. */
+export function itemStep({ items }: ListShape, keys: readonly string[], item: unknown): string {
   if (keys[0] === '*') return `v:${JSON.stringify(item)}`;
   const values = [...keys].sort().map((key) => {
     const value = (isRecord(item) ? item[key] : undefined) ?? keyDefaults[key];
