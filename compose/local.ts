@@ -34,7 +34,10 @@ const program = command('local', 'Runs the cluster as plain processes on loopbac
 await runMain(async (signal) => {
   const flags = program.parse().opts<Flags>();
   enableCompileCache(join(import.meta.dirname, '..', '.cache', 'node-compile'));
-  const { startLocalCluster } = await import('./local-cluster.ts');
+  const [{ startLocalCluster }, { serveControl }] = await Promise.all([
+    import('./local-cluster.ts'),
+    import('./local/control.ts'),
+  ]);
   const progress = createProgress({ output: process.stdout, memory: resolve(flags.dataDir, 'timings.json') });
   const { nodes, timeout, ...options } = flags;
   const starting = progress.step(`starting the masters, the balancer and ${nodes} nodes`, 6, (report) =>
@@ -45,6 +48,7 @@ await runMain(async (signal) => {
     if (!signal.aborted) process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   });
   if (!cluster) process.exit(signal.aborted ? 0 : 1);
+  await serveControl(cluster, resolve(flags.dataDir), signal);
   process.stdout.write(whatNext(cluster));
   await aborted(signal);
   await progress.step('stopping', 3, () => cluster.stop());

@@ -2,7 +2,8 @@
 import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { UserError } from './install.ts';
-import { compose, masters, type Project, root } from './project.ts';
+import { mastersOf } from './override.ts';
+import { compose, type Project, root } from './project.ts';
 import { CommandFailed, run } from './system.ts';
 
 export interface Machine {
@@ -17,12 +18,38 @@ export interface Machine {
   readonly scratch: string;
 }
 
-/** The masters of a cluster that `npm run local` made in this directory. */
-export function localMachines(dataDir: string): Machine[] {
+/** What `etcd/main.ts state` says of a master. */
+export interface MasterState {
+  readonly name: string;
+  readonly hasData: boolean;
+  readonly clusterId?: string;
+  /** A majority agrees with what it says: so its member has caught up, too. */
+  readonly hasMajority: boolean;
+  readonly leads: boolean;
+  readonly members: readonly { name: string; isLearner: boolean; clientUrls: readonly string[] }[];
+}
+
+/** By name, of those that run. */
+export async function statesOf(machines: readonly Machine[]): Promise<Map<string, MasterState>> {
+  const found = new Map<string, MasterState>();
+  const look = async (machine: Machine): Promise<void> => {
+    const state = await machine.etcd<MasterState>('state').catch((error: unknown) => {
+      if (error instanceof UserError) return undefined;
+      throw error;
+    });
+    if (state) found.set(machine.name, state);
+  };
+  await Promise.all(machines.map(look));
+  return found;
+}
+
+/** The masters of a cluster that `npm run local` made in this directory; `known` if it says itself which there are. */
+export function localMachines(dataDir: string, known?: readonly string[]): Machine[] {
   const dir = resolve(dataDir);
-  const names = existsSync(dir) ? readdirSync(dir).filter((name) => /^master-\d+$/.test(name)) : [];
+  const found = existsSync(dir) ? readdirSync(dir).filter((name) => /^master-\d+$/.test(name)) : [];
+  const names = known ?? found.toSorted();
   if (names.length === 0) throw new UserError(`${dir} is not the data directory of a local cluster`);
-  return names.toSorted().map((name) => ({
+  return names.map((name) => ({
     name,
     etcd: (...args) => asked(process.execPath, [etcdMain(root), '--data-dir', join(dir, name), ...args]),
     bring: async (file) => resolve(file),
@@ -33,7 +60,7 @@ export function localMachines(dataDir: string): Machine[] {
 
 /** The masters of the compose project. */
 export function composeMachines(project: Project): Machine[] {
-  return masters.map((name) => ({
+  return mastersOf(project).map((name) => ({
     name,
     async etcd(...args) {
       return parsed(() => compose(project, ['exec', '-T', name, 'node', etcdMain('.'), ...args]));

@@ -3,8 +3,8 @@
  * says (see compose.yaml) goes first.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { type RunOptions, run } from './system.ts';
 
 export const root = resolve(import.meta.dirname, '..');
@@ -18,7 +18,6 @@ export interface Project {
   readonly env: NodeJS.ProcessEnv;
 }
 
-export const masters = ['master-1', 'master-2', 'master-3'] as const;
 export const nodes = ['node-1', 'node-2'] as const;
 
 export function projectFrom(env: NodeJS.ProcessEnv = process.env): Project {
@@ -35,8 +34,14 @@ export function projectFrom(env: NodeJS.ProcessEnv = process.env): Project {
 /** Runs `docker compose` on the project. */
 export function compose(project: Project, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const env = { ...project.env, ...options.env };
-  const file = join(root, 'compose.yaml');
-  return run('docker', ['compose', '--project-name', project.name, '--file', file, ...args], { ...options, env });
+  const files = [join(root, 'compose.yaml'), overridePath(project)].filter((file) => existsSync(file));
+  const about = ['--project-name', project.name, ...files.flatMap((file) => ['--file', file])];
+  return run('docker', ['compose', ...about, ...args], { ...options, env });
+}
+
+/** What is different from compose.yaml, if anything: the `docker compose` of an operator finds it by itself. */
+export function overridePath({ kubeconfig }: Project): string {
+  return join(dirname(kubeconfig), 'compose.override.yaml');
 }
 
 /** Everything that goes into the images. The list is that of .dockerignore. */

@@ -10,7 +10,8 @@ import { loadKubeconfig } from '../master/api/config.ts';
 import { getCondition } from '../master/api/meta.ts';
 import type { Node } from '../master/api/types.ts';
 import { UserError } from './install.ts';
-import { compose, masters, nodes, type Project } from './project.ts';
+import { mastersOf, usualMasters } from './override.ts';
+import { compose, nodes, type Project } from './project.ts';
 import { run } from './system.ts';
 
 const pollMs = 200;
@@ -24,11 +25,12 @@ export async function waitUntilReady(
   timeoutMs: number,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
+  const masters = mastersOf(project);
   const startedAt = await containerStarts(project);
   let client: Client | undefined;
   try {
     for (;;) {
-      const upMasters = await servingMasters(project);
+      const upMasters = await servingMasters(project, masters);
       // Asking a cluster that cannot answer yet would only cost it time.
       if (upMasters.length > 0) client ??= new Client(loadKubeconfig(project.kubeconfig), { timeoutMs: 2_000 });
       const readyNodes = client ? await namesOfReadyNodes(client, startedAt) : [];
@@ -47,11 +49,15 @@ interface BalancerState {
   readonly backends: readonly { readonly name: string; readonly health: string }[];
 }
 
-async function servingMasters(project: Project): Promise<string[]> {
+async function servingMasters(project: Project, masters: readonly string[]): Promise<string[]> {
   try {
     const response = await fetch(`http://127.0.0.1:${project.adminPort}/state`, { signal: AbortSignal.timeout(1_000) });
     const state: BalancerState = JSON.parse(await response.text());
-    return state.backends.filter(({ health }) => health === 'up').map(({ name }) => name);
+    const up = state.backends.filter(({ health }) => health === 'up').map(({ name }) => name);
+    // Masters that were added are followed by their addresses: there they are as many as there are such backends.
+    const addresses = up.filter((name) => name.includes(':'));
+    const added = masters.filter((name) => !usualMasters.includes(name)).slice(0, addresses.length);
+    return [...up.filter((name) => masters.includes(name)), ...added];
   } catch {
     return [];
   }

@@ -17,7 +17,7 @@ import { loadKubeconfig } from '../master/api/config.ts';
 import { command } from '../master/api/flags.ts';
 import { getCondition } from '../master/api/meta.ts';
 import { UserError } from './install.ts';
-import { composeMachines, localMachines, type Machine } from './machines.ts';
+import { composeMachines, localMachines, type Machine, type MasterState, statesOf } from './machines.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { projectFrom, root } from './project.ts';
 import { CommandFailed } from './system.ts';
@@ -35,14 +35,6 @@ interface SnapshotStatus {
   readonly hash: string;
   readonly revision: number;
   readonly keys: number;
-}
-
-interface State {
-  readonly name: string;
-  readonly hasData: boolean;
-  readonly clusterId?: string;
-  readonly hasMajority: boolean;
-  readonly members: readonly { name: string; isLearner: boolean; clientUrls: readonly string[] }[];
 }
 
 interface Cluster {
@@ -116,7 +108,7 @@ async function status({ machines, progress }: Cluster, file: string): Promise<vo
 
 async function restore(cluster: Cluster, file: string): Promise<void> {
   const { progress, machines } = cluster;
-  const states = await statesOf(cluster);
+  const states = await statesOf(cluster.machines);
   const [first] = machines.filter(({ name }) => states.has(name));
   if (!first) throw new UserError('No master runs: start the cluster first, its data may be gone.');
   const snapshot = await progress.step('Checking the snapshot', 2, () => check(first, file));
@@ -129,7 +121,7 @@ async function restore(cluster: Cluster, file: string): Promise<void> {
 }
 
 async function recover(cluster: Cluster, from: string | undefined): Promise<void> {
-  const states = await statesOf(cluster);
+  const states = await statesOf(cluster.machines);
   const whole = [...states.values()].find(({ hasMajority }) => hasMajority);
   if (whole) {
     throw new UserError(
@@ -156,7 +148,7 @@ async function recover(cluster: Cluster, from: string | undefined): Promise<void
 /** The others give up their data before the first gets its new one, so that no two clusters run beside each other. */
 async function replace(
   { machines, progress }: Cluster,
-  states: ReadonlyMap<string, State>,
+  states: ReadonlyMap<string, MasterState>,
   first: Machine,
   begin: () => Promise<void>,
 ): Promise<void> {
@@ -175,7 +167,7 @@ async function replace(
 
 async function backToReady(
   { machines, kubeconfig, progress, timeoutMs }: Cluster,
-  states: ReadonlyMap<string, State>,
+  states: ReadonlyMap<string, MasterState>,
   first: Machine,
   old: ReadonlySet<string | undefined>,
 ): Promise<void> {
@@ -183,7 +175,7 @@ async function backToReady(
   const expected = machines.filter(({ name }) => states.has(name)).map(({ name }) => name);
   await progress.step('Waiting until every master has the data and votes', 15, (report) =>
     until(deadline, report, async () => {
-      const { clusterId, hasMajority, members } = await first.etcd<State>('state');
+      const { clusterId, hasMajority, members } = await first.etcd<MasterState>('state');
       if (!hasMajority || old.has(clusterId)) return `${first.name} is starting`;
       const voting = members.filter(({ isLearner, clientUrls }) => !isLearner && clientUrls.length > 0);
       const missing = expected.filter((name) => voting.every((member) => member.name !== name));
@@ -218,20 +210,6 @@ async function until(
     if (Date.now() > deadline) throw new UserError(`It was not so in time: ${missing}. The masters' logs say more.`);
     await sleep(pollMs);
   }
-}
-
-/** By name, of those that run. */
-async function statesOf({ machines }: Cluster): Promise<Map<string, State>> {
-  const found = new Map<string, State>();
-  const look = async (machine: Machine): Promise<void> => {
-    const state = await machine.etcd<State>('state').catch((error: unknown) => {
-      if (error instanceof UserError) return undefined;
-      throw error;
-    });
-    if (state) found.set(machine.name, state);
-  };
-  await Promise.all(machines.map(look));
-  return found;
 }
 
 async function check(machine: Machine, file: string): Promise<SnapshotStatus> {

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { command } from '../master/api/flags.ts';
 import { ensureImages } from './images.ts';
 import { ensureEngine, UserError } from './install.ts';
+import { mastersOf } from './override.ts';
 import { createProgress, type Progress } from './progress.ts';
-import { compose, masters, nodes, type Project, projectFrom, root } from './project.ts';
+import { compose, nodes, type Project, projectFrom, root } from './project.ts';
 import { kubeconfigServes, waitUntilReady } from './readiness.ts';
 import { CommandFailed, which } from './system.ts';
 
@@ -16,7 +17,7 @@ const program = command('npm start --', 'Brings the cluster up with Docker Compo
   .option('--timeout <seconds>', 'how long it may take until all are Ready', Number, 180);
 
 /** Beside masters and nodes: keys, bootstrap token, the balancers' address and the two of them. */
-const services = masters.length + nodes.length + 5;
+const otherServices = 5;
 const { buildOnly, timeout } = program.parse().opts<{ buildOnly?: boolean; timeout: number }>();
 const progress = createProgress({ output: process.stdout, memory: join(root, '.cache/start-times.json') });
 const project = projectFrom();
@@ -35,6 +36,7 @@ try {
 
 async function start(project: Project, progress: Progress, timeoutMs: number): Promise<void> {
   const startedAt = Date.now();
+  const services = mastersOf(project).length + nodes.length + otherServices;
   await progress.step('Starting the containers', 6, async (report) => {
     const started = new Set<string>();
     const onLine = (line: string) => {

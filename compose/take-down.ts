@@ -1,6 +1,7 @@
 /** The way down, with or without the data. Safe to repeat. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { removeOverride } from './override.ts';
 import { createProgress } from './progress.ts';
 import { compose, projectFrom, root } from './project.ts';
 import { CommandFailed, which } from './system.ts';
@@ -30,6 +31,9 @@ export async function takeDown({ withData }: { withData: boolean }): Promise<voi
     process.exitCode = 1;
     return;
   }
-  if (withData) rmSync(project.kubeconfig, { force: true });
+  if (withData) {
+    rmSync(project.kubeconfig, { force: true });
+    removeOverride(project);
+  }
   progress.note(withData ? 'All data is deleted.' : 'The data is kept: npm start brings the cluster back.');
 }

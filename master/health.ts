@@ -14,8 +14,8 @@ export function healthTargets(config: MasterConfig): Target[] {
   return [
     { name: 'etcd', url: `http://${host}:${config.etcdMetricsPort}/health` },
     { name: 'apiserver', url: `https://${host}:${config.securePort}/readyz` },
-    { name: 'scheduler', url: `http://${host}:${config.schedulerPort}/healthz` },
-    { name: 'controller-manager', url: `http://${host}:${config.controllerManagerPort}/healthz` },
+    { name: 'scheduler', url: `http://${host}:${config.schedulerPort}/readyz` },
+    { name: 'controller-manager', url: `http://${host}:${config.controllerManagerPort}/readyz` },
   ];
 }
 

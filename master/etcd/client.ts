@@ -71,6 +71,11 @@ export class EtcdClient {
     this.#credentials = credentials;
   }
 
+  /** A client of another member, as the same master. */
+  at(url: string): EtcdClient {
+    return new EtcdClient(url, this.#credentials);
+  }
+
   /** The members. With `agreed` a majority stands behind the answer, otherwise it is what this member knows. */
   async members(agreed: boolean, timeoutMs: number): Promise<MemberList> {
     const answer = await this.#call('/v3/cluster/member/list', { linearizable: agreed }, timeoutMs);

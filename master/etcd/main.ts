@@ -8,13 +8,16 @@
  *   node master/etcd/main.ts recover         the same with this member's own data, after a majority was lost
  *   node master/etcd/main.ts rejoin          gives up this member's data and joins the cluster of the others
  *   node master/etcd/main.ts cancel          takes an order back that could not be carried out yet
+ *   node master/etcd/main.ts hand-over       has another member lead, if this one does
+ *   node master/etcd/main.ts remove NAME     takes another master's member out of the cluster
  *
- * The last four tell the running master, which does it: `compose/snapshot.ts` tells all masters in the right order.
+ * Restore to cancel tell the running master, which does it: `compose/snapshot.ts` tells all masters in the right order.
  */
 import { copyFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { command, runMain, wholeNumber } from '../api/flags.ts';
 import { EtcdClient, type EtcdCredentials, etcdCredentials } from './client.ts';
+import { handOver } from './hand-over.ts';
 import { hasData } from './member.ts';
 import { type Order, readIdentity, readOrder, removeOrder, writeOrder } from './order.ts';
 import { endProcess, type MemberSettings, readSettings, requireRunning } from './settings.ts';
@@ -69,6 +72,15 @@ program
   .description('takes back what this master was told, if it has not done it yet')
   .action(() => run('cancel', async ({ dataDir }) => cancel(dataDir)));
 
+program
+  .command('hand-over')
+  .description('has another member lead, if this one does')
+  .action(() => run('hand-over', ({ dataDir }) => passLead(dataDir)));
+program
+  .command('remove <name>')
+  .description("takes another master's member out of the cluster; it must not run when there are more than two")
+  .action((name: string) => run('remove', ({ dataDir }) => remove(dataDir, name)));
+
 await program.parseAsync();
 
 async function run(name: string, work: (flags: Flags, signal: AbortSignal) => Promise<unknown>): Promise<void> {
@@ -105,6 +117,10 @@ async function state(dataDir: string): Promise<unknown> {
     clusterId: known?.clusterId ?? readIdentity(dataDir)?.clusterId,
     order: readOrder(dataDir)?.kind,
     hasMajority: agreed !== undefined,
+    leads: await client.status(timeoutMs).then(
+      ({ leaderId, memberId }) => leaderId === memberId,
+      () => false,
+    ),
     members: known?.members ?? [],
   };
 }
@@ -152,6 +168,22 @@ function give(dataDir: string, order: Order): void {
   writeOrder(dataDir, order);
   // Its supervisor starts it again, and looks at the order first.
   endProcess(dataDir, 'etcd', 'SIGTERM');
+}
+
+async function passLead(dataDir: string): Promise<void> {
+  const { member } = readSettings(dataDir);
+  const to = await handOver(new EtcdClient(member.clientUrl, etcdCredentials(member.pkiDir)), timeoutMs);
+  print({ to });
+}
+
+async function remove(dataDir: string, name: string): Promise<void> {
+  const settings = readSettings(dataDir);
+  if (name === settings.member.name) throw new Error('a master does not remove itself: ask another one');
+  const client = await firstThatAnswers(settings);
+  const { members } = await client.members(true, timeoutMs);
+  const gone = members.filter((member) => member.name === name);
+  for (const { id } of gone) await client.removeMember(id, timeoutMs);
+  print({ removed: gone.map(({ id }) => id) });
 }
 
 function cancel(dataDir: string): void {
