@@ -183,6 +183,12 @@ export const kinds = {
   }),
 } as const satisfies Record<ResourceName, Kind>;
 
+/** Other versions of what is stored as one of the kinds above; whoever deals with all objects leaves them out. */
+export const versionKinds = {
+  eventsV1: row('Event', 'events', { group: 'events.k8s.io', shortNames: ['ev'] }),
+  horizontalpodautoscalersV1: { ...kinds.horizontalpodautoscalers, version: 'v1' },
+} as const;
+
 /** A question to the API server: it is created, answered and not stored. */
 function question(kind: string, group: string, namespaced = false): Kind {
   return { ...row(kind, `${kind.toLowerCase()}s`, { group, namespaced }), verbs: ['create'] };

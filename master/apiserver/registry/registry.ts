@@ -18,6 +18,7 @@ import { GenericResource } from './generic-resource.ts';
 import type { Resource } from './resource.ts';
 import { type Review, ReviewResource } from './review-resource.ts';
 import { createStrategies } from './strategies/index.ts';
+import { VersionedResource } from './versions/versioned-resource.ts';
 
 export interface Registry {
   readonly all: readonly Resource[];
@@ -60,9 +61,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const addresses = parseAddressRange(options.serviceClusterIpRange);
   const nodePorts = parsePortRange(options.serviceNodePortRange);
   const admission = createAdmission({ ...options, objects: objectsOf(store) });
-  const resources = createStrategies({ addresses, nodePorts }).map(
-    (strategy) => new GenericResource({ strategy, store, admission, clock }),
-  );
+  const resources = createStrategies({ addresses, nodePorts }).flatMap((strategy): Resource[] => {
+    const parts = { strategy, store, admission, clock };
+    const others = (strategy.versions ?? []).map((version) => new VersionedResource(parts, version));
+    return [new GenericResource(parts), ...others];
+  });
   const reviews = (options.reviews ?? []).map((review) => new ReviewResource(review));
   const all: readonly Resource[] = [...resources, ...reviews];
   const byName = new Map(all.map((resource) => [nameOf(resource.kind), resource]));

@@ -10,10 +10,13 @@ import type { DeleteOptions, KubeObject, Status } from '../../api/types.ts';
 import type { ExtraPut, Stored } from '../store/types.ts';
 import type { ActionSubresource, Column, DeleteResult, ObjectName, RequestContext, Subresource } from './context.ts';
 import type { FieldErrors } from './validation/field-errors.ts';
+import type { ServedVersion } from './versions/served-version.ts';
 
 export interface Strategy<T extends KubeObject = KubeObject> {
   readonly kind: Kind;
   readonly columns: readonly Column[];
+  /** The other versions in which the objects are served. */
+  readonly versions?: readonly ServedVersion[];
 
   /** The fields that a field selector may name, besides metadata.name and metadata.namespace. */
   readonly fieldNames?: readonly string[];

@@ -16,6 +16,7 @@ import {
   modifiedMessage,
   notFound,
 } from '../../api/errors.ts';
+import type { Kind } from '../../api/kinds.ts';
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
 import type { DeleteOptions, KubeObject, ObjectMeta } from '../../api/types.ts';
 import type { Admission, AdmissionRequest } from '../admission/types.ts';
@@ -40,12 +41,15 @@ import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
 import { FieldErrors } from './validation/field-errors.ts';
 import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
+import type { ServedVersion } from './versions/served-version.ts';
 
 export interface WriterParts {
   readonly strategy: Strategy;
   readonly store: Store;
   readonly admission: Admission;
   readonly clock: Clock;
+  /** Given: clients speak this version and not the stored one. */
+  readonly version?: ServedVersion;
 }
 
 /** How often a write that does not say which state it changes starts over because others change the object meanwhile. */
@@ -66,19 +70,24 @@ export interface ApplyOptions {
 type ManagedFields = NonNullable<ObjectMeta['managedFields']>;
 
 /** Makes the object that an update or patch wants out of the present one. Called anew for each attempt. */
-type Change = (old: Stored) => KubeObject;
+type Change = (old: Stored) => KubeObject | Promise<KubeObject>;
 
 export class Writer {
   readonly #strategy: Strategy;
   readonly #shape: ObjectShape;
+  readonly #version: ServedVersion | undefined;
+  /** What clients send: the version's kind and shape. */
+  readonly #spoken: { readonly kind: Kind; readonly shape: ObjectShape };
   readonly #store: Store;
   readonly #admission: Admission;
   readonly #clock: Clock;
   readonly #committer: Committer;
 
-  constructor({ strategy, store, admission, clock }: WriterParts) {
+  constructor({ strategy, store, admission, clock, version }: WriterParts) {
     this.#strategy = strategy;
+    this.#version = version;
     this.#shape = shapeOf(strategy.kind);
+    this.#spoken = version ?? { kind: strategy.kind, shape: this.#shape };
     this.#store = store;
     this.#admission = admission;
     this.#clock = clock;
@@ -86,12 +95,13 @@ export class Writer {
   }
 
   async create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
-    const { kind } = this.#strategy;
-    const metadata = checkBody(ctx, kind, this.#shape, object, { namespace });
+    const { kind, shape } = this.#spoken;
+    const metadata = checkBody(ctx, kind, shape, object, { namespace });
     if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
-    if (metadata.name || !metadata.generateName) return this.#createNamed(ctx, namespace, object);
+    const stored = this.#version ? await this.#newStored(this.#version, object) : object;
+    if (metadata.name || !metadata.generateName) return this.#createNamed(ctx, namespace, stored);
     for (let attempt = 1; ; attempt++) {
-      const named = withGeneratedName(attempt < maxGeneratedNames ? structuredClone(object) : object);
+      const named = withGeneratedName(attempt < maxGeneratedNames ? structuredClone(stored) : stored);
       try {
         return await this.#createNamed(ctx, namespace, named);
       } catch (error) {
@@ -102,31 +112,36 @@ export class Writer {
 
   async update(ctx: RequestContext, name: ObjectName, object: KubeObject, subresource?: Subresource): Promise<Stored> {
     const sub = subresource && this.#subresource(subresource);
-    const { kind = this.#strategy.kind } = sub?.view ?? {};
-    const metadata = checkBody(ctx, kind, this.#shapeOf(sub), object, name);
+    const metadata = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), object, name);
     const version = metadata.resourceVersion ?? '';
+    const incoming = this.#version && !sub?.view ? await this.#toStored(this.#version, object) : object;
     const mayCreate = !sub && this.#strategy.createsOnUpdate && version === '';
-    if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, object);
+    if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, incoming);
     if (version === '' && this.#strategy.requiresResourceVersion && !sub) {
       const errors = new FieldErrors();
       errors.invalid('metadata.resourceVersion', 0, 'must be specified for an update');
       throw invalid(this.#strategy.kind, name.name, errors.causes);
     }
     // The object is changed in place by the one attempt that a given resourceVersion allows.
-    const change: Change = (old) => this.#applied(sub, version === '' ? structuredClone(object) : object, old);
+    const change: Change = (old) => this.#applied(sub, version === '' ? structuredClone(incoming) : incoming, old);
     return this.#change(ctx, name, change, { version, subresource, check: () => this.#checkUid(name, metadata.uid) });
   }
 
   async patch(ctx: RequestContext, name: ObjectName, patch: Patch, subresource?: Subresource): Promise<Stored> {
     const sub = subresource && this.#subresource(subresource);
-    const { kind = this.#strategy.kind } = sub?.view ?? {};
+    const kind = this.#kindOf(sub);
     const shape = this.#shapeOf(sub);
-    const change: Change = (old) => {
-      const original = sub?.view ? JSON.stringify(sub.view.of(old.object)) : old.bytes.toString('utf8');
+    const served = sub?.view ? undefined : this.#version;
+    const patchedFrom = (original: string, old: Stored): KubeObject => {
       const patched = applyPatch(patch, original, shape);
       const metadata = checkBody(ctx, kind, shape, patched, name, patch.patch);
       this.#requireVersion(name, metadata.resourceVersion ?? '', old);
-      return this.#applied(sub, patched, old);
+      return patched;
+    };
+    const change: Change = (old) => {
+      if (served) return this.#convertedChange(served, old, patchedFrom).then((made) => this.#applied(sub, made, old));
+      const original = sub?.view ? JSON.stringify(sub.view.of(old.object)) : old.bytes.toString('utf8');
+      return this.#applied(sub, patchedFrom(original, old), old);
     };
     return this.#change(ctx, name, change, { version: '', subresource });
   }
@@ -146,8 +161,10 @@ export class Writer {
     if (sub?.view) throw takesNoApply(subresource);
     const { kind } = this.#strategy;
     if (config.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
-    const version = checkBody(ctx, kind, this.#shape, config, name).resourceVersion ?? '';
-    const mine = sub ? onlyStatus(config) : withoutStatus(config, this.#strategy.subresources?.status !== undefined);
+    const version = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), config, name).resourceVersion ?? '';
+    // Who manages what is kept of the stored version's fields, whichever version was applied.
+    const said = this.#version ? await this.#version.toStored(config) : config;
+    const mine = sub ? onlyStatus(said) : withoutStatus(said, this.#strategy.subresources?.status !== undefined);
     if (!(await this.#exists(name))) {
       if (sub || version !== '') throw notFound(kind, name.name);
       mayCreate();
@@ -260,7 +277,8 @@ export class Writer {
         if (!old) throw notFound(kind, name.name);
         check?.(old);
         this.#requireVersion(name, how.version, old);
-        const object = change(old);
+        const changed = change(old);
+        const object = changed instanceof Promise ? await changed : changed;
         if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource, how.applies === true);
         if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
         if (!deepEqual(object, old.object)) {
@@ -366,8 +384,35 @@ export class Writer {
     return { manager: ctx.fieldManager ?? 'unknown', kind: this.#strategy.kind, subresource, now };
   }
 
+  /** The kind that a request to the object or its subresource speaks. */
+  #kindOf(sub: SubresourceStrategy | undefined): Pick<Kind, 'group' | 'version' | 'kind'> {
+    return sub?.view?.kind ?? this.#spoken.kind;
+  }
+
   #shapeOf(sub: SubresourceStrategy | undefined): ObjectShape {
-    return sub?.view ? shapeOf(sub.view.kind) : this.#shape;
+    return sub?.view ? shapeOf(sub.view.kind) : this.#spoken.shape;
+  }
+
+  async #newStored(version: ServedVersion, object: KubeObject): Promise<KubeObject> {
+    const errors = new FieldErrors();
+    version.validateNew?.(object, errors);
+    if (errors.any) throw invalid(version.kind, object.metadata?.name ?? '', errors.causes);
+    return this.#toStored(version, object);
+  }
+
+  async #toStored(version: ServedVersion, object: KubeObject): Promise<KubeObject> {
+    version.setDefaults?.(object);
+    return version.toStored(object);
+  }
+
+  /** What a change of the object as this version shows it comes to in the stored version. */
+  async #convertedChange(
+    version: ServedVersion,
+    old: Stored,
+    changed: (original: string, old: Stored) => KubeObject,
+  ): Promise<KubeObject> {
+    const [shown] = await version.fromStored([old.object]);
+    return this.#toStored(version, changed(JSON.stringify(shown), old));
   }
 
   #warn(ctx: RequestContext, object: KubeObject): void {

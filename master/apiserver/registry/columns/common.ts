@@ -1,5 +1,6 @@
 /** Pieces that the tables of most kinds share. */
-import type { KubeObject } from '../../../api/types.ts';
+import { labelSelectorText } from '../../../api/selectors.ts';
+import type { KubeObject, LabelSelector, PodTemplateSpec } from '../../../api/types.ts';
 import type { Column } from '../context.ts';
 import { since } from './human-duration.ts';
 
@@ -59,6 +60,33 @@ export const ageColumn: Column = {
 export function labelText(labels: Readonly<Record<string, string>> | undefined): string {
   const parts = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);
   return parts.length === 0 ? '<none>' : parts.sort().join(',');
+}
+
+/** A selector as text; `<none>` where it selects everything, or nothing. */
+export const selectorText = (selector: LabelSelector | undefined): string => labelSelectorText(selector) || '<none>';
+
+interface WithTemplate extends KubeObject {
+  spec?: { template?: PodTemplateSpec };
+}
+
+/** What `-o wide` shows of the containers in a pod template; `templateOf` says where it is. */
+export function containerColumns<T extends KubeObject>(
+  templateOf: (object: T) => PodTemplateSpec | undefined = ({ spec }: WithTemplate) => spec?.template,
+): Column[] {
+  const list = (field: 'name' | 'image') => (object: T) =>
+    (templateOf(object)?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');
+  return [
+    wideColumn<T>('Containers', 'Names of each container in the template.', list('name')),
+    wideColumn<T>('Images', 'Images referenced by each container in the template.', list('image')),
+  ];
+}
+
+export function booleanColumn<T extends KubeObject>(
+  name: string,
+  description: string,
+  value: (object: T) => boolean,
+): ColumnOf<T> {
+  return { name, type: 'boolean', description, priority: 0, value };
 }
 
 /** The first three, and how many more there are. */

@@ -1,5 +1,5 @@
 /** What Kubernetes fills into a pod's spec or a pod template where nothing is said (its `SetDefaults_PodSpec` and kin). */
-import type { Container, Pod, PodSpec, Probe, Volume } from '../../../api/types.ts';
+import type { Container, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../../api/types.ts';
 
 /** The defaults that templates have too. Changes the spec in place. */
 export function defaultPodSpec(spec: PodSpec): void {
@@ -20,6 +20,11 @@ export function defaultPodSpec(spec: PodSpec): void {
     constraint.nodeAffinityPolicy ??= 'Honor';
     constraint.nodeTaintsPolicy ??= 'Ignore';
   }
+}
+
+/** The defaults of a pod template, where there is one. */
+export function defaultTemplate(template: PodTemplateSpec | undefined): void {
+  if (template?.spec) defaultPodSpec(template.spec);
 }
 
 /** The defaults that only a pod has: a template that had them would pin them for every pod made from it. */

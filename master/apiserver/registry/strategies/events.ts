@@ -4,7 +4,9 @@ import type { Event } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { column, wideColumn } from '../columns/common.ts';
 import { since } from '../columns/human-duration.ts';
+import type { Column } from '../context.ts';
 import type { Strategy } from '../strategy.ts';
+import { eventsV1 } from '../versions/events-v1.ts';
 
 /** Selectable fields, and where they are read. */
 const fields: Readonly<Record<string, (event: Event) => string | undefined>> = {
@@ -21,30 +23,35 @@ const fields: Readonly<Record<string, (event: Event) => string | undefined>> = {
   type: ({ type }) => type,
 };
 
+const columns: readonly Column[] = [
+  column<Event>('Last Seen', 'Time when this event was last observed', lastSeen),
+  column<Event>(
+    'Type',
+    'Type of this event (Normal, Warning), new types could be added in the future',
+    ({ type }) => type ?? '',
+  ),
+  column<Event>('Reason', 'Why this event happened', ({ reason }) => reason ?? ''),
+  column<Event>('Object', 'What this event is about', objectText),
+  wideColumn<Event>(
+    'Subobject',
+    'The part of the object that this event is about',
+    ({ involvedObject }) => involvedObject?.fieldPath ?? '',
+  ),
+  wideColumn<Event>('Source', 'The component that reports this event', sourceText),
+  column<Event>('Message', 'What happened', ({ message }) => (message ?? '').trim()),
+  wideColumn<Event>('First Seen', 'Time when this event was first observed', firstSeen),
+  { name: 'Count', type: 'integer', description: 'How often it was observed', priority: 1, value: countOf },
+  wideColumn<Event>('Name', 'Name of this event', ({ metadata }) => metadata?.name ?? ''),
+];
+
+const fieldValue = (event: Event, field: string): string => fields[field]?.(event) ?? '';
+
 export const eventStrategy: Strategy<Event> = {
   kind: kinds.events,
-  columns: [
-    column<Event>('Last Seen', 'Time when this event was last observed', lastSeen),
-    column<Event>(
-      'Type',
-      'Type of this event (Normal, Warning), new types could be added in the future',
-      ({ type }) => type ?? '',
-    ),
-    column<Event>('Reason', 'Why this event happened', ({ reason }) => reason ?? ''),
-    column<Event>('Object', 'What this event is about', objectText),
-    wideColumn<Event>(
-      'Subobject',
-      'The part of the object that this event is about',
-      ({ involvedObject }) => involvedObject?.fieldPath ?? '',
-    ),
-    wideColumn<Event>('Source', 'The component that reports this event', sourceText),
-    column<Event>('Message', 'What happened', ({ message }) => (message ?? '').trim()),
-    wideColumn<Event>('First Seen', 'Time when this event was first observed', firstSeen),
-    { name: 'Count', type: 'integer', description: 'How often it was observed', priority: 1, value: countOf },
-    wideColumn<Event>('Name', 'Name of this event', ({ metadata }) => metadata?.name ?? ''),
-  ],
+  columns,
+  versions: [eventsV1(columns, fieldValue)],
   fieldNames: Object.keys(fields),
-  fieldValue: (event, field) => fields[field]?.(event) ?? '',
+  fieldValue,
   nameErrors: isDns1123Subdomain,
   createsOnUpdate: true,
 

@@ -6,19 +6,25 @@ import type { ServiceRanges } from '../allocation/service-allocator.ts';
 import type { Strategy } from '../strategy.ts';
 import { csrStrategy } from './certificatesigningrequests.ts';
 import { configMapStrategy } from './configmaps.ts';
+import { controllerRevisionStrategy } from './controllerrevisions.ts';
+import { daemonSetStrategy } from './daemonsets.ts';
+import { deploymentStrategy } from './deployments.ts';
 import { endpointsStrategy } from './endpoints.ts';
 import { endpointSliceStrategy } from './endpointslices.ts';
 import { eventStrategy } from './events.ts';
+import { hpaStrategy } from './horizontalpodautoscalers.ts';
 import { leaseStrategy } from './leases.ts';
 import { namespaceStrategy } from './namespaces.ts';
 import { nodeStrategy } from './nodes.ts';
 import { plainStrategies } from './plain.ts';
 import { podStrategy } from './pods.ts';
 import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
+import { replicaSetStrategy } from './replicasets.ts';
 import { replicationControllerStrategy } from './replicationcontrollers.ts';
 import { secretStrategy } from './secrets.ts';
 import { serviceAccountStrategy } from './serviceaccounts.ts';
 import { createServiceStrategy } from './services.ts';
+import { statefulSetStrategy } from './statefulsets.ts';
 
 /** All strategies. Throws when two are for one kind, or a kind has none. */
 export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
@@ -40,6 +46,12 @@ export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
     roleBindingStrategy,
     clusterRoleStrategy,
     clusterRoleBindingStrategy,
+    deploymentStrategy,
+    replicaSetStrategy,
+    statefulSetStrategy,
+    daemonSetStrategy,
+    controllerRevisionStrategy,
+    hpaStrategy,
     ...plainStrategies,
   ]);
 }

@@ -3,12 +3,11 @@
  * subresource. A strategy spreads one of these and adds what is its own.
  */
 import { type Kind, kinds } from '../../../api/kinds.ts';
-import type { KubeObject, LabelSelector } from '../../../api/types.ts';
+import type { KubeObject } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, nameColumn } from '../columns/common.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { scaleOf } from './scale.ts';
 
 interface WithStatus extends KubeObject {
   status?: unknown;
@@ -42,14 +41,6 @@ function plain(kind: Kind, more: Partial<Strategy> = {}): Strategy {
 
 const generation: Partial<Strategy> = { hasGeneration: true };
 
-function scaled(kind: Kind): Strategy {
-  const { subresources, ...rest } = withStatus();
-  const scale = scaleOf<KubeObject & { spec?: { selector?: LabelSelector; replicas?: number } }>(
-    ({ spec }) => spec?.selector,
-  );
-  return plain(kind, { ...generation, ...rest, subresources: { ...subresources, scale } });
-}
-
 /** The kinds that have nothing of their own yet. */
 export const plainStrategies: readonly Strategy[] = [
   plain(kinds.podtemplates, generation),
@@ -58,12 +49,6 @@ export const plainStrategies: readonly Strategy[] = [
   plain(kinds.persistentvolumes),
   plain(kinds.persistentvolumeclaims),
   plain(kinds.apiservices),
-  scaled(kinds.deployments),
-  scaled(kinds.replicasets),
-  scaled(kinds.statefulsets),
-  plain(kinds.daemonsets, generation),
-  plain(kinds.controllerrevisions),
-  plain(kinds.horizontalpodautoscalers),
   plain(kinds.jobs, generation),
   plain(kinds.cronjobs, generation),
   plain(kinds.ingresses, generation),

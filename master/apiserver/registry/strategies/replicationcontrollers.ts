@@ -8,8 +8,9 @@ import { defaultPodSpec } from '../defaults/pod-spec.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabels } from '../validation/metadata.ts';
+import { notNegative, validateNotNegative } from '../validation/numbers.ts';
 import { validatePodSpec } from '../validation/pod-spec.ts';
-import { notNegative, scaleOf, validateReplicas } from './scale.ts';
+import { scaleOf } from './scale.ts';
 
 type Rc = ReplicationController;
 
@@ -63,7 +64,7 @@ export const replicationControllerStrategy: Strategy<Rc> = {
     if (old.status) rc.status = old.status;
   },
   validate({ spec }, errors) {
-    validateReplicas(spec?.replicas, errors);
+    validateNotNegative(spec?.replicas, 'spec.replicas', errors);
     if (spec?.minReadySeconds !== undefined && spec.minReadySeconds < 0) {
       errors.invalid('spec.minReadySeconds', spec.minReadySeconds, notNegative);
     }

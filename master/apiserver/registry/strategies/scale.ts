@@ -2,7 +2,7 @@
 import { labelSelectorText } from '../../../api/selectors.ts';
 import type { KubeObject, LabelSelector, Scale } from '../../../api/types.ts';
 import type { SubresourceStrategy } from '../strategy.ts';
-import type { FieldErrors } from '../validation/field-errors.ts';
+import { validateNotNegative } from '../validation/numbers.ts';
 
 interface Scalable extends KubeObject {
   spec?: { replicas?: number };
@@ -32,14 +32,8 @@ export function scaleOf<T extends Scalable>(
       const metadata = { ...old.metadata, ...(resourceVersion ? { resourceVersion } : {}) };
       return { ...old, metadata, spec: { ...old.spec, replicas: incoming.spec?.replicas ?? 0 } };
     },
-    validate: ({ spec }, _old, errors) => validateReplicas(spec?.replicas, errors),
+    validate: ({ spec }, _old, errors) => validateNotNegative(spec?.replicas, 'spec.replicas', errors),
   };
-}
-
-export const notNegative = 'must be greater than or equal to 0';
-
-export function validateReplicas(replicas: number | undefined, errors: FieldErrors): void {
-  if (replicas !== undefined && replicas < 0) errors.invalid('spec.replicas', replicas, notNegative);
 }
 
 function scaleMetadata({

@@ -3,6 +3,7 @@
  * error, the value, and why.
  */
 import type { Cause, CauseReason } from '../../../api/errors.ts';
+import { deepEqual } from '../../../api/meta.ts';
 
 /** Collects causes. Paths are text such as `spec.containers[0].name`. */
 export class FieldErrors {
@@ -50,6 +51,11 @@ export class FieldErrors {
   /** Says that the field must not change, unless it did not. */
   immutable(field: string, value: unknown, unchanged: boolean): void {
     if (!unchanged) this.invalid(field, value ?? '', 'field is immutable');
+  }
+
+  /** Says that the field must not change, if it did. */
+  unchanged(field: string, value: unknown, old: unknown): void {
+    this.immutable(field, value, deepEqual(value, old));
   }
 
   #add(reason: CauseReason, field: string, message: string): void {

@@ -28,7 +28,7 @@ export function validateMetadata(
     errors.forbidden('metadata.namespace', 'not allowed on this type');
   }
   validateLabels(labels, 'metadata.labels', errors);
-  validateAnnotations(annotations, errors);
+  validateAnnotations(annotations, 'metadata.annotations', errors);
   validateOwners(object.metadata?.ownerReferences ?? [], errors);
   for (const finalizer of object.metadata?.finalizers ?? [])
     validateFinalizer(finalizer, 'metadata.finalizers', errors);
@@ -77,14 +77,18 @@ export function pathSegmentErrors(name: string, nameErrors: (name: string) => st
   return messages;
 }
 
-function validateAnnotations(annotations: Record<string, string> | undefined, errors: FieldErrors): void {
+export function validateAnnotations(
+  annotations: Record<string, string> | undefined,
+  field: string,
+  errors: FieldErrors,
+): void {
   if (!annotations) return;
   let bytes = 0;
   for (const [key, value] of Object.entries(annotations)) {
-    errors.invalidFor('metadata.annotations', key, isQualifiedName(key.toLowerCase()));
+    errors.invalidFor(field, key, isQualifiedName(key.toLowerCase()));
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
   }
-  if (bytes > maxAnnotationBytes) errors.tooLong('metadata.annotations', maxAnnotationBytes);
+  if (bytes > maxAnnotationBytes) errors.tooLong(field, maxAnnotationBytes);
 }
 
 function validateOwners(owners: readonly OwnerReference[], errors: FieldErrors): void {
