@@ -4,7 +4,7 @@
 import type { Distribution } from './system.ts';
 
 /** What the commands of this project may need from the host. */
-export type Need = 'docker' | 'compose' | 'debootstrap' | 'etcd' | 'kubectl' | 'iptables' | 'haproxy';
+export type Need = 'docker' | 'compose' | 'debootstrap' | 'etcd' | 'kubectl' | 'iptables' | 'haproxy' | 'unzip';
 
 export interface Plan {
   /** Files to write first. */
@@ -47,6 +47,7 @@ const rows: Record<Need, Row> = {
     elsewhere: 'kubectl (https://kubernetes.io/docs/tasks/tools/)',
   },
   iptables: { debian: 'iptables', ubuntu: 'iptables', elsewhere: 'iptables' },
+  unzip: { debian: 'unzip', ubuntu: 'unzip', elsewhere: 'unzip' },
   // Only what the balancer is measured beside.
   haproxy: { debian: 'haproxy', ubuntu: 'haproxy', elsewhere: 'haproxy (https://www.haproxy.org)' },
 };

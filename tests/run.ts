@@ -38,7 +38,7 @@ const stages: readonly Stage[] = [
     name: 'integration',
     title: 'Integration tests, over real etcd with the real kubectl',
     expectedS: 240,
-    needs: ['etcd', 'kubectl'],
+    needs: ['etcd', 'kubectl', 'unzip'],
     commands: [ava('--concurrency=1', '--timeout=5m', 'tests/integration/**')],
   },
   {

@@ -13,15 +13,18 @@ export interface Outcome {
 
 export class Kubectl {
   readonly #env: NodeJS.ProcessEnv;
+  readonly #program: string;
 
-  constructor(kubeconfig: string, extraEnv: Readonly<Record<string, string>> = {}) {
+  /** `program`: another kubectl than the one that is installed, or another program that takes a kubeconfig like it. */
+  constructor(kubeconfig: string, extraEnv: Readonly<Record<string, string>> = {}, program = 'kubectl') {
+    this.#program = program;
     // A home of its own: kubectl caches discovery there, by the server's address.
     this.#env = { ...process.env, KUBECONFIG: kubeconfig, HOME: mkdtempSync(join(tmpdir(), 'kubectl-')), ...extraEnv };
   }
 
   /** Whatever comes of it. `input` is what `-f -` reads. */
   async try(args: readonly string[], input = ''): Promise<Outcome> {
-    const child = spawn('kubectl', args, { env: this.#env, timeout: 60_000 });
+    const child = spawn(this.#program, args, { env: this.#env, timeout: 60_000 });
     const out = { stdout: '', stderr: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       out.stdout += text;
@@ -49,7 +52,7 @@ export class Kubectl {
 
   /** A command that goes on, such as a watch; `stop` ends it. */
   start(...args: string[]): RunningKubectl {
-    return new RunningKubectl(spawn('kubectl', args, { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] }));
+    return new RunningKubectl(spawn(this.#program, args, { env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] }));
   }
 
   async #succeed(args: readonly string[], input?: string): Promise<string> {

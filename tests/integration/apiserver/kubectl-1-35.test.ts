@@ -1,0 +1,63 @@
+/** A newer kubectl than the distribution's: it asks for other things (WebSockets first, its own user agent, newer discovery). */
+import test from 'ava';
+import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
+import { clientTools } from '../../support/client-tools.ts';
+import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
+import { Kubectl } from '../../support/kubectl.ts';
+
+let etcd: TestEtcd;
+let api: TestApiServers;
+let kubectl: Kubectl;
+
+test.before(async () => {
+  const tools = await clientTools();
+  etcd = await startEtcd();
+  api = await startApiServers({ etcd: etcd.endpoints });
+  kubectl = new Kubectl(api.first.kubeconfig, { KUBE_EDITOR: 'sed -i s/colour:.*/colour:\\ green/' }, tools.kubectl);
+});
+
+test.after.always(async () => {
+  await api?.stop();
+  await etcd?.stop();
+});
+
+const configMap = (colour: string): string =>
+  JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'paint' }, data: { colour } });
+
+test('it finds the server’s version and resources, and explains them', async (t) => {
+  const { clientVersion, serverVersion } = JSON.parse(await kubectl.run('version', '-o', 'json'));
+  t.is(`${clientVersion.major}.${clientVersion.minor}`, '1.35');
+  t.regex(serverVersion.gitVersion, /^v1\.36\./);
+  t.regex(await kubectl.run('api-resources'), /^deployments\s+deploy\s+apps\/v1\s+true\s+Deployment$/m);
+  t.regex(await kubectl.run('explain', 'pod.spec.containers.image'), /FIELD: image <string>/);
+  t.regex(await kubectl.run('auth', 'whoami'), /kubernetes-admin/);
+  t.is(await kubectl.run('auth', 'can-i', 'create', 'pods'), 'yes\n');
+});
+
+test('it creates, applies, edits, compares, watches and deletes', async (t) => {
+  const watch = kubectl.start('get', 'cm', '--watch', '-o', 'jsonpath={.metadata.name}={.data.colour}{"\\n"}');
+  t.teardown(watch.stop);
+  t.is(await kubectl.feed(configMap('red'), 'apply', '-f', '-'), 'configmap/paint created\n');
+  await watch.until(/paint=red/);
+  const diff = await kubectl.try(['diff', '-f', '-'], configMap('blue'));
+  t.is(diff.code, 1);
+  t.regex(diff.stdout, /-\s+colour: red\n\+\s+colour: blue/);
+  t.is(await kubectl.feed(configMap('blue'), 'apply', '-f', '-'), 'configmap/paint configured\n');
+  await watch.until(/paint=blue/);
+  t.is(await kubectl.run('edit', 'cm', 'paint'), 'configmap/paint edited\n');
+  await watch.until(/paint=green/);
+  t.is(
+    await kubectl.feed(configMap('white'), 'apply', '--server-side', '-f', '-', '--force-conflicts'),
+    'configmap/paint serverside-applied\n',
+  );
+  t.is(await kubectl.run('label', 'cm', 'paint', 'room=hall'), 'configmap/paint labeled\n');
+  t.is(await kubectl.run('wait', 'cm/paint', '--for=jsonpath={.data.colour}=white'), 'configmap/paint condition met\n');
+  t.is(await kubectl.run('delete', 'cm', '-l', 'room=hall'), 'configmap "paint" deleted from default namespace\n');
+});
+
+test('a wrong field is refused before anything is written', async (t) => {
+  const wrong = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, dta: { a: 'b' } });
+  const { code, stderr } = await kubectl.try(['create', '-f', '-'], wrong);
+  t.is(code, 1);
+  t.regex(stderr, /strict decoding error: unknown field "dta"/);
+});
