@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { parse } from 'yaml';
 import { baseImageName } from '../../../compose/base-image.ts';
+import { usualMasters } from '../../../compose/override.ts';
 
 interface Service {
   image: string;
@@ -56,6 +57,12 @@ test('two balancers share one address, and each watches the other', (t) => {
     const [admin] = services[peer]?.command ?? [];
     t.true(services[name]?.command?.includes(`--peer=127.0.0.1:${admin?.split(':')[1]}`));
   }
+});
+
+test('the masters that the set-up is told of are those that there are', (t) => {
+  const masters = Object.keys(services).filter((name) => name.startsWith('master-'));
+  t.deepEqual(masters, usualMasters);
+  t.deepEqual(services.pki?.command, [`--masters=${masters.join(',')}`]);
 });
 
 test('nothing is privileged', (t) => {
