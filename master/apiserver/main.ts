@@ -39,6 +39,7 @@ import { createRegistry, type Registry } from './registry/registry.ts';
 import { EtcdStore } from './store/etcd-store.ts';
 import { objectKey } from './store/keys.ts';
 import { registerStoreMetrics } from './store/metrics.ts';
+import { keepReloading, openSealing } from './store/sealing/open.ts';
 import { consistent } from './store/types.ts';
 
 /** As whom the server reads for itself. Stands first: everything below runs at once. */
@@ -59,7 +60,10 @@ await runMain(async (signal) => {
 
   // The store outlives the signal: requests in flight still need it.
   const storeEnd = new AbortController();
-  const store = new EtcdStore({ endpoints: options.etcdServers, tls: etcdTls(options), logger });
+  const sealing = openSealing(options, logger);
+  const store = new EtcdStore({ endpoints: options.etcdServers, tls: etcdTls(options), logger, sealing });
+  const onReload = () => store.sealingChanged();
+  const reloading = keepReloading(sealing, options, { onReload, logger }, storeEnd.signal);
   const storeRun = store.run(storeEnd.signal);
 
   const advertise = () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort });
@@ -176,7 +180,7 @@ await runMain(async (signal) => {
   kubelets.close();
   backends.close();
   storeEnd.abort();
-  await Promise.all([storeRun, rolesRun, audit?.close()]);
+  await Promise.all([storeRun, reloading, rolesRun, audit?.close()]);
 });
 
 /** Resolves when the default roles are there, and requests are judged by them. */

@@ -42,6 +42,8 @@ export interface Options {
   readonly auditLogMaxbackup: number;
   /** Megabytes. */
   readonly auditLogMaxsize: number;
+  readonly encryptionProviderConfig?: string;
+  readonly encryptionProviderConfigAutomaticReload: boolean;
   readonly proxyProtocol?: TrustedPeers | undefined;
   readonly logLevel: string;
 }
@@ -131,6 +133,8 @@ export function apiServerCommand(): Command {
     .option('--audit-log-maxage <days>', 'how long full files of the audit log are kept; 0 for ever', wholeNumber, 0)
     .option('--audit-log-maxbackup <count>', 'how many full files of it are kept; 0 for all', wholeNumber, 0)
     .option('--audit-log-maxsize <megabytes>', 'how large one of its files gets', wholeNumber, 100)
+    .option('--encryption-provider-config <file>', 'which resources are encrypted in etcd, and with which keys')
+    .option('--encryption-provider-config-automatic-reload', 'follow that file while the server runs', false)
     .option(
       '--proxy-protocol <peers>',
       'whose word on who their client is counts (PROXY protocol, v1 or v2): addresses and networks with commas, or on for all',

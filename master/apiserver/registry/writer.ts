@@ -281,7 +281,7 @@ export class Writer {
         const object = changed instanceof Promise ? await changed : changed;
         if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource, how.applies === true);
         if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
-        if (!deepEqual(object, old.object)) {
+        if (!deepEqual(object, old.object) || this.#store.isStale(old.key)) {
           if (isTracked(object) && !how.applies) this.#track(ctx, object, old.object, how.subresource);
           return await this.#committer.put(ctx, old, object);
         }

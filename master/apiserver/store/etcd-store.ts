@@ -11,9 +11,10 @@ import { EtcdError, grpcCodes } from './member.ts';
 import { Members } from './members.ts';
 import { OwnWrites } from './own-writes.ts';
 import { RevisionCheck } from './revision-check.ts';
+import type { Sealing } from './sealing/sealing.ts';
 import type { Deleted, Freshness, Listed, Store, Stored, WatchListener, WatchSource, WriteOptions } from './types.ts';
 import { storedFromValue } from './value.ts';
-import { WatchCache } from './watch-cache.ts';
+import { undecryptable, WatchCache } from './watch-cache.ts';
 import { readPrefix, WatchFeed } from './watch-feed.ts';
 import { Writer } from './writer.ts';
 
@@ -25,6 +26,8 @@ export interface EtcdStoreOptions {
   readonly clock?: Clock | undefined;
   readonly compactionIntervalMs?: number | undefined;
   readonly windowLimits?: WindowLimits | undefined;
+  /** Which resources are encrypted in etcd, and how. */
+  readonly sealing?: Sealing | undefined;
 }
 
 /** How long a read waits for a revision that the cache does not have yet, as Kubernetes' watch cache. */
@@ -42,7 +45,7 @@ export class EtcdStore implements Store {
   readonly #fenced = new FencedWrites();
 
   constructor(options: EtcdStoreOptions) {
-    const { logger, clock = systemClock } = options;
+    const { logger, sealing, clock = systemClock } = options;
     const ownWrites = new OwnWrites();
     this.#options = options;
     this.#members = new Members(options);
@@ -53,7 +56,7 @@ export class EtcdStore implements Store {
       cache: this.#cache,
       onStale: (reason) => this.#feed.doubt(reason),
     });
-    this.#writer = new Writer({ members: this.#members, cache: this.#cache, ownWrites, clock });
+    this.#writer = new Writer({ members: this.#members, cache: this.#cache, ownWrites, sealing, clock });
   }
 
   /** Follows etcd until the signal is aborted; then ends all watches and closes the connections. */
@@ -110,16 +113,20 @@ export class EtcdStore implements Store {
 
   async get(key: string, freshness: Freshness): Promise<Stored | undefined> {
     await this.#reach(freshness);
-    return this.#cache.get(key);
+    const stored = this.#cache.get(key);
+    if (stored?.sealed) throw this.#undecryptable(key);
+    return stored;
   }
 
   async list(prefix: string, freshness: Freshness): Promise<Listed> {
     await this.#reach(freshness);
+    this.#mustBeReadable(prefix);
     return this.#cache.list(prefix);
   }
 
   async listAt(prefix: string, revision: number): Promise<Listed> {
     if (revision > this.#cache.revision) await this.#reach({ kind: 'atLeast', revision });
+    this.#mustBeReadable(prefix);
     const remembered = this.#cache.listAt(prefix, revision);
     if (remembered) return remembered;
     try {
@@ -131,6 +138,16 @@ export class EtcdStore implements Store {
       }
       throw error;
     }
+  }
+
+  /** To be called when there are other keys to decrypt with. */
+  sealingChanged(): void {
+    const { sealing } = this.#options;
+    if (sealing) this.#cache.reopen((kv) => sealing.open(kv));
+  }
+
+  isStale(key: string): boolean {
+    return this.#options.sealing?.isStale(key) ?? false;
   }
 
   create(key: string, object: KubeObject, options: WriteOptions = {}): Promise<Stored> {
@@ -155,6 +172,15 @@ export class EtcdStore implements Store {
       this.#check.current().then(check, (error) => watcher.end(error));
     }
     return watcher;
+  }
+
+  #mustBeReadable(prefix: string): void {
+    const key = this.#cache.sealedUnder(prefix);
+    if (key !== undefined) throw this.#undecryptable(key);
+  }
+
+  #undecryptable(key: string): Error {
+    return undecryptable(key, this.#options.sealing?.failureOf(key));
   }
 
   async #reach(freshness: Freshness): Promise<void> {

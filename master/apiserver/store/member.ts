@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { Etcd3, type IOptions } from 'etcd3';
+import type { Sealing } from './sealing/sealing.ts';
 import {
   decodeHeaderOnly,
   decodeRange,
@@ -84,10 +85,13 @@ export interface WatchStream {
 export class Member {
   readonly url: string;
   readonly #options: IOptions;
+  readonly #sealing: Sealing | undefined;
   #connection: Connection | undefined;
 
-  constructor(url: string, tls: EtcdTls | undefined) {
+  /** `sealing`: what is encrypted at rest is decrypted as it comes in. */
+  constructor(url: string, tls: EtcdTls | undefined, sealing?: Sealing) {
     this.url = url;
+    this.#sealing = sealing;
     this.#options = { hosts: url, grpcOptions: tls ? { ...grpcOptions, ...nameOverride(url) } : grpcOptions };
     if (tls) {
       const { ca, cert, key } = tls;
@@ -100,11 +104,15 @@ export class Member {
   }
 
   async range(request: RangeRequest, timeoutMs: number): Promise<RangeResponse> {
-    return this.#call(rangePath, encodeRange(request), decodeRange, timeoutMs);
+    const response = await this.#call(rangePath, encodeRange(request), decodeRange, timeoutMs);
+    const sealing = this.#sealing;
+    return sealing ? { ...response, kvs: response.kvs.map((kv) => sealing.open(kv)) } : response;
   }
 
   async txn(request: TxnRequest, timeoutMs: number): Promise<TxnResponse> {
-    return this.#call(txnPath, encodeTxn(request), decodeTxn, timeoutMs);
+    const response = await this.#call(txnPath, encodeTxn(request), decodeTxn, timeoutMs);
+    const sealing = this.#sealing;
+    return sealing ? { ...response, found: response.found.map((kv) => kv && sealing.open(kv)) } : response;
   }
 
   async compact(revision: number, timeoutMs: number): Promise<Header> {
@@ -124,6 +132,7 @@ export class Member {
   /** Watches every key there is from `startRevision` on. */
   async watch(startRevision: number, listener: WatchStreamListener): Promise<WatchStream> {
     const { client, metadata } = await this.#service('Watch');
+    const sealing = this.#sealing;
     const call = client.makeBidiStreamRequest(watchPath, asIs, decodeWatch, metadata);
     let open = true;
     const end = (error: Error): void => {
@@ -133,7 +142,7 @@ export class Member {
       listener.onEnd(error);
     };
     call.on('data', (response: WatchResponse) => {
-      if (open) listener.onResponse(response);
+      if (open) listener.onResponse(sealing ? opened(response, sealing) : response);
     });
     call.on('error', (error: Error) => end(new Error(`the watch at ${this.url} broke: ${error.message}`)));
     call.on('end', () => end(new Error(`the watch at ${this.url} was ended by the member`)));
@@ -229,6 +238,10 @@ const compactPath = '/etcdserverpb.KV/Compact';
 const watchPath = '/etcdserverpb.Watch/Watch';
 const statusPath = '/etcdserverpb.Maintenance/Status';
 const revisionRequest = encodeRange({ key: '\0', countOnly: true });
+
+function opened(response: WatchResponse, sealing: Sealing): WatchResponse {
+  return { ...response, events: response.events.map(({ type, kv }) => ({ type, kv: sealing.open(kv) })) };
+}
 
 function asIs(message: Buffer): Buffer {
   return message;

@@ -8,6 +8,7 @@ import { type Clock, sleep, systemClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { EtcdError, type EtcdTls, Member } from './member.ts';
+import type { Sealing } from './sealing/sealing.ts';
 import type { StatusResponse } from './wire.ts';
 
 export interface MembersOptions {
@@ -15,6 +16,7 @@ export interface MembersOptions {
   readonly endpoints: readonly string[];
   readonly tls?: EtcdTls | undefined;
   readonly logger: Logger;
+  readonly sealing?: Sealing | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -43,9 +45,9 @@ export class Members {
   #turn = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ endpoints, tls, logger, clock = systemClock }: MembersOptions) {
+  constructor({ endpoints, tls, logger, sealing, clock = systemClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
-    this.#states = endpoints.map((url) => ({ member: new Member(url, tls), healthy: false, wake: () => {} }));
+    this.#states = endpoints.map((url) => ({ member: new Member(url, tls, sealing), healthy: false, wake: () => {} }));
     this.#logger = logger;
     this.#clock = clock;
   }

@@ -31,6 +31,14 @@ export class MessageWriter {
     this.#varint(field * 8 + 2);
   }
 
+  bytes(field: number, value: Buffer): void {
+    this.#reserve(value.length);
+    this.#start -= value.length;
+    value.copy(this.#buffer, this.#start);
+    this.#varint(value.length);
+    this.#varint(field * 8 + 2);
+  }
+
   /** Makes everything written since `mark` the content of this field. */
   nest(field: number, mark: number): void {
     this.#varint(this.mark - mark);

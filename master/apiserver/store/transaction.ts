@@ -10,7 +10,7 @@ export interface WriteRequest {
   /** 0: the key must not exist. */
   readonly expectedRevision: number;
   /** The text to put; absent for a delete. */
-  readonly text?: string | undefined;
+  readonly text?: string | Buffer | undefined;
   readonly options: WriteOptions;
 }
 

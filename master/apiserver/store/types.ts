@@ -18,11 +18,15 @@ export interface Store {
   /** The newest revision that etcd has acknowledged to anybody: one linearizable request, shared by those who wait. */
   currentRevision(): Promise<number>;
 
+  /** Throws a StatusError of reason InternalError for a value that cannot be decrypted, as `list` and `listAt` do. */
   get(key: string, freshness: Freshness): Promise<Stored | undefined>;
   /** Everything whose key starts with `prefix`, which ends in a slash. The array is the caller's own. */
   list(prefix: string, freshness: Freshness): Promise<Listed>;
   /** The state as it was at exactly this revision. Throws a StatusError of reason Expired where that is forgotten. */
   listAt(prefix: string, revision: number): Promise<Listed>;
+
+  /** Whether the value of a key should be written again though nothing changes in it: it is not encrypted as it should be. */
+  isStale(key: string): boolean;
 
   /** Throws KeyExists, FenceLost or ExtraConflict. */
   create(key: string, object: KubeObject, options?: WriteOptions): Promise<Stored>;
@@ -47,6 +51,8 @@ export interface Stored {
   readonly bytes: Buffer;
   /** The parsed object, its resourceVersion set. Shared: never change it. `{}` where the value is no JSON object. */
   readonly object: KubeObject;
+  /** The value is encrypted and no key here opens it: `bytes` are no JSON. Never given to anybody outside the store. */
+  readonly sealed?: boolean;
 }
 
 export interface Listed {

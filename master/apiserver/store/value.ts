@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { KubeObject } from '../../api/types.ts';
+import { isSealed } from './sealing/sealing.ts';
 import type { Stored } from './types.ts';
 
 const slotStart = '"metadata":{"resourceVersion":"';
@@ -108,6 +109,10 @@ class StoredValue implements Stored {
     this.bytes = bytes;
     this.slot = slot;
     this.slotLength = slotLength;
+  }
+
+  get sealed(): boolean {
+    return this.slot < 0 && isSealed(this.bytes);
   }
 
   /** Parsed when first asked for: many objects are only ever passed on as bytes. */

@@ -7,7 +7,7 @@
  * given, so none can slow another.
  */
 import { type Clock, systemClock } from '../../api/clock.ts';
-import { expired, serviceUnavailable } from '../../api/errors.ts';
+import { expired, internalError, serviceUnavailable } from '../../api/errors.ts';
 import { Collection } from './collection.ts';
 import { defaultWindowLimits, EventWindow, type RememberedEvent, type WindowLimits } from './event-window.ts';
 import { collectionOf } from './keys.ts';
@@ -47,6 +47,8 @@ export class WatchCache {
   #shownFrom = Number.POSITIVE_INFINITY;
   #waiters: Waiter[] = [];
   readonly #watchers = new Map<string, Set<Watcher>>();
+  /** Keys of values that no key opens. */
+  readonly #sealed = new Set<string>();
   #undelivered: StoreEvent[] = [];
   #delivered = 0;
   #deliveryIsDue = false;
@@ -88,8 +90,12 @@ export class WatchCache {
   reset(kvs: Iterable<KeyValue>, revision: number, shownFrom = revision): void {
     this.#ownWrites.lose();
     this.#collections = new Map();
-    for (const { key, value, revision: modified } of kvs)
-      this.#collection(key)?.put(storedFromValue(key, value, modified));
+    this.#sealed.clear();
+    for (const { key, value, revision: modified } of kvs) {
+      const stored = storedFromValue(key, value, modified);
+      this.#collection(key)?.put(stored);
+      if (stored.sealed) this.#sealed.add(key);
+    }
     this.#window = new EventWindow(revision, this.#limits);
     this.#revision = revision;
     this.#shownFrom = shownFrom;
@@ -143,6 +149,27 @@ export class WatchCache {
     return { items: state.list(prefix), revision };
   }
 
+  /** Tries again to read what could not be read: there may be new keys. */
+  reopen(open: (kv: KeyValue) => KeyValue): void {
+    for (const key of this.#sealed) {
+      const collection = this.#collection(key);
+      const sealed = collection?.get(key);
+      if (!sealed) continue;
+      const { value, revision } = open({ key, value: sealed.bytes, revision: sealed.revision });
+      const opened = storedFromValue(key, value, revision);
+      if (opened.sealed) continue;
+      collection?.put(opened);
+      this.#sealed.delete(key);
+    }
+  }
+
+  /** A key under the prefix whose value nobody here can read. */
+  sealedUnder(prefix: string): string | undefined {
+    if (this.#sealed.size === 0) return undefined;
+    for (const key of this.#sealed) if (key.startsWith(prefix)) return key;
+    return undefined;
+  }
+
   /** What happened to a key after a revision, oldest first; undefined where that is forgotten. */
   historyOf(key: string, after: number): StoreEvent[] | undefined {
     if (after < this.#window.start) return undefined;
@@ -172,12 +199,15 @@ export class WatchCache {
     if (!this.filled) throw serviceUnavailable('the watch cache is not filled yet', 1);
     if (from < this.#window.start) throw expired(`too old resource version: ${from} (${this.#window.start})`);
     const name = collectionOf(prefix);
+    const missed = this.#window.after(from).filter(({ key }) => key.startsWith(prefix));
+    const sealed = missed.find(({ current, previous }) => current?.sealed || previous?.sealed);
+    if (sealed) throw undecryptable(sealed.key);
     const watchers = this.#watchers.get(name) ?? new Set();
     const watcher = new Watcher({
       prefix,
       from,
       listener,
-      missed: this.#window.after(from).filter(({ key }) => key.startsWith(prefix)),
+      missed,
       registeredAt: this.#revision,
       delivered: () => this.#delivered,
       detach: () => watchers.delete(watcher),
@@ -210,6 +240,16 @@ export class WatchCache {
     }
     this.#window.add(event, this.#clock.now());
     this.#undelivered.push(event);
+    if (event.current?.sealed || event.previous?.sealed) this.#cannotTell(event);
+  }
+
+  /** Watchers cannot be told of a value that nobody can read: they end, and a list says why. */
+  #cannotTell({ key, current }: StoreEvent): void {
+    if (current?.sealed) this.#sealed.add(key);
+    else this.#sealed.delete(key);
+    for (const watcher of [...(this.#watchers.get(collectionOf(key)) ?? [])]) {
+      if (key.startsWith(watcher.prefix)) watcher.end(undecryptable(key));
+    }
   }
 
   #collection(key: string): Collection | undefined {
@@ -255,6 +295,10 @@ export class WatchCache {
     for (const waiter of reached) waiter.resolve(true);
   }
 }
+
+/** In Kubernetes' words. */
+export const undecryptable = (key: string, why = 'no matching prefix found'): Error =>
+  internalError(new Error(`unable to transform key ${JSON.stringify(key)}: ${why}`));
 
 /** The part of a batch under a prefix, worked out once however many watchers ask. */
 function underPrefix(known: Map<string, StoreEvent[]>, batch: readonly StoreEvent[], prefix: string): StoreEvent[] {

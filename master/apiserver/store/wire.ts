@@ -40,7 +40,7 @@ export type Compare =
   | { readonly key: string; readonly value: string };
 
 export type Operation =
-  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'put'; readonly key: string; readonly value: string | Buffer }
   | { readonly type: 'delete'; readonly key: string }
   | { readonly type: 'range'; readonly key: string; readonly keysOnly?: boolean };
 
@@ -195,7 +195,8 @@ function writeRange({ key, rangeEnd, limit, revision, keysOnly, countOnly }: Ran
 function writeOperation(branch: number, operation: Operation): void {
   const outer = writer.mark;
   if (operation.type === 'put') {
-    writer.text(2, operation.value);
+    if (typeof operation.value === 'string') writer.text(2, operation.value);
+    else writer.bytes(2, operation.value);
     writer.text(1, operation.key);
     writer.nest(2, outer);
   } else if (operation.type === 'delete') {

@@ -18,6 +18,7 @@ import { ownPrefix } from './keys.ts';
 import { EtcdError, grpcCodes } from './member.ts';
 import { type Members, unreachable } from './members.ts';
 import { type OwnWrites, PendingWrite } from './own-writes.ts';
+import type { Sealing } from './sealing/sealing.ts';
 import { type Epoch, refusalOf, toTxn, type WriteRequest } from './transaction.ts';
 import type { Deleted, Stored, WriteOptions } from './types.ts';
 import { encodeValue, newToken, storedFromEncoded, storedFromValue } from './value.ts';
@@ -28,6 +29,7 @@ export interface WriterOptions {
   readonly members: Members;
   readonly cache: WatchCache;
   readonly ownWrites: OwnWrites;
+  readonly sealing?: Sealing | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -45,24 +47,27 @@ export class Writer {
   readonly #members: Members;
   readonly #cache: WatchCache;
   readonly #ownWrites: OwnWrites;
+  readonly #sealing: Sealing | undefined;
   readonly #clock: Clock;
   readonly #epochKey = `${ownPrefix}epochs/${randomUUID()}`;
   /** Value undefined: none was needed yet, and the key does not exist. `revision` is where it was written. */
   #epoch: { value: string | undefined; revision: number } = { value: undefined, revision: 0 };
   #epochChange: Promise<void> | undefined;
 
-  constructor({ members, cache, ownWrites, clock = systemClock }: WriterOptions) {
+  constructor({ members, cache, ownWrites, sealing, clock = systemClock }: WriterOptions) {
     this.#members = members;
     this.#cache = cache;
     this.#ownWrites = ownWrites;
+    this.#sealing = sealing;
     this.#clock = clock;
   }
 
   async put(key: string, object: KubeObject, expectedRevision: number, options: WriteOptions): Promise<Stored> {
     const value = encodeValue(object);
+    const text = this.#sealing ? this.#sealing.seal(key, value.text) : value.text;
     const pending = this.#ownWrites.begin(value.token);
     try {
-      const { revision } = await this.#write({ key, expectedRevision, text: value.text, options }, pending);
+      const { revision } = await this.#write({ key, expectedRevision, text, options }, pending);
       return storedFromEncoded(key, value, revision);
     } finally {
       pending.finish();
