@@ -12,6 +12,7 @@ import { isNotFound } from '../api/errors.ts';
 import { runMain } from '../api/flags.ts';
 import { createLogger, type Logger } from '../api/logging.ts';
 import type { ClusterRole, KubeObject, Pod, Secret } from '../api/types.ts';
+import { objectsOf } from './admission/objects.ts';
 import { openTrail } from './audit/open.ts';
 import { accessReviews } from './auth/access-reviews.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
@@ -33,6 +34,7 @@ import { objectProxies } from './http/object-proxy.ts';
 import { podLog } from './http/pod-log.ts';
 import { podStreams } from './http/pod-streams.ts';
 import { startServer } from './http/server.ts';
+import { serviceDialer } from './http/service-dialer.ts';
 import { apiServerCommand, type Options } from './options.ts';
 import type { ObjectName, RequestContext } from './registry/context.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
@@ -41,6 +43,7 @@ import { objectKey } from './store/keys.ts';
 import { registerStoreMetrics } from './store/metrics.ts';
 import { keepReloading, openSealing } from './store/sealing/open.ts';
 import { consistent } from './store/types.ts';
+import { WebhookClient } from './webhooks/client.ts';
 
 /** As whom the server reads for itself. Stands first: everything below runs at once. */
 const ownContext: RequestContext = {
@@ -48,6 +51,7 @@ const ownContext: RequestContext = {
   dryRun: false,
   fieldValidation: 'Ignore',
   warnings: [],
+  internal: true,
   signal: new AbortController().signal,
 };
 
@@ -85,6 +89,16 @@ await runMain(async (signal) => {
     ),
   ];
 
+  const kubelets = new KubeletProxy({
+    caFile: options.kubeletCertificateAuthority,
+    certFile: options.kubeletClientCertificate,
+    keyFile: options.kubeletClientKey,
+    addressTypes: options.kubeletPreferredAddressTypes,
+  });
+  const webhooks = new WebhookClient({
+    dial: serviceDialer({ objects: objectsOf(store), kubelets }),
+    userAgent: 'kube-apiserver-admission',
+  });
   const disabledPlugins = new Set(options.disableAdmissionPlugins);
   const registry = createRegistry({
     store,
@@ -100,6 +114,8 @@ await runMain(async (signal) => {
       tokenReview({ accounts: accounts.tokens, others: otherTokens, apiAudiences: accounts.audiences }),
     ],
     disabledPlugins,
+    webhooks,
+    judge: authorizer,
     morePlugins: [
       authorizeCreation(authorizer),
       preventEscalation({
@@ -111,12 +127,6 @@ await runMain(async (signal) => {
         },
       }),
     ],
-  });
-  const kubelets = new KubeletProxy({
-    caFile: options.kubeletCertificateAuthority,
-    certFile: options.kubeletClientCertificate,
-    keyFile: options.kubeletClientKey,
-    addressTypes: options.kubeletPreferredAddressTypes,
   });
   const backends = new BackendProxy();
 
@@ -177,6 +187,7 @@ await runMain(async (signal) => {
   const left = aborted(signal).then(() => leave(registry, logger));
   // A failure to start ends the process, which is started again.
   await Promise.all([server.closed, starting, left]);
+  webhooks.close();
   kubelets.close();
   backends.close();
   storeEnd.abort();

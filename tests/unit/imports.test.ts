@@ -12,11 +12,13 @@ const allowed: readonly (readonly [room: string, ...from: string[]])[] = [
   ['master/etcd/', 'master/api/'],
   ['master/apiserver/store/', 'master/api/'],
   ['master/apiserver/cel/', 'master/api/'],
+  ['master/apiserver/webhooks/', 'master/api/'],
   [
     'master/apiserver/registry/',
     'master/apiserver/store/',
     'master/apiserver/admission/',
     'master/apiserver/cel/',
+    'master/apiserver/webhooks/',
     'master/api/',
   ],
   [
@@ -24,6 +26,7 @@ const allowed: readonly (readonly [room: string, ...from: string[]])[] = [
     'master/apiserver/store/',
     'master/apiserver/registry/',
     'master/apiserver/cel/',
+    'master/apiserver/webhooks/',
     'master/api/',
   ],
   [

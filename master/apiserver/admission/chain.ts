@@ -1,25 +1,42 @@
 /** The table of admission plugins, in the order in which they run, and the chain made of it. */
+
 import { groupResource, type Kind } from '../../api/kinds.ts';
+import type { Logger } from '../../api/logging.ts';
+import { WebhookClient } from '../webhooks/client.ts';
+import type { Judge } from './authorizer-functions.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
+import { type FollowStore, followed } from './followed.ts';
 import { type NamespaceLifecycleOptions, namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { Objects } from './objects.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
+import { readinessOf } from './readiness.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import type { Admission, AdmissionPlugin, AdmissionRequest } from './types.ts';
+import { Hooks } from './webhooks/hooks.ts';
+import { mutatingWebhooks } from './webhooks/mutating.ts';
+import { namespaceLookup } from './webhooks/rules.ts';
+import { validatingWebhooks, type WebhookPluginOptions } from './webhooks/validating.ts';
 
 export interface AdmissionOptions extends NamespaceLifecycleOptions {
   readonly objects: Objects;
+  /** What plugins follow the objects in that configure them. */
+  readonly store: FollowStore;
+  /** How webhooks are reached. */
+  readonly webhooks?: WebhookClient | undefined;
+  /** Who says what users may do, for expressions that ask. */
+  readonly judge?: Judge | undefined;
+  readonly logger?: Logger | undefined;
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
   /** Kubernetes' --disable-admission-plugins. */
   readonly disabledPlugins?: ReadonlySet<string>;
-  /** What runs after those of this table: plugins that know who may do what. */
+  /** What runs before those of this table: plugins that know who may do what. */
   readonly morePlugins?: readonly AdmissionPlugin[];
 }
 
-interface Row {
+export interface Row {
   readonly name: string;
   readonly create: (options: AdmissionOptions) => AdmissionPlugin;
 }
@@ -36,6 +53,14 @@ const table: readonly Row[] = [
     create: (options) =>
       defaultTolerationSeconds(options.defaultNotReadyTolerationSeconds, options.defaultUnreachableTolerationSeconds),
   },
+  {
+    name: 'MutatingAdmissionWebhook',
+    create: (options) => mutatingWebhooks(webhookParts(options, 'mutatingwebhookconfigurations')),
+  },
+  {
+    name: 'ValidatingAdmissionWebhook',
+    create: (options) => validatingWebhooks(webhookParts(options, 'validatingwebhookconfigurations')),
+  },
 ];
 
 /** The names that the flags --enable-admission-plugins and --disable-admission-plugins know. */
@@ -44,7 +69,18 @@ export const pluginNames: readonly string[] = [...table.map(({ name }) => name),
 export function createAdmission(options: AdmissionOptions): Admission {
   const { disabledPlugins, morePlugins = [] } = options;
   const chosen = table.filter(({ name }) => !disabledPlugins?.has(name));
-  return chain([...chosen.map(({ create }) => create(options)), ...morePlugins]);
+  return chain([...morePlugins, ...chosen.map(({ create }) => create(options))]);
+}
+
+/** What the plugins of webhooks have in common: each follows its own sort of configurations. */
+function webhookParts(
+  { store, objects, judge, webhooks, logger }: AdmissionOptions,
+  resource: 'mutatingwebhookconfigurations' | 'validatingwebhookconfigurations',
+): WebhookPluginOptions {
+  const hooks = new Hooks(namespaceLookup(objects), judge);
+  const source = followed(store, resource, (all) => hooks.configure(all));
+  const client = webhooks ?? new WebhookClient({ userAgent: 'kube-apiserver-admission' });
+  return { hooks, client, readiness: readinessOf([source]), logger };
 }
 
 type Step = 'admit' | 'validate';
@@ -75,9 +111,12 @@ function stepOf(plugins: readonly AdmissionPlugin[], step: Step): Admission[Step
     return chosen;
   };
   return async (request: AdmissionRequest) => {
-    for (const plugin of byKind.get(request.kind) ?? chosenFor(request.kind)) {
+    const chosen = byKind.get(request.kind) ?? chosenFor(request.kind);
+    for (const plugin of chosen) {
       const pending = plugin[step]?.(request);
       if (pending) await pending;
     }
+    if (!request.changed || step !== 'admit') return;
+    for (const plugin of chosen) await plugin.admit?.(request);
   };
 }

@@ -24,6 +24,10 @@ export interface AdmissionRequest {
   /** The object as it is; absent for a create. Never changed. */
   readonly old?: KubeObject | undefined;
   readonly deleteOptions?: DeleteOptions | undefined;
+  /** Makes an object that a webhook changed whole again: its types are checked, unknown fields dropped, defaults filled in. */
+  readonly complete?: (object: KubeObject) => void;
+  /** Set by a plugin that let others change the object: every plugin then completes it once more. */
+  changed?: boolean;
 }
 
 export interface AdmissionPlugin {

@@ -22,8 +22,8 @@ export function podAgent(kubelet: Backend, secure: boolean): HttpAgent {
   return agent;
 }
 
-/** Resolves with the connection, or rejects in the words of the kubelet or of the way to it. */
-function dial({ url, agent }: Backend): Promise<Duplex> {
+/** Connects to the port of a pod that the path names. Resolves with the connection, or rejects in the words of the kubelet or of the way to it. */
+export function dial({ url, agent }: Backend): Promise<Duplex> {
   const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
   const asked = request(url, { agent, headers: { Connection: 'Upgrade', Upgrade: 'tcp' } });
   const late = setTimeout(() => asked.destroy(new Error('dial tcp: i/o timeout')), connectMs);

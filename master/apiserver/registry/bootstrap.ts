@@ -261,6 +261,7 @@ export function systemContext(signal: AbortSignal): RequestContext {
     dryRun: false,
     fieldValidation: 'Ignore',
     warnings: [],
+    internal: true,
     signal,
   };
 }

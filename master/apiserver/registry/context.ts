@@ -27,6 +27,8 @@ export interface RequestContext {
   duplicateFields?: readonly string[];
   /** The registry adds to it; the answer carries each as a `Warning` header. */
   readonly warnings: string[];
+  /** The API server's own write, which webhooks and policies are not asked about: they may need it to be reachable. */
+  readonly internal?: true;
   /** What admission notes for the audit log, where one is kept: `<plugin or webhook>/<key>` and its value. */
   readonly auditAnnotations?: Map<string, string>;
   readonly signal: AbortSignal;

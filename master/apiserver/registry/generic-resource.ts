@@ -3,6 +3,7 @@ import { isNotFound, methodNotAllowed, pathNotFound } from '../../api/errors.ts'
 import type { Kind } from '../../api/kinds.ts';
 import { nowSeconds } from '../../api/meta.ts';
 import type { KubeObject, Status } from '../../api/types.ts';
+import type { AdmissionRequest } from '../admission/types.ts';
 import type { Stored } from '../store/types.ts';
 import { checkBody } from './body.ts';
 import { asStored } from './committer.ts';
@@ -34,6 +35,7 @@ export class GenericResource implements Resource {
   readonly columns: readonly Column[];
   readonly #strategy: Strategy;
   readonly #clock: WriterParts['clock'];
+  readonly #admission: WriterParts['admission'];
   readonly #reader: Reader;
   readonly #writer: Writer;
 
@@ -42,6 +44,7 @@ export class GenericResource implements Resource {
     this.columns = parts.strategy.columns;
     this.#strategy = parts.strategy;
     this.#clock = parts.clock;
+    this.#admission = parts.admission;
     this.#reader = new Reader(readAs(parts), parts.store);
     this.#writer = new Writer(parts);
   }
@@ -122,6 +125,10 @@ export class GenericResource implements Resource {
     const { group = this.kind.group, version = this.kind.version, kind = this.kind.kind } = row;
     const bodyKind = { group, version, kind };
     checkBody(ctx, bodyKind, shapeOf(bodyKind), body, name);
+    const { kind: own } = this;
+    const request: AdmissionRequest = { ctx, operation: 'CREATE', kind: own, subresource, ...name, object: body };
+    await this.#admission.admit(request);
+    await this.#admission.validate(request);
     return action.run(this.#writer, ctx, name, body, nowSeconds(this.#clock.now()));
   }
 

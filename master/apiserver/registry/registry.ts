@@ -7,10 +7,12 @@
 import type { Clock } from '../../api/clock.ts';
 import { kinds } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
+import type { Judge } from '../admission/authorizer-functions.ts';
 import { createAdmission } from '../admission/chain.ts';
 import { objectsOf } from '../admission/objects.ts';
 import type { AdmissionPlugin } from '../admission/types.ts';
 import type { Store } from '../store/types.ts';
+import type { WebhookClient } from '../webhooks/client.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
 import { Bootstrap, systemContext } from './bootstrap.ts';
 import { expireEvents } from './event-expiry.ts';
@@ -47,6 +49,10 @@ export interface RegistryOptions {
   readonly disabledPlugins?: ReadonlySet<string>;
   /** Admission plugins that come from outside of the registry. */
   readonly morePlugins?: readonly AdmissionPlugin[];
+  /** How webhooks are reached; without it, those that are named by a Service are not. */
+  readonly webhooks?: WebhookClient;
+  /** Who says what users may do, for the expressions of webhooks and policies. */
+  readonly judge?: Judge;
   /** Questions that are answered and not stored. */
   readonly reviews?: readonly Review[];
   /** How long events are kept, as Kubernetes' --event-ttl; an hour unless given. */

@@ -37,6 +37,7 @@ import {
   type Writing,
 } from './managed-fields/managers.ts';
 import { applyPatch } from './patch/apply.ts';
+import { decode } from './schema/decode.ts';
 import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
 import { FieldErrors } from './validation/field-errors.ts';
@@ -93,6 +94,13 @@ export class Writer {
     this.#clock = clock;
     this.#committer = new Committer(strategy, store);
   }
+
+  /** For admission: one function for all requests. */
+  readonly #complete = (object: KubeObject): void => {
+    const { wrong } = decode(this.#shape, object);
+    if (wrong !== undefined) throw internalError(wrong);
+    this.#strategy.setDefaults?.(object);
+  };
 
   async create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
     const { kind, shape } = this.#spoken;
@@ -233,7 +241,8 @@ export class Writer {
     initMetadata(object, namespace, now, randomUUID());
     strategy.setDefaults?.(object);
     if (object.metadata) object.metadata.managedFields = managedFields ?? this.#managedByCreator(ctx, object);
-    const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, namespace, name, object };
+    const complete = this.#complete;
+    const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, namespace, name, object, complete };
     await this.#admission.admit(request);
     if (strategy.hasGeneration && object.metadata) object.metadata.generation = 1;
     strategy.prepareForCreate?.(object, ctx, now);
@@ -322,6 +331,7 @@ export class Writer {
       name: name.name,
       object,
       old: old.object,
+      complete: this.#complete,
     };
     await this.#admission.admit(request);
     if (!subresource) strategy.prepareForUpdate?.(object, old.object);

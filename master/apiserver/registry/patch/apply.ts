@@ -30,7 +30,8 @@ function patchedBy(type: Patch['type'], patch: unknown, object: unknown, shape: 
   return type === 'merge' ? mergePatch(object, patch) : strategicMerge(object, patch, shape);
 }
 
-function applyJsonPatch(patch: unknown, object: unknown): unknown {
+/** Throws a StatusError; its cause says which operation cannot be done. */
+export function applyJsonPatch(patch: unknown, object: unknown): unknown {
   const operations = readOperations(patch);
   try {
     return jsonPatch.applyPatch(object, operations, true).newDocument;

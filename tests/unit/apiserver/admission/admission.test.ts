@@ -5,7 +5,7 @@ import { kinds } from '../../../../master/api/kinds.ts';
 import type { Namespace, Node, Pod } from '../../../../master/api/types.ts';
 import { chain, createAdmission } from '../../../../master/apiserver/admission/chain.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
-import { context, creation, objectsWith } from './support.ts';
+import { context, creation, emptyStore, objectsWith } from './support.ts';
 
 const ctx = context();
 const namespaces: Namespace[] = [
@@ -16,10 +16,13 @@ const namespaces: Namespace[] = [
 const serviceaccounts = [{ metadata: { name: 'default', namespace: 'default' }, automountServiceAccountToken: false }];
 const tolerationSeconds = { defaultNotReadyTolerationSeconds: 10, defaultUnreachableTolerationSeconds: 20 };
 const admission = createAdmission({
+  store: emptyStore,
   clock: systemClock,
   objects: objectsWith({ namespaces, serviceaccounts }),
   ...tolerationSeconds,
 });
+
+void admission.run(new AbortController().signal);
 
 async function admitted(spec: Partial<NonNullable<Pod['spec']>>): Promise<NonNullable<Pod['spec']>> {
   const pod: Pod = { spec: { containers: [], ...spec } };
@@ -85,11 +88,13 @@ test('a pod runs as the default account and with a priority, unless it says othe
 test('the cache is not asked about a namespace whose deletion has just gone through', async (t) => {
   const asked: string[] = [];
   const recording = createAdmission({
+    store: emptyStore,
     clock: systemClock,
     objects: objectsWith({ namespaces }, (key, freshness) => asked.push(`${key} ${freshness}`)),
     ...tolerationSeconds,
     disabledPlugins: new Set(['ServiceAccount']),
   });
+  void recording.run(new AbortController().signal);
   const inMine = creation({}, { namespace: 'mine' });
   await recording.admit(inMine);
   await recording.admit({ ctx, operation: 'DELETE', kind: kinds.namespaces, name: 'mine' });

@@ -2,6 +2,7 @@
 import type { Kind } from '../../../../master/api/kinds.ts';
 import { kinds } from '../../../../master/api/kinds.ts';
 import type { KubeObject, Pod, ResourceName } from '../../../../master/api/types.ts';
+import type { FollowStore } from '../../../../master/apiserver/admission/followed.ts';
 import { type Objects, objectsOf } from '../../../../master/apiserver/admission/objects.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
 import type { RequestContext } from '../../../../master/apiserver/registry/context.ts';
@@ -27,6 +28,12 @@ export function objectsWith(known: Known, asked: (key: string, freshness: string
     },
   });
 }
+
+/** Nothing configures admission. */
+export const emptyStore: FollowStore = {
+  list: async () => ({ items: [], revision: 1 }),
+  watch: () => ({ revision: 1, close: () => {} }),
+};
 
 export const context = (changes: Partial<RequestContext> = {}): RequestContext => ({
   user: { name: 'me', groups: [] },

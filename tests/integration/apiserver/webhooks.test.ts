@@ -1,0 +1,206 @@
+/** Admission webhooks, as whoever configures them meets them: a real HTTPS server, a real API server, the real kubectl. */
+import test from 'ava';
+import { Client } from '../../../master/api/client.ts';
+import { loadKubeconfig } from '../../../master/api/config.ts';
+import type {
+  ConfigMap,
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from '../../../master/api/types.ts';
+import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
+import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
+import { Kubectl } from '../../support/kubectl.ts';
+import { patched, WebhookServer } from '../../support/webhook-server.ts';
+import { within } from '../../support/within.ts';
+
+let etcd: TestEtcd;
+let api: TestApiServers;
+let hooks: WebhookServer;
+let client: Client;
+
+test.before(async () => {
+  etcd = await startEtcd();
+  api = await startApiServers({ etcd: etcd.endpoints });
+  hooks = await WebhookServer.start();
+  client = new Client(loadKubeconfig(api.first.kubeconfig));
+});
+
+test.after.always(async () => {
+  await client?.close();
+  await hooks?.stop();
+  await api?.stop();
+  await etcd?.stop();
+});
+
+type Webhook = NonNullable<MutatingWebhookConfiguration['webhooks']>[number];
+
+/** A webhook about ConfigMaps that carry the label `hook=<name>`, answered under `/<name>`. */
+const webhook = (name: string, more: Partial<Webhook> = {}): Webhook => ({
+  name: `${name}.example.com`,
+  admissionReviewVersions: ['v1'],
+  sideEffects: 'None',
+  clientConfig: { url: `${hooks.url}/${name}`, caBundle: hooks.caBundle },
+  rules: [
+    { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE', 'DELETE'], resources: ['configmaps'] },
+  ],
+  objectSelector: { matchLabels: { hook: name } },
+  ...more,
+});
+
+const configMap = (hook: string, name: string, data: Record<string, string> = {}): ConfigMap => ({
+  metadata: { namespace: 'default', name, labels: { hook } },
+  data,
+});
+
+/** Creates it without storing it, to see what admission says. */
+const tried = (object: ConfigMap): Promise<unknown> =>
+  client.request({ method: 'POST', path: '/api/v1/namespaces/default/configmaps?dryRun=All', body: object });
+
+/** Configures, and waits until the API server asks: its configuration is followed, not read. */
+async function configure(
+  resource: 'mutatingwebhookconfigurations' | 'validatingwebhookconfigurations',
+  name: string,
+  ...webhooks: Webhook[]
+): Promise<void> {
+  const configuration: MutatingWebhookConfiguration & ValidatingWebhookConfiguration = { metadata: { name }, webhooks };
+  await client.create(resource, configuration);
+  const before = hooks.asked.length;
+  await within(
+    5,
+    () => tried(configMap(name, 'probe')).catch((error: unknown) => error),
+    () => hooks.asked.length > before,
+  );
+}
+
+const mutating = (name: string, ...webhooks: Webhook[]) =>
+  configure('mutatingwebhookconfigurations', name, ...webhooks);
+const validating = (name: string, ...webhooks: Webhook[]) =>
+  configure('validatingwebhookconfigurations', name, ...webhooks);
+
+test('a validating webhook refuses with its words and code, warns, and sees what is asked', async (t) => {
+  hooks.answer('/deny', ({ object, operation }) =>
+    object?.data?.bad === 'yes'
+      ? { allowed: false, status: { code: 403, reason: 'Forbidden', message: 'bad is not good' } }
+      : { allowed: true, warnings: [`${operation} was seen`] },
+  );
+  await validating('deny', webhook('deny'));
+  const kubectl = new Kubectl(api.first.kubeconfig);
+  const bad = await kubectl.try(['create', '-f', '-'], JSON.stringify(typed(configMap('deny', 'bad', { bad: 'yes' }))));
+  t.regex(bad.stderr, /admission webhook "deny\.example\.com" denied the request: bad is not good/);
+  const good = await kubectl.try(['create', '-f', '-'], JSON.stringify(typed(configMap('deny', 'good'))));
+  t.is(good.stdout, 'configmap/good created\n');
+  t.is(good.stderr, 'Warning: CREATE was seen\n');
+  await client.delete('configmaps', { namespace: 'default', name: 'good' });
+  const seen = hooks.askedOf('/deny').filter(({ name }) => name === 'good');
+  t.deepEqual(
+    seen.map(({ operation, namespace, object, oldObject }) => [operation, namespace, object?.kind, oldObject?.kind]),
+    [
+      ['CREATE', 'default', 'ConfigMap', undefined],
+      ['DELETE', 'default', undefined, 'ConfigMap'],
+    ],
+  );
+  t.is(seen[0]?.userInfo.username, 'kubernetes-admin');
+});
+
+test('a mutating webhook changes the object before it is stored, and what it makes wrong is refused', async (t) => {
+  hooks.answer('/mutate', ({ object }) =>
+    patched({ op: 'add', path: '/data/added', value: object?.data?.wrong ? { not: 'a text' } : 'yes' }),
+  );
+  await mutating('mutate', webhook('mutate'));
+  const stored = await client.create('configmaps', configMap('mutate', 'mutated', { a: 'b' }));
+  t.deepEqual(stored.data, { a: 'b', added: 'yes' });
+  await t.throwsAsync(client.create('configmaps', configMap('mutate', 'wrong', { wrong: 'yes' })), {
+    message: /^Internal error/,
+  });
+});
+
+test('who is asked again after a later change sees it, and the others are asked once', async (t) => {
+  const add = (path: string) => patched({ op: 'add', path: `/data/${path}`, value: 'yes' });
+  hooks.answer('/again-1', ({ object }) => (object?.data?.first ? add('sawAll') : add('first')));
+  hooks.answer('/again-2', () => add('second'));
+  const about = { objectSelector: { matchLabels: { hook: 'again' } } };
+  await mutating(
+    'again',
+    webhook('again-1', { ...about, reinvocationPolicy: 'IfNeeded' }),
+    webhook('again-2', { ...about, reinvocationPolicy: 'Never' }),
+  );
+  const stored = await client.create('configmaps', configMap('again', 'again', { a: 'b' }));
+  t.deepEqual(stored.data, { a: 'b', first: 'yes', second: 'yes', sawAll: 'yes' });
+  const times = (path: string) => hooks.askedOf(path).filter(({ name }) => name === 'again').length;
+  t.deepEqual([times('/again-1'), times('/again-2')], [2, 1]);
+});
+
+test('a webhook that fails closed refuses, and one that fails open does not', async (t) => {
+  hooks.answer('/closed', () => 500);
+  hooks.answer('/open', () => 500);
+  await validating('closed', webhook('closed', { failurePolicy: 'Fail' }));
+  await mutating('open', webhook('open', { failurePolicy: 'Ignore' }));
+  await t.throwsAsync(client.create('configmaps', configMap('closed', 'closed')), {
+    message:
+      'Internal error occurred: failed calling webhook "closed.example.com": failed to call webhook: an error on the server ("broken") has prevented the request from succeeding',
+  });
+  await t.notThrowsAsync(client.create('configmaps', configMap('open', 'open')));
+});
+
+test('a webhook that does not answer is given up after its time', async (t) => {
+  hooks.answer('/slow', () => 'never');
+  await validating('slow', webhook('slow', { timeoutSeconds: 1 }));
+  await t.throwsAsync(client.create('configmaps', configMap('slow', 'slow')), {
+    message: /failed to call webhook: Post "https:.*\/slow\?timeout=1s": context deadline exceeded$/,
+  });
+  t.is(hooks.asked.find(({ path }) => path === '/slow')?.timeout, '1s');
+});
+
+test('a webhook with side effects is not asked in a dry run, which it thereby refuses', async (t) => {
+  hooks.answer('/effects', () => ({ allowed: true }));
+  // It is seen to be followed by its refusal.
+  await client.create('validatingwebhookconfigurations', {
+    metadata: { name: 'effects' },
+    webhooks: [webhook('effects', { sideEffects: 'Some' })],
+  });
+  const refused = await within(
+    5,
+    () => tried(configMap('effects', 'effects')).then(() => '', String),
+    (message) => message !== '',
+  );
+  t.regex(refused, /admission webhook "effects\.example\.com" does not support dry run/);
+  t.is(hooks.askedOf('/effects').length, 0);
+  await client.create('configmaps', configMap('effects', 'effects'));
+  t.is(hooks.askedOf('/effects').length, 1);
+});
+
+test('match conditions choose who is asked about', async (t) => {
+  hooks.answer('/condition', () => ({ allowed: false }));
+  await validating(
+    'condition',
+    webhook('condition', {
+      matchConditions: [
+        { name: 'not-free', expression: "!(has(object.data) && 'free' in object.data)" },
+        { name: 'not-nobody', expression: "request.userInfo.username != 'nobody'" },
+        {
+          name: 'may-delete-nodes',
+          expression: "authorizer.group('').resource('nodes').check('delete').allowed()",
+        },
+      ],
+    }),
+  );
+  await t.notThrowsAsync(client.create('configmaps', configMap('condition', 'free', { free: 'yes' })));
+  await t.throwsAsync(client.create('configmaps', configMap('condition', 'bound')), {
+    message: 'admission webhook "condition.example.com" denied the request without explanation',
+  });
+});
+
+test('a webhook for everything is not asked about the configurations of webhooks', async (t) => {
+  hooks.answer('/all', () => ({ allowed: false }));
+  const rules = [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*/*'] }];
+  await validating('all', webhook('all', { rules }));
+  await client.patch(
+    'validatingwebhookconfigurations',
+    { name: 'all' },
+    { metadata: { labels: { hook: 'all' } } },
+    { type: 'merge' },
+  );
+  await t.notThrowsAsync(client.delete('validatingwebhookconfigurations', { name: 'all' }));
+});
+
+const typed = (object: ConfigMap) => ({ apiVersion: 'v1', kind: 'ConfigMap', ...object });
