@@ -121,5 +121,5 @@ test('a chart that the API refuses fails with the API’s reason, and the next u
   const refused = await helm.try(['install', 'bad', chart, '-n', 'mall', '--create-namespace', '--set', 'port=70000']);
   t.is(refused.code, 1);
   t.regex(refused.stderr, /spec\.ports\[0\]\.port: Invalid value: 70000: must be between 1 and 65535, inclusive/);
-  t.regex(await helm.run('upgrade', '--install', 'bad', chart, '-n', 'mall'), /STATUS: deployed/);
+  t.regex(await helm.run('upgrade', '--install', '--reset-values', 'bad', chart, '-n', 'mall'), /STATUS: deployed/);
 });
