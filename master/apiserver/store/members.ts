@@ -4,7 +4,7 @@
  * waits for a dead or silent member twice, and the own member is used again as soon as it is back.
  */
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { type Clock, sleep, systemClock } from '../../api/clock.ts';
+import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { EtcdError, type EtcdTls, Member } from './member.ts';
@@ -45,7 +45,7 @@ export class Members {
   #turn = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ endpoints, tls, logger, sealing, clock = systemClock }: MembersOptions) {
+  constructor({ endpoints, tls, logger, sealing, clock = steadyClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
     this.#states = endpoints.map((url) => ({ member: new Member(url, tls, sealing), healthy: false, wake: () => {} }));
     this.#logger = logger;
