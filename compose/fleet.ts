@@ -1,6 +1,7 @@
 /** The masters of a cluster as something that can grow, shrink and be restarted: the compose project, or a local cluster. */
 import { resolve } from 'node:path';
 import { troubleAt } from '../master/api/health-probe.ts';
+import { UserError } from './install.ts';
 import { type ControlledMaster, control } from './local/control.ts';
 import { composeMachines, localMachines, type Machine } from './machines.ts';
 import { mastersOf, usualMasters, writeOverride } from './override.ts';
@@ -47,13 +48,20 @@ export function localFleet(directory: string): Fleet {
 
 /** Of the compose project. Other services are left as they are. */
 export function composeFleet(project: Project): Fleet {
-  const tellAll = (masters: readonly string[]): Promise<void> => {
-    writeOverride(project, masters);
-    // Runs to its end: it makes what keys are missing, and names the masters to all of them.
-    return quietly(['run', '--rm', '--no-deps', '-T', 'pki']);
-  };
   const quietly = async (args: readonly string[]): Promise<void> => {
     await compose(project, args);
+  };
+  // With what it depends on: left out of one `up`, that would be a change for the next.
+  const up = (name: string): Promise<void> => quietly(['up', '--detach', '--no-build', name]);
+  /**
+   * The set-up of trust runs to its end: it makes what keys are missing, and names the masters to all of them. Its container is
+   * made anew by itself, here: if the next `docker compose up` had to do that, it would restart all that depends on it.
+   */
+  const tellAll = async (masters: readonly string[]): Promise<void> => {
+    writeOverride(project, masters);
+    await up('pki');
+    const code = (await run('docker', ['wait', `${project.name}-pki-1`])).trim();
+    if (code !== '0') throw new UserError(`The keys could not be made: see docker compose logs pki`);
   };
   return {
     machines: async () => composeMachines(project),
@@ -72,7 +80,7 @@ export function composeFleet(project: Project): Fleet {
     },
     async add(name) {
       await tellAll(inOrder([...mastersOf(project), name]));
-      await quietly(['up', '--detach', '--no-deps', '--no-build', name]);
+      await up(name);
     },
     async remove(name) {
       // The container of the keys has its volume, too.
@@ -82,7 +90,7 @@ export function composeFleet(project: Project): Fleet {
     },
     stop: (name) => quietly(['stop', name]),
     // Made anew when there is another image, otherwise started.
-    start: (name) => quietly(['up', '--detach', '--no-deps', '--no-build', name]),
+    start: up,
   };
 }
 
