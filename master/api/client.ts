@@ -1,11 +1,12 @@
 /**
  * The client of the API that every component of Trimaster uses: typed by resource name, one connection pool, several servers.
+ * Reads, patches and deletions also take the row of any kind, for those that look after objects of every kind.
  *
  * Objects go out and come in as JSON. A failed request throws a StatusError (the server answered) or ApiUnreachable (none did).
  */
 import type { ClientConfig } from './config.ts';
 import { type Fence, fenceHeader, formatFence } from './fence.ts';
-import { apiVersionOf, groupVersionPath, kinds } from './kinds.ts';
+import { apiVersionOf, groupVersionPath, type Kind, kinds } from './kinds.ts';
 import { type ApiRequest, Transport } from './transport.ts';
 import type { DeleteOptions, KubeObject, ObjectList, ResourceName, ResourceTypes, WatchEvent } from './types.ts';
 
@@ -42,6 +43,15 @@ export interface WriteOptions {
   repeatable?: boolean;
 }
 
+/** As fresh as the version says; without one, as fresh as can be. */
+export interface GetOptions {
+  resourceVersion?: string;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+export type PatchOptions = WriteOptions & { type: keyof typeof patchTypes };
+
 const patchTypes = {
   json: 'application/json-patch+json',
   merge: 'application/merge-patch+json',
@@ -72,11 +82,9 @@ export class Client {
     return new Client(this.#transport, { fence, onWritten });
   }
 
-  async get<R extends ResourceName>(
-    resource: R,
-    name: ObjectName,
-    options: { resourceVersion?: string; timeoutMs?: number; signal?: AbortSignal } = {},
-  ): Promise<ResourceTypes[R]> {
+  async get<R extends ResourceName>(resource: R, name: ObjectName, options?: GetOptions): Promise<ResourceTypes[R]>;
+  async get(resource: ResourceName | Kind, name: ObjectName, options?: GetOptions): Promise<KubeObject>;
+  async get(resource: ResourceName | Kind, name: ObjectName, options: GetOptions = {}): Promise<KubeObject> {
     const { resourceVersion, ...rest } = options;
     const path = pathOf(resource, name.namespace, name.name, undefined, { resourceVersion });
     return this.#json({ method: 'GET', path, ...rest });
@@ -84,9 +92,11 @@ export class Client {
 
   async list<R extends ResourceName>(
     resource: R,
-    options: ListOptions = {},
+    options?: ListOptions,
     signal?: AbortSignal,
-  ): Promise<ObjectList<ResourceTypes[R]>> {
+  ): Promise<ObjectList<ResourceTypes[R]>>;
+  async list(resource: ResourceName | Kind, options?: ListOptions, signal?: AbortSignal): Promise<ObjectList>;
+  async list(resource: ResourceName | Kind, options: ListOptions = {}, signal?: AbortSignal): Promise<ObjectList> {
     const { namespace, ...query } = options;
     return this.#json({ method: 'GET', path: pathOf(resource, namespace, undefined, undefined, query), signal });
   }
@@ -117,15 +127,26 @@ export class Client {
 
   async patch<R extends ResourceName>(
     resource: R,
+    name: ObjectName,
+    patch: unknown,
+    options: PatchOptions,
+  ): Promise<ResourceTypes[R]>;
+  async patch(resource: Kind, name: ObjectName, patch: unknown, options: PatchOptions): Promise<KubeObject>;
+  async patch(
+    resource: ResourceName | Kind,
     { namespace, name }: ObjectName,
     patch: unknown,
-    options: WriteOptions & { type: keyof typeof patchTypes },
-  ): Promise<ResourceTypes[R]> {
+    options: PatchOptions,
+  ): Promise<KubeObject> {
     const path = pathOf(resource, namespace, name, options.subresource);
     return this.#write('PATCH', path, patch, options, patchTypes[options.type]);
   }
 
-  async delete(resource: ResourceName, { namespace, name }: ObjectName, options: DeleteOptions = {}): Promise<void> {
+  async delete(
+    resource: ResourceName | Kind,
+    { namespace, name }: ObjectName,
+    options: DeleteOptions = {},
+  ): Promise<void> {
     const body = { apiVersion: 'v1', kind: 'DeleteOptions', ...options };
     await this.#write('DELETE', pathOf(resource, namespace, name), body, {});
   }
@@ -146,18 +167,24 @@ export class Client {
    * The events after `resourceVersion`, until the server ends the watch or the signal is aborted (then it ends quietly).
    * Throws when the connection breaks, and for an answer that is an error; an ERROR event is yielded.
    */
-  async *watch<R extends ResourceName>(
+  watch<R extends ResourceName>(
     resource: R,
     options: WatchOptions,
     signal: AbortSignal,
-  ): AsyncGenerator<WatchEvent<ResourceTypes[R]>[]> {
+  ): AsyncGenerator<WatchEvent<ResourceTypes[R]>[]>;
+  watch(resource: ResourceName | Kind, options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchEvent[]>;
+  async *watch(
+    resource: ResourceName | Kind,
+    options: WatchOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<WatchEvent[]> {
     const { namespace, ...selection } = options;
     const query = { ...selection, watch: true, allowWatchBookmarks: true };
     const path = pathOf(resource, namespace, undefined, undefined, query);
     try {
       const { body } = await this.#transport.send({ method: 'GET', path, signal });
       for await (const lines of linesOf(body)) {
-        yield lines.map((line): WatchEvent<ResourceTypes[R]> => JSON.parse(line));
+        yield lines.map((line): WatchEvent => JSON.parse(line));
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -199,13 +226,13 @@ export class Client {
 
 /** The path of a resource, an object or a subresource, with its query. */
 function pathOf(
-  resource: ResourceName,
+  resource: ResourceName | Kind,
   namespace?: string,
   name?: string,
   subresource?: string,
   query: Query = {},
 ): string {
-  const kind = kinds[resource];
+  const kind = typeof resource === 'string' ? kinds[resource] : resource;
   const parts = [groupVersionPath(kind)];
   if (kind.namespaced && namespace) parts.push('namespaces', encodeURIComponent(namespace));
   parts.push(kind.resource);

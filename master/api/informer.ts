@@ -9,6 +9,7 @@
 import type { Client, Selection } from './client.ts';
 import { sleep } from './clock.ts';
 import { isExpired, StatusError } from './errors.ts';
+import type { Kind } from './kind-row.ts';
 import type { Logger } from './logging.ts';
 import { keyOf } from './meta.ts';
 import type { ResourceName, ResourceTypes, WatchEvent } from './types.ts';
@@ -28,7 +29,8 @@ const longestRetryMs = 2_000;
 const shortestWatchSeconds = 300;
 
 export class Informer<R extends ResourceName, T extends ResourceTypes[R] = ResourceTypes[R]> {
-  readonly resource: R;
+  /** A resource by its name, or any kind by its row. */
+  readonly resource: R | Kind;
   readonly #client: Client;
   readonly #selection: Selection;
   readonly #logger: Logger | undefined;
@@ -39,7 +41,7 @@ export class Informer<R extends ResourceName, T extends ResourceTypes[R] = Resou
   #synced = Promise.withResolvers<void>();
   #hasSynced = false;
 
-  constructor(client: Client, resource: R, options: Selection & { logger?: Logger } = {}) {
+  constructor(client: Client, resource: R | Kind, options: Selection & { logger?: Logger } = {}) {
     const { logger, ...selection } = options;
     this.#client = client;
     this.resource = resource;

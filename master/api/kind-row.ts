@@ -13,6 +13,10 @@ export interface Kind {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly subresources: readonly Subresource[];
+  /** The kind of a list; absent: the kind with `List` after it. */
+  readonly listKind?: string;
+  /** The name under which the objects lie in the store; absent: the resource's. */
+  readonly storedAs?: string;
   /** Absent: all that the registry gives to what is stored. */
   readonly verbs?: readonly string[];
 }

@@ -169,6 +169,13 @@ export const kinds = {
     namespaced: false,
     shortNames: ['pc'],
   }),
+  customresourcedefinitions: row('CustomResourceDefinition', 'customresourcedefinitions', {
+    group: 'apiextensions.k8s.io',
+    namespaced: false,
+    shortNames: ['crd', 'crds'],
+    categories: ['api-extensions'],
+    subresources: [status],
+  }),
   leases: row('Lease', 'leases', { group: 'coordination.k8s.io' }),
   runtimeclasses: row('RuntimeClass', 'runtimeclasses', { group: 'node.k8s.io', namespaced: false }),
   endpointslices: row('EndpointSlice', 'endpointslices', { group: 'discovery.k8s.io' }),

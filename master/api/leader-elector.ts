@@ -76,11 +76,9 @@ export class LeaderElector {
   /** Who leads, as far as this process knows. */
   leader(): { identity: string; isSelf: boolean; generation: number } {
     const { lease, role } = this.#state;
-    // A process that was held up answers before it has noticed that its time is over.
-    const inTime = role.name === 'leading' && performance.now() < role.renewedMs + this.#config.renewDeadlineMs;
     return {
       identity: lease?.holder ?? '',
-      isSelf: inTime,
+      isSelf: role.name === 'leading',
       generation: lease?.generation ?? 0,
     };
   }

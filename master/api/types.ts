@@ -117,6 +117,7 @@ export type ValidatingAdmissionPolicy = Wire<k8s.V1ValidatingAdmissionPolicy>;
 export type ValidatingAdmissionPolicyBinding = Wire<k8s.V1ValidatingAdmissionPolicyBinding>;
 export type MutatingAdmissionPolicy = Wire<k8s.V1MutatingAdmissionPolicy>;
 export type MutatingAdmissionPolicyBinding = Wire<k8s.V1MutatingAdmissionPolicyBinding>;
+export type CustomResourceDefinition = Wire<k8s.V1CustomResourceDefinition>;
 export type PriorityClass = Wire<k8s.V1PriorityClass>;
 export type RuntimeClass = Wire<k8s.V1RuntimeClass>;
 export type DeviceClass = Wire<k8s.V1DeviceClass>;
@@ -177,6 +178,7 @@ export interface ResourceTypes {
   validatingadmissionpolicybindings: ValidatingAdmissionPolicyBinding;
   mutatingadmissionpolicies: MutatingAdmissionPolicy;
   mutatingadmissionpolicybindings: MutatingAdmissionPolicyBinding;
+  customresourcedefinitions: CustomResourceDefinition;
   priorityclasses: PriorityClass;
   runtimeclasses: RuntimeClass;
   deviceclasses: DeviceClass;

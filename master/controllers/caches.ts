@@ -5,14 +5,15 @@
 import type { Client } from '../api/client.ts';
 import type { Informer } from '../api/informer.ts';
 import { Informers } from '../api/informers.ts';
-import { allKinds } from '../api/kinds.ts';
+import { allKinds, type Kind } from '../api/kinds.ts';
 import type { Logger } from '../api/logging.ts';
 import { controllerOf } from '../api/meta.ts';
 import type { KubeObject, ResourceName } from '../api/types.ts';
+import { CustomCaches } from './custom-caches.ts';
 
 /** What the garbage collector needs of any informer, whatever its resource. */
 export interface AnyInformer {
-  readonly resource: ResourceName;
+  readonly resource: ResourceName | Kind;
   readonly resourceVersion: string;
   addHandler(
     handler: {
@@ -67,6 +68,7 @@ export function createCaches(client: Client, logger: Logger) {
     serviceaccounts: informers.for('serviceaccounts'),
     certificatesigningrequests: informers.for('certificatesigningrequests'),
     clusterroles: informers.for('clusterroles'),
+    custom: new CustomCaches(client, logger, informers.for('customresourcedefinitions')),
     /** Every resource whose objects may own or be owned. Events are not: they expire by themselves. */
     owning: owningResources().map((resource): AnyInformer => informers.for(resource) as AnyInformer),
   };

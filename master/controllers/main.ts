@@ -45,6 +45,7 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
   const watching = new AbortController();
   health.watch(caches, watching.signal);
   caches.informers.start(watching.signal);
+  const custom = caches.custom.run(watching.signal);
 
   const elector = new LeaderElector({
     client,
@@ -68,7 +69,7 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
     await elector.run((term) => lead(term, rows, { ...shared, logger }), signal);
   } finally {
     watching.abort();
-    await caches.informers.ended();
+    await Promise.all([caches.informers.ended(), custom]);
     await client.close();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The namespace controller: empties a namespace that is being deleted, and then lets it go.
  *
- * Guarantees: nothing of a namespace is forgotten, whatever kinds the table of kinds knows; the finalizer `kubernetes` is
+ * Guarantees: nothing of a namespace is forgotten, whatever kinds the table of kinds and the definitions of custom resources know; the finalizer `kubernetes` is
  * removed only after every kind was listed from the API server and found empty. Pods go first, so that what runs stops before
  * its configuration disappears. While something remains, the namespace's conditions say what and why.
  */
@@ -9,7 +9,8 @@ import type { ReconcileResult } from '../api/controller.ts';
 import { isConflict, isNotFound, isStatusError } from '../api/errors.ts';
 import { allKinds, groupResource, groupVersionPath, type Kind } from '../api/kinds.ts';
 import { deepEqual, keyOf, nowSeconds, setCondition } from '../api/meta.ts';
-import type { KubeObject, Namespace, ResourceName } from '../api/types.ts';
+import { servedKind } from '../api/served-kind.ts';
+import type { CustomResourceDefinition, KubeObject, Namespace } from '../api/types.ts';
 import { type ControllerContext, newQueue, work } from './context.ts';
 
 const concurrency = 10;
@@ -62,7 +63,8 @@ async function deleteContent({ client, signal }: ControllerContext, namespace: s
   const left: Remains['left'] = [];
   const finalizers = new Map<string, number>();
   const failures: string[] = [];
-  for (const kind of deletionOrder()) {
+  const definitions = await client.list('customresourcedefinitions', {}, signal);
+  for (const kind of deletionOrder(definitions.items)) {
     signal.throwIfAborted();
     try {
       const items = await emptied(kind);
@@ -83,8 +85,7 @@ async function deleteContent({ client, signal }: ControllerContext, namespace: s
 
   /** What is left of the kind after its deletion was asked for. */
   async function emptied(kind: Kind): Promise<KubeObject[]> {
-    const resource = kind.resource as ResourceName;
-    if ((await client.list(resource, { namespace, limit: 1 }, signal)).items.length === 0) return [];
+    if ((await client.list(kind, { namespace, limit: 1 }, signal)).items.length === 0) return [];
     const path = `${groupVersionPath(kind)}/namespaces/${encodeURIComponent(namespace)}/${kind.resource}`;
     const body = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' };
     try {
@@ -92,14 +93,15 @@ async function deleteContent({ client, signal }: ControllerContext, namespace: s
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
-    return (await client.list(resource, { namespace }, signal)).items;
+    return (await client.list(kind, { namespace }, signal)).items;
   }
 }
 
 /** Every kind that lives in namespaces, pods first and events last: the others' ends are still told. */
-export function deletionOrder(): Kind[] {
+export function deletionOrder(definitions: readonly CustomResourceDefinition[] = []): Kind[] {
   const rank = ({ resource }: Kind): number => (resource === 'pods' ? 0 : resource === 'events' ? 2 : 1);
-  return allKinds.filter(({ namespaced }) => namespaced).sort((a, b) => rank(a) - rank(b));
+  const custom = definitions.map(servedKind).filter((kind) => kind !== undefined);
+  return [...allKinds, ...custom].filter(({ namespaced }) => namespaced).sort((a, b) => rank(a) - rank(b));
 }
 
 async function liveNamespace({ client }: ControllerContext, { metadata }: Namespace): Promise<Namespace | undefined> {

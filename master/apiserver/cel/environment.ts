@@ -15,7 +15,7 @@ import { registerTextFunctions, replacedMethods } from './functions/text.ts';
 import { type CelType, type ObjectClasses, registerType, toCel, toJson } from './types.ts';
 
 export type { CelObjectType, CelType } from './types.ts';
-export { toJson } from './types.ts';
+export { optionalOf, toJson } from './types.ts';
 
 /** The variables of an evaluation, read under their types once, for any number of programs of one environment. */
 export interface Bindings {

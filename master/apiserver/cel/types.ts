@@ -29,8 +29,8 @@ export type CelType =
 /** Fields by name; its own subclass for every declared object, which is how CEL tells their types apart. */
 class CelObject extends Map<string, unknown> {}
 
-/** The classes of the declared objects of one environment. */
-export type ObjectClasses = Map<string, typeof CelObject>;
+/** The classes of the declared objects of one environment, each with the name by which the library knows it. */
+export type ObjectClasses = Map<string, { readonly name: string; readonly objectClass: typeof CelObject }>;
 
 const scalarNames: Partial<Record<CelScalar, string>> = {
   timestamp: 'google.protobuf.Timestamp',
@@ -42,14 +42,23 @@ export function registerType(environment: Environment, classes: ObjectClasses, t
   if (typeof type === 'string') return scalarNames[type] ?? type;
   if (type.kind === 'list') return `list<${registerType(environment, classes, type.element)}>`;
   if (type.kind === 'map') return `map<string, ${registerType(environment, classes, type.value)}>`;
-  if (classes.has(type.name)) return type.name;
+  const known = classes.get(type.name);
+  if (known) return known.name;
   const fields: Record<string, string> = Object.create(null);
   for (const [name, field] of Object.entries(type.fields)) fields[name] = registerType(environment, classes, field);
   const objectClass = class extends CelObject {};
-  classes.set(type.name, objectClass);
-  environment.registerType(type.name, { ctor: objectClass, fields });
-  environment.registerOperator(`${type.name} == ${type.name}`, sameValue);
-  return type.name;
+  const name = libraryName(type.name, classes);
+  classes.set(type.name, { name, objectClass });
+  environment.registerType(name, { ctor: objectClass, fields });
+  environment.registerOperator(`${name} == ${name}`, sameValue);
+  return name;
+}
+
+/** The library's names are made of words and dots; two that differ in other characters only are told apart by a number. */
+function libraryName(wanted: string, classes: ObjectClasses): string {
+  const name = wanted.replaceAll(/[^\w.]/g, '_');
+  const isTaken = [...classes.values()].some((other) => other.name === name);
+  return isTaken ? `${name}_${classes.size}` : name;
 }
 
 /** A JSON value as CEL's, under its type. A value that is not of the type is handed on as it is: CEL names the mismatch. */
@@ -63,7 +72,7 @@ export function toCel(value: unknown, type: CelType, classes: ObjectClasses): un
   if (type.kind === 'map') {
     return new Map(Object.entries(value).map(([key, item]) => [key, toCel(item, type.value, classes)]));
   }
-  const object = new (classes.get(type.name) ?? CelObject)();
+  const object = new (classes.get(type.name)?.objectClass ?? CelObject)();
   const fieldsOfValue = new Map(Object.entries(value));
   for (const [name, field] of Object.entries(type.fields)) {
     const item = fieldsOfValue.get(type.jsonNames?.[name] ?? name);
@@ -100,6 +109,10 @@ function dynToCel(value: unknown): unknown {
   if (prototype !== Object.prototype && prototype !== null) return value;
   return new Map(Object.entries(value).map(([key, item]) => [key, dynToCel(item)]));
 }
+
+/** An optional, to be bound to a variable of type `dyn`: of the value, read as unstructured JSON, or empty. */
+export const optionalOf = (held: { readonly value: unknown } | undefined): unknown =>
+  held ? Optional.of(dynToCel(held.value)) : Optional.none();
 
 /** A value of CEL as JSON: ints as numbers, times and durations as their texts, an empty optional as null. */
 export function toJson(value: unknown): unknown {

@@ -14,7 +14,7 @@ const listEnd = Buffer.from(']}\n');
 
 /** `{"kind":"PodList",…,"items":[…]}` */
 export function listBytes(kind: Kind, result: ListResult): Buffer {
-  const head = `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${listMeta(result)},"items":[`;
+  const head = `{"kind":"${kind.listKind ?? `${kind.kind}List`}","apiVersion":"${apiVersionOf(kind)}","metadata":${listMeta(result)},"items":[`;
   const parts: Buffer[] = [Buffer.from(head)];
   let first = true;
   for (const { bytes } of result.items) {

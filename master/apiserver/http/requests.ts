@@ -24,7 +24,7 @@ export interface RequestsOptions {
   /** Whether the group, version and resource are served: what is not is refused as unknown before anything else. */
   readonly serves: (info: RequestInfo) => boolean;
   /** All other paths. */
-  readonly paths: ReadonlyMap<string, Handler>;
+  readonly paths: Pick<ReadonlyMap<string, Handler>, 'get' | 'has'>;
   /** `<resource>/<subresource>` of those that may stay open for long. */
   readonly streams: ReadonlySet<string>;
   readonly metrics: ServerMetrics;

@@ -49,8 +49,14 @@ type SubresourceRow = Resource['kind']['subresources'][number];
 export function resourceRoutes({ registry, watch, connect, guard, authorizer }: ResourceRoutesOptions): Handler {
   return async (exchange) => {
     const { info } = exchange;
-    const resource = registry.resource(info.group, info.version, info.resource);
-    if (!resource) throw pathNotFound();
+    const { group, version } = info;
+    let resource = registry.resource(group, version, info.resource);
+    if (!resource) {
+      // Another server may have begun to serve it a moment ago.
+      await registry.catchUp();
+      resource = registry.resource(group, version, info.resource);
+      if (!resource) throw pathNotFound();
+    }
     checkPath(exchange, resource);
     if (info.subresource !== '') return subresource(exchange, resource);
     switch (info.verb) {

@@ -19,11 +19,10 @@ import type { AuditTrail } from '../audit/trail.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Authorizer } from '../auth/authorize.ts';
 import type { Registry } from '../registry/registry.ts';
-import { discoveryRoutes } from './discovery.ts';
 import type { Handler } from './exchange.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { ServerMetrics } from './metrics.ts';
-import { openApiRoutes } from './openapi/routes.ts';
+import { Paths } from './paths.ts';
 import { behindBalancers, type TrustedPeers } from './proxy-protocol.ts';
 import { Requests } from './requests.ts';
 import { type ConnectHandler, resourceRoutes, type WriteGuard } from './resource-routes.ts';
@@ -158,7 +157,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
 }
 
 /** All paths that are not resources. */
-function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: AbortSignal): Map<string, Handler> {
+function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: AbortSignal): Paths {
   const { registry, logger, health } = options;
   const shutdown: HealthCheck = {
     name: 'shutdown',
@@ -168,7 +167,6 @@ function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: Abor
     },
   };
   const ping: HealthCheck = { name: 'ping', on: ['healthz', 'livez', 'readyz'], check() {} };
-  const kinds = registry.all.map(({ kind }) => kind);
   const routes = new Map<string, Handler>([
     ...healthRoutes([ping, ...health, shutdown], (name, error) => {
       logger.debug(
@@ -176,14 +174,11 @@ function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: Abor
         'health check failed',
       );
     }),
-    ...discoveryRoutes(kinds),
-    ...openApiRoutes(kinds),
     ['/version', ({ response }) => sendJson(response, 200, version)],
     ['/metrics', metrics.route],
     ...options.routes,
   ]);
-  const paths = [...routes.keys()].sort();
-  return routes.set('/', ({ response }) => sendJson(response, 200, { paths }));
+  return new Paths(routes, registry);
 }
 
 /** The one place where an error becomes an answer. What is no Status was not foreseen: 500, and its cause is logged. */

@@ -11,15 +11,17 @@ import { FieldErrors } from './validation/field-errors.ts';
 
 export class Reader {
   readonly #strategy: Strategy;
+  readonly #storedAs: string;
   readonly #store: Store;
 
   constructor(strategy: Strategy, store: Store) {
     this.#strategy = strategy;
+    this.#storedAs = strategy.kind.storedAs ?? strategy.kind.resource;
     this.#store = store;
   }
 
   keyOf({ namespace, name }: ObjectName): string {
-    return objectKey(this.#strategy.kind.resource, namespace, name);
+    return objectKey(this.#storedAs, namespace, name);
   }
 
   /** Throws NotFound. */
@@ -32,7 +34,7 @@ export class Reader {
   async list(namespace: string | undefined, options: ListOptions): Promise<ListResult> {
     validateListOptions(options);
     const selection = selectionOf(this.#strategy, options);
-    const prefix = listPrefix(this.#strategy.kind.resource, namespace);
+    const prefix = listPrefix(this.#storedAs, namespace);
     if (options.continue) return this.#nextPage(prefix, selection, options.continue, options.limit ?? 0);
     const { items, revision } = await this.#stateFor(prefix, options);
     // As Kubernetes: a list that may be as old as the cache is never paged.
@@ -48,7 +50,7 @@ export class Reader {
   ): Promise<void> {
     validateWatchOptions(options);
     const selection = selectionOf(this.#strategy, options);
-    const prefix = listPrefix(this.#strategy.kind.resource, namespace);
+    const prefix = listPrefix(this.#storedAs, namespace);
     const from = await this.#begin(prefix, selection, options, listener);
     if (signal.aborted) return;
     const source = this.#store.watch(prefix, from, {

@@ -5,7 +5,7 @@
  * Guarantees: the generic verbs are the same for every resource; what is particular to one is in its strategy.
  */
 import type { Clock } from '../../api/clock.ts';
-import { kinds } from '../../api/kinds.ts';
+import { type Kind, kinds } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
 import type { Judge } from '../admission/authorizer-functions.ts';
 import { createAdmission } from '../admission/chain.ts';
@@ -15,6 +15,8 @@ import type { Store } from '../store/types.ts';
 import type { WebhookClient } from '../webhooks/client.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
 import { Bootstrap, systemContext } from './bootstrap.ts';
+import { CustomKinds, nameOf } from './custom/custom-kinds.ts';
+import { runDefinitions } from './custom/definition-controller.ts';
 import { expireEvents } from './event-expiry.ts';
 import { GenericResource } from './generic-resource.ts';
 import type { Resource } from './resource.ts';
@@ -23,8 +25,16 @@ import { createStrategies } from './strategies/index.ts';
 import { VersionedResource } from './versions/versioned-resource.ts';
 
 export interface Registry {
+  /** The built-in resources. */
   readonly all: readonly Resource[];
+  /** The rows of all custom resources that are served now; another array whenever they change. */
+  readonly customKinds: readonly Kind[];
   resource(group: string, version: string, resourceName: string): Resource | undefined;
+  /**
+   * Resolves when this server knows every custom resource that any had established before. Throws where etcd cannot be
+   * asked. Before a resource is said not to exist.
+   */
+  catchUp(): Promise<void>;
   /**
    * Makes what every cluster has (namespaces, the `kubernetes` Service) and keeps the addresses of the live API servers
    * in its endpoints until `signal` ends. Safe with any number of API servers. Resolves when the first pass is through;
@@ -73,17 +83,29 @@ export function createRegistry(options: RegistryOptions): Registry {
     return [new GenericResource(parts), ...others];
   });
   const reviews = (options.reviews ?? []).map((review) => new ReviewResource(review));
+  const custom = new CustomKinds({ store, admission, clock, logger, webhooks: options.webhooks });
   const all: readonly Resource[] = [...resources, ...reviews];
   const byName = new Map(all.map((resource) => [nameOf(resource.kind), resource]));
   const events = resources.find(({ kind }) => kind === kinds.events);
-  if (!events) throw new Error('the table of strategies lacks events');
+  const definitions = resources.find(({ kind }) => kind === kinds.customresourcedefinitions);
+  if (!events || !definitions) throw new Error('the table of strategies lacks events or definitions');
   const registry: Registry = {
     all,
-    resource: (group, version, resource) => byName.get(nameOf({ group, version, resource })),
+    get customKinds() {
+      return custom.kinds;
+    },
+    resource(group, version, resource) {
+      const name = nameOf({ group, version, resource });
+      return byName.get(name) ?? custom.get(name);
+    },
+    catchUp: () => custom.catchUp(),
     async start(signal) {
       // It ends with the signal and handles its own errors.
       void admission.run(signal);
+      void custom.run(signal);
       await bootstrap.start(signal);
+      // They end with the signal and handle their own errors.
+      void runDefinitions({ custom, definitions, store, clock, logger }, systemContext(signal));
       // It ends with the signal and handles its own errors.
       void expireEvents({ events, clock, logger, ttlMs: eventTtlMs }, systemContext(signal));
     },
@@ -92,6 +114,3 @@ export function createRegistry(options: RegistryOptions): Registry {
   const bootstrap = new Bootstrap({ ...options, registry, firstAddress: addresses.first });
   return registry;
 }
-
-const nameOf = ({ group, version, resource }: { group: string; version: string; resource: string }): string =>
-  `${group}/${version}/${resource}`;

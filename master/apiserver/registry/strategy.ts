@@ -9,6 +9,7 @@ import type { Kind } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject, Status } from '../../api/types.ts';
 import type { ExtraPut, Stored } from '../store/types.ts';
 import type { ActionSubresource, Column, DeleteResult, ObjectName, RequestContext, Subresource } from './context.ts';
+import type { ObjectShape } from './schema/shape.ts';
 import type { FieldErrors } from './validation/field-errors.ts';
 import type { ServedVersion } from './versions/served-version.ts';
 
@@ -17,15 +18,21 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   readonly columns: readonly Column[];
   /** The other versions in which the objects are served. */
   readonly versions?: readonly ServedVersion[];
+  /** How the objects are read and merged; absent: as the API's schema has the kind. */
+  readonly shape?: ObjectShape;
+  /** A strategic merge patch needs to know more of lists than some kinds say. */
+  readonly takesStrategicMerge?: false;
 
   /** The fields that a field selector may name, besides metadata.name and metadata.namespace. */
-  readonly fieldNames?: readonly string[];
+  readonly fieldNames?: readonly string[] | undefined;
   fieldValue?(object: T, field: string): string;
 
   /** What is wrong with a name, in Kubernetes' words. */
   nameErrors(name: string): string[];
   /** `metadata.generation` is 1 at first and rises whenever the spec changes. */
   readonly hasGeneration?: boolean;
+  /** Whether a change counts for the generation; absent: a change of the spec does. */
+  changesGeneration?(object: T, old: T): boolean;
   /** PUT on a name that does not exist creates it. */
   readonly createsOnUpdate?: boolean;
   /** An update must say which resourceVersion it changes. */
@@ -39,8 +46,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   prepareForUpdate?(object: T, old: T): void;
   /** Completes a new object by what stands under other keys of the store; `read` gives a key's value as it is now. */
   completeForCreate?(object: T, read: (key: string) => Promise<Buffer | undefined>): Promise<void>;
-  /** Whether the object is right in itself: for creates and updates. */
-  validate?(object: T, errors: FieldErrors): void;
+  /** Whether the object is right in itself: for creates, and for updates, which may leave as it is what was wrong before. */
+  validate?(object: T, errors: FieldErrors, old?: T): void;
   /** Whether the change is allowed. */
   validateUpdate?(object: T, old: T, errors: FieldErrors): void;
   /** What the writer should know though the write succeeds. */

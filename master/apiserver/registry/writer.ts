@@ -15,6 +15,7 @@ import {
   isStatusError,
   modifiedMessage,
   notFound,
+  statusError,
 } from '../../api/errors.ts';
 import type { Kind } from '../../api/kinds.ts';
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
@@ -87,7 +88,7 @@ export class Writer {
   constructor({ strategy, store, admission, clock, version }: WriterParts) {
     this.#strategy = strategy;
     this.#version = version;
-    this.#shape = shapeOf(strategy.kind);
+    this.#shape = strategy.shape ?? shapeOf(strategy.kind);
     this.#spoken = version ?? { kind: strategy.kind, shape: this.#shape };
     this.#store = store;
     this.#admission = admission;
@@ -139,6 +140,7 @@ export class Writer {
     const sub = subresource && this.#subresource(subresource);
     const kind = this.#kindOf(sub);
     const shape = this.#shapeOf(sub);
+    if (patch.type === 'strategic' && this.#strategy.takesStrategicMerge === false) throw noStrategicMerge();
     const served = sub?.view ? undefined : this.#version;
     const patchedFrom = (original: string, old: Stored): KubeObject => {
       const patched = applyPatch(patch, original, shape);
@@ -251,7 +253,7 @@ export class Writer {
     await this.#admission.validate(request);
     this.#warn(ctx, object);
     try {
-      return await this.#committer.create(ctx, objectKey(kind.resource, namespace, name), object);
+      return await this.#committer.create(ctx, objectKey(kind.storedAs ?? kind.resource, namespace, name), object);
     } catch (error) {
       throw this.#committer.mapped(error, name);
     }
@@ -335,7 +337,7 @@ export class Writer {
     };
     await this.#admission.admit(request);
     if (!subresource) strategy.prepareForUpdate?.(object, old.object);
-    if (strategy.hasGeneration) bumpGeneration(object, old.object);
+    if (strategy.hasGeneration) bumpGeneration(strategy, object, old.object);
     this.#validate(object, old.object, subresource);
     await this.#admission.validate(request);
     if (!subresource) this.#warn(ctx, object);
@@ -349,7 +351,7 @@ export class Writer {
     if (subresource && old) {
       strategy.subresources?.[subresource]?.validate?.(object, old, errors);
     } else {
-      strategy.validate?.(object, errors);
+      strategy.validate?.(object, errors, old);
       if (old) strategy.validateUpdate?.(object, old, errors);
     }
     if (errors.any) throw invalid(strategy.kind, object.metadata?.name ?? '', errors.causes);
@@ -430,7 +432,8 @@ export class Writer {
   }
 
   #keyOf({ namespace, name }: ObjectName): string {
-    return objectKey(this.#strategy.kind.resource, namespace, name);
+    const { storedAs, resource } = this.#strategy.kind;
+    return objectKey(storedAs ?? resource, namespace, name);
   }
 
   async #exists(name: ObjectName): Promise<boolean> {
@@ -448,9 +451,19 @@ export class Writer {
   }
 }
 
-function bumpGeneration(object: KubeObject, old: KubeObject): void {
+const noStrategicMerge = (): Error =>
+  statusError(
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
+  );
+
+function bumpGeneration(strategy: Strategy, object: KubeObject, old: KubeObject): void {
   if (!object.metadata) return;
   const before = old.metadata?.generation ?? 0;
+  if (strategy.changesGeneration) {
+    object.metadata.generation = strategy.changesGeneration(object, old) ? before + 1 : before;
+    return;
+  }
   const spec = 'spec' in object ? object.spec : undefined;
   const oldSpec = 'spec' in old ? old.spec : undefined;
   object.metadata.generation = deepEqual(spec, oldSpec) ? before : before + 1;

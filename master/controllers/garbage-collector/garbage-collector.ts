@@ -3,13 +3,14 @@
  *
  * Guarantees: nothing is deleted on the word of a cache. Before a deletion the object and each owner that the graph does not
  * show are read from the API server, and uids are compared, so that an owner made anew under the same name does not count.
- * An owner of a kind that the table of kinds does not know counts as present. Events are left out.
+ * An owner of a kind that is neither in the table of kinds nor a custom resource counts as present. Events are left out.
  */
 import { isNotFound } from '../../api/errors.ts';
-import { allKinds, apiVersionOf, kinds } from '../../api/kinds.ts';
-import type { KubeObject, OwnerReference, ResourceName } from '../../api/types.ts';
+import { allKinds, apiVersionOf, groupResource, type Kind, kinds } from '../../api/kinds.ts';
+import type { KubeObject, OwnerReference } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { atOnce } from '../at-once.ts';
+import type { AnyInformer } from '../caches.ts';
 import { type ControllerContext, newQueue, work } from '../context.ts';
 import { decide, type OwnerState, type PropagationPolicy } from './decide.ts';
 import { foregroundFinalizer, type GraphNode, graphNode, OwnerGraph, orphanFinalizer } from './graph.ts';
@@ -44,8 +45,10 @@ class GarbageCollector {
 
   watch(): void {
     const { caches, signal } = this.#context;
-    for (const informer of caches.owning) {
-      const seen = (object: KubeObject): void => this.#seen(graphNode(informer.resource, object));
+    const follow = (informer: AnyInformer): void => {
+      const { resource } = informer;
+      const kind = typeof resource === 'string' ? kinds[resource] : resource;
+      const seen = (object: KubeObject): void => this.#seen(graphNode(kind, object));
       informer.addHandler(
         {
           added: seen,
@@ -54,7 +57,9 @@ class GarbageCollector {
         },
         signal,
       );
-    }
+    };
+    for (const informer of caches.owning) follow(informer);
+    caches.custom.forEach(follow, signal);
   }
 
   #seen(node: GraphNode): void {
@@ -97,7 +102,7 @@ class GarbageCollector {
     if (node.owners.length === 0 || node.beingDeleted) return;
     // Most objects are looked at because their owner was seen late; the graph alone clears them.
     if (node.owners.every((owner) => this.#stateInGraph(node, owner) === 'present')) return;
-    const live = await this.#read(node.resource, node.namespace, node.name);
+    const live = await this.#read(node.kind, node.namespace, node.name);
     if (!live || live.metadata?.uid !== uid || live.metadata.deletionTimestamp) return;
     const references = live.metadata.ownerReferences ?? [];
     const owners: { reference: OwnerReference; state: OwnerState }[] = [];
@@ -117,12 +122,17 @@ class GarbageCollector {
 
   /** What the graph says for certain; undefined when it does not know the owner, or knows it under other coordinates. */
   #stateInGraph(dependent: GraphNode, reference: OwnerReference): OwnerState | undefined {
-    const resource = resourceOf(reference);
-    if (!resource) return 'present';
+    const kind = this.#kindOf(reference);
+    if (!kind) return 'present';
     const owner = this.#graph.get(reference.uid);
     if (!owner) return this.#absent.has(reference.uid) ? 'absent' : undefined;
-    const namespace = kinds[resource].namespaced ? dependent.namespace : undefined;
-    if (owner.resource !== resource || owner.name !== reference.name || owner.namespace !== namespace) return undefined;
+    const namespace = kind.namespaced ? dependent.namespace : undefined;
+    if (
+      groupResource(owner.kind) !== groupResource(kind) ||
+      owner.name !== reference.name ||
+      owner.namespace !== namespace
+    )
+      return undefined;
     // An owner that is being deleted otherwise is still there until it is gone.
     return owner.deletingDependents ? 'waiting' : 'present';
   }
@@ -130,14 +140,10 @@ class GarbageCollector {
   async #stateOf(dependent: GraphNode, reference: OwnerReference): Promise<OwnerState> {
     const known = this.#stateInGraph(dependent, reference);
     if (known) return known;
-    const resource = resourceOf(reference);
+    const kind = this.#kindOf(reference);
     // A cluster-wide object cannot be owned by a namespaced one: the reference means nothing, and nothing follows from it.
-    if (!resource || (kinds[resource].namespaced && !dependent.namespace)) return 'present';
-    const live = await this.#read(
-      resource,
-      kinds[resource].namespaced ? dependent.namespace : undefined,
-      reference.name,
-    );
+    if (!kind || (kind.namespaced && !dependent.namespace)) return 'present';
+    const live = await this.#read(kind, kind.namespaced ? dependent.namespace : undefined, reference.name);
     if (live?.metadata?.uid === reference.uid) {
       const { deletionTimestamp, finalizers = [] } = live.metadata;
       return deletionTimestamp !== undefined && finalizers.includes(foregroundFinalizer) ? 'waiting' : 'present';
@@ -156,7 +162,7 @@ class GarbageCollector {
   /** Two objects that own each other and are both deleted in the foreground would wait for ever. */
   async #breakCycle(node: GraphNode, dependents: readonly GraphNode[]): Promise<void> {
     if (!dependents.some(({ deletingDependents }) => deletingDependents)) return;
-    const live = await this.#read(node.resource, node.namespace, node.name);
+    const live = await this.#read(node.kind, node.namespace, node.name);
     if (live?.metadata?.uid !== node.uid) return;
     const references = (live.metadata.ownerReferences ?? []).map((owner) => ({ ...owner, blockOwnerDeletion: false }));
     await this.#setOwners(node, live, references);
@@ -166,7 +172,7 @@ class GarbageCollector {
     const owner = this.#graph.get(uid);
     if (!owner?.orphaning) return;
     const errors = await atOnce(this.#graph.dependents(uid), async (dependent) => {
-      const live = await this.#read(dependent.resource, dependent.namespace, dependent.name);
+      const live = await this.#read(dependent.kind, dependent.namespace, dependent.name);
       if (live?.metadata?.uid !== dependent.uid) return;
       const references = live.metadata.ownerReferences ?? [];
       const rest = references.filter((reference) => reference.uid !== uid);
@@ -177,7 +183,7 @@ class GarbageCollector {
   }
 
   async #removeFinalizer(node: GraphNode, finalizer: string): Promise<void> {
-    const live = await this.#read(node.resource, node.namespace, node.name);
+    const live = await this.#read(node.kind, node.namespace, node.name);
     if (live?.metadata?.uid !== node.uid) return;
     const present = live.metadata.finalizers ?? [];
     if (!present.includes(finalizer)) return;
@@ -191,16 +197,16 @@ class GarbageCollector {
     await this.#patch(node, { metadata: { uid, resourceVersion, ownerReferences } });
   }
 
-  async #patch({ resource, namespace, name }: GraphNode, patch: KubeObject): Promise<void> {
+  async #patch({ kind, namespace, name }: GraphNode, patch: KubeObject): Promise<void> {
     try {
-      await this.#context.client.patch(resource, { namespace, name }, patch, { type: 'merge' });
+      await this.#context.client.patch(kind, { namespace, name }, patch, { type: 'merge' });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
 
   async #delete(
-    { resource, namespace, name, uid }: GraphNode,
+    { kind, namespace, name, uid }: GraphNode,
     live: KubeObject,
     propagationPolicy: PropagationPolicy,
   ): Promise<void> {
@@ -208,27 +214,30 @@ class GarbageCollector {
     // With the version too, a background deletion is refused when an owner was added after the look at the owners.
     const resourceVersion = propagationPolicy === 'Background' ? live.metadata?.resourceVersion : undefined;
     const preconditions = { uid, ...(resourceVersion && { resourceVersion }) };
-    logger.debug({ resource, namespace, name, propagationPolicy }, 'owners are gone: deleting');
+    logger.debug({ resource: kind.resource, namespace, name, propagationPolicy }, 'owners are gone: deleting');
     try {
-      await client.delete(resource, { namespace, name }, { propagationPolicy, preconditions });
-      metrics.gcDeletions.inc({ resource });
+      await client.delete(kind, { namespace, name }, { propagationPolicy, preconditions });
+      metrics.gcDeletions.inc({ resource: kind.resource });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
   }
 
-  async #read(resource: ResourceName, namespace: string | undefined, name: string): Promise<KubeObject | undefined> {
+  /** The kind that a reference names; undefined for one that this cluster does not know. Custom ones have several versions. */
+  #kindOf({ apiVersion = '', kind }: OwnerReference): Kind | undefined {
+    const group = apiVersion.slice(0, apiVersion.indexOf('/'));
+    return (
+      allKinds.find((row) => row.kind === kind && apiVersionOf(row) === apiVersion) ??
+      this.#context.caches.custom.kinds.find((row) => row.kind === kind && row.group === group)
+    );
+  }
+
+  async #read(kind: Kind, namespace: string | undefined, name: string): Promise<KubeObject | undefined> {
     try {
-      return await this.#context.client.get(resource, { namespace, name });
+      return await this.#context.client.get(kind, { namespace, name });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
     }
   }
-}
-
-/** The resource that a reference names; undefined for a kind that this cluster does not know. */
-function resourceOf({ apiVersion, kind }: OwnerReference): ResourceName | undefined {
-  const found = allKinds.find((row) => row.kind === kind && apiVersionOf(row) === apiVersion);
-  return found?.resource as ResourceName | undefined;
 }

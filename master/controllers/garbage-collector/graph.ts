@@ -4,12 +4,13 @@
  * Invariant: `dependents(uid)` are exactly the known objects whose ownerReferences name the uid, whether or not the owner
  * itself is known.
  */
-import type { KubeObject, OwnerReference, ResourceName } from '../../api/types.ts';
+import type { Kind } from '../../api/kind-row.ts';
+import type { KubeObject, OwnerReference } from '../../api/types.ts';
 
 /** What the collector keeps of an object. */
 export interface GraphNode {
   readonly uid: string;
-  readonly resource: ResourceName;
+  readonly kind: Kind;
   readonly namespace: string | undefined;
   readonly name: string;
   readonly owners: readonly OwnerReference[];
@@ -23,12 +24,12 @@ export interface GraphNode {
 export const foregroundFinalizer = 'foregroundDeletion';
 export const orphanFinalizer = 'orphan';
 
-export function graphNode(resource: ResourceName, { metadata }: KubeObject): GraphNode {
+export function graphNode(kind: Kind, { metadata }: KubeObject): GraphNode {
   const { uid = '', namespace, name = '', ownerReferences = [], finalizers = [], deletionTimestamp } = metadata ?? {};
   const beingDeleted = deletionTimestamp !== undefined;
   return {
     uid,
-    resource,
+    kind,
     namespace,
     name,
     owners: ownerReferences,

@@ -44,12 +44,10 @@ export const places = {
     },
   },
   balancer: {
-    says: 'the balancer with the most clients',
-    choose: async ({ machines }: World): Promise<Victim> => {
-      const states = await machines.balancerStates();
-      const [busiest] = states.toSorted((a, b) => b.connections - a.connections);
-      if (!busiest) throw new Error('there is no balancer');
-      return { machine: busiest.balancer, leads: [] };
+    says: 'a balancer',
+    choose: async ({ machines, random }: World): Promise<Victim> => {
+      const balancers = await machines.balancers();
+      return { machine: balancers[Math.floor(random.between(0, balancers.length))]!, leads: [] };
     },
   },
   node: {

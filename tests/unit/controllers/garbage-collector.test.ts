@@ -1,4 +1,5 @@
 import test from 'ava';
+import { kinds } from '../../../master/api/kinds.ts';
 import type { KubeObject, OwnerReference } from '../../../master/api/types.ts';
 import { decide, type OwnerState } from '../../../master/controllers/garbage-collector/decide.ts';
 import { graphNode, OwnerGraph } from '../../../master/controllers/garbage-collector/graph.ts';
@@ -17,15 +18,15 @@ const owners = (...states: OwnerState[]) => states.map((state, i) => ({ referenc
 
 test('the graph knows dependents before their owner, and forgets references that go', (t) => {
   const graph = new OwnerGraph();
-  graph.put(graphNode('pods', object('pod', [reference('rc', true)])));
+  graph.put(graphNode(kinds.pods, object('pod', [reference('rc', true)])));
   t.deepEqual(
     graph.dependents('rc').map(({ uid }) => uid),
     ['pod'],
   );
   t.is(graph.blockingDependents('rc').length, 1);
-  graph.put(graphNode('pods', object('pod', [reference('rc')])));
+  graph.put(graphNode(kinds.pods, object('pod', [reference('rc')])));
   t.is(graph.blockingDependents('rc').length, 0);
-  graph.put(graphNode('pods', object('pod')));
+  graph.put(graphNode(kinds.pods, object('pod')));
   t.is(graph.dependents('rc').length, 0);
   graph.remove('pod');
   t.is(graph.size, 0);
@@ -34,9 +35,9 @@ test('the graph knows dependents before their owner, and forgets references that
 test('finalizers tell how an object that is being deleted treats its dependents', (t) => {
   const deletionTimestamp = '2026-01-01T00:00:00Z';
   const foreground = { finalizers: ['foregroundDeletion'] };
-  t.false(graphNode('pods', object('a', [], foreground)).deletingDependents);
-  t.true(graphNode('pods', object('a', [], { ...foreground, deletionTimestamp })).deletingDependents);
-  t.true(graphNode('pods', object('a', [], { finalizers: ['orphan'], deletionTimestamp })).orphaning);
+  t.false(graphNode(kinds.pods, object('a', [], foreground)).deletingDependents);
+  t.true(graphNode(kinds.pods, object('a', [], { ...foreground, deletionTimestamp })).deletingDependents);
+  t.true(graphNode(kinds.pods, object('a', [], { finalizers: ['orphan'], deletionTimestamp })).orphaning);
 });
 
 test('an object stays while all its owners are there, or if it has none', (t) => {

@@ -5,9 +5,20 @@
  * checks fields itself, and one that takes `application/strategic-merge-patch+json` that the schemas say how lists merge.
  */
 import { groupVersionPath, type Kind, type Subresource } from '../../../api/kinds.ts';
+import { isCustomKind } from '../../registry/custom/strategy.ts';
 import { hasType, typeName } from '../../registry/schema/types.ts';
 import { version } from '../version.ts';
-import { type Form, type GroupVersionKind, type Json, type Roots, refTo, schemasOf, type Texts } from './schemas.ts';
+import { customSchemas, customTypeName } from './custom.ts';
+import {
+  type Form,
+  type GroupVersionKind,
+  isCustomType,
+  type Json,
+  type Roots,
+  refTo,
+  schemasOf,
+  type Texts,
+} from './schemas.ts';
 
 /** The OpenAPI 3.0 document of one group version. */
 export function openApiV3(kinds: readonly Kind[], texts: Texts): Json {
@@ -19,7 +30,7 @@ export function openApiV3(kinds: readonly Kind[], texts: Texts): Json {
     }),
     responses: { 200: { description: 'OK', content: contentOf(answers, schemaOf(answer, 'v3')) } },
   }));
-  const schemas = { ...schemasOf(rootsOf(kinds), 'v3', texts), [patchSchema]: patch };
+  const schemas = { ...schemasOf(rootsOf(kinds), 'v3', texts), ...customSchemas(kinds, 'v3'), [patchSchema]: patch };
   return { openapi: '3.0.0', info, paths, components: { schemas } };
 }
 
@@ -39,7 +50,7 @@ export function openApiV2(kinds: readonly Kind[], texts: Texts): Json {
     swagger: '2.0',
     info,
     paths,
-    definitions: { ...schemasOf(rootsOf(kinds), 'v2', texts), [patchSchema]: patch },
+    definitions: { ...schemasOf(rootsOf(kinds), 'v2', texts), ...customSchemas(kinds, 'v2'), [patchSchema]: patch },
   };
 }
 
@@ -52,7 +63,7 @@ const patch = {
 };
 
 function schemaOf(type: string, form: Form): Json {
-  return refTo(type === patchType || hasType(type) ? type : 'meta.v1.Status', form);
+  return refTo(type === patchType || isCustomType(type) || hasType(type) ? type : 'meta.v1.Status', form);
 }
 
 /** The types that the paths of the kinds speak of, each with the kinds that it stands for. */
@@ -66,14 +77,16 @@ function rootsOf(kinds: readonly Kind[]): Roots {
     }
   };
   add('meta.v1.Status', { group: '', version: 'v1', kind: 'Status' });
-  for (const { group, version: v, kind, subresources } of kinds) {
-    for (const name of [kind, `${kind}List`]) {
+  if (kinds.some(isCustomKind)) for (const name of ['meta.v1.ObjectMeta', 'meta.v1.ListMeta']) roots.set(name, []);
+  for (const row of kinds) {
+    const { group, version: v, kind, subresources } = row;
+    for (const name of isCustomKind(row) ? [] : [kind, `${kind}List`]) {
       const own = { group, version: v, kind: name };
       add(typeName(own), own);
     }
     for (const subresource of subresources) {
       const spoken = spokenBy(subresource, { group, version: v, kind });
-      add(typeName(spoken), spoken);
+      if (!isCustomKind(row) || subresource.kind !== undefined) add(typeName(spoken), spoken);
     }
     for (const kindOfAll of ['DeleteOptions', 'WatchEvent']) {
       add(`meta.v1.${kindOfAll}`, { group, version: v, kind: kindOfAll });
@@ -152,7 +165,9 @@ const patchTypes = [
 ];
 const patchType = 'meta.v1.Patch';
 const statusType = 'meta.v1.Status';
-const patchBody: Body = { types: patchTypes, type: patchType, required: true };
+const anyPatchBody: Body = { types: patchTypes, type: patchType, required: true };
+const customPatchTypes = patchTypes.filter((type) => !type.includes('strategic'));
+const customPatchBody: Body = { types: customPatchTypes, type: patchType, required: true };
 const deleteBody: Body = { types: objectTypes, type: 'meta.v1.DeleteOptions', required: false };
 
 type Written = Omit<Operation, 'action' | 'suffix' | 'kind'> & Json;
@@ -184,8 +199,9 @@ function pathsOf(kind: Kind): Record<string, Record<string, Operation>> {
   const scope = kind.namespaced ? [inPath('namespace', 'The namespace of the object.')] : [];
   const name = [...scope, inPath('name', `The name of the ${kind.kind}.`)];
   const collection = `${root}${kind.namespaced ? '/namespaces/{namespace}' : ''}/${kind.resource}`;
-  const answer = typeName(kind);
-  const list = `${answer}List`;
+  const answer = isCustomKind(kind) ? customTypeName(kind, kind.kind) : typeName(kind);
+  const list = isCustomKind(kind) ? customTypeName(kind, kind.listKind ?? `${kind.kind}List`) : `${answer}List`;
+  const patchBody = isCustomKind(kind) ? customPatchBody : anyPatchBody;
   const objectBody: Body = { types: objectTypes, type: answer, required: true };
   const post = { action: 'post', parameters: [...scope, pretty, ...writeParameters], body: objectBody, answer };
   if (kind.verbs) return { [collection]: { post }, ...questionPaths(`${collection}/{name}`, answer, name) };
@@ -236,15 +252,17 @@ function pathsOf(kind: Kind): Record<string, Record<string, Operation>> {
  */
 function questionPaths(path: string, answer: string, name: readonly Parameter[]) {
   const parameters = [...name, pretty, ...writeParameters];
-  const patch: Operation = { action: 'patch', parameters, body: patchBody, answer };
+  const patch: Operation = { action: 'patch', parameters, body: anyPatchBody, answer };
   return { [path]: { patch } };
 }
 
 /** Of a subresource that is read and written as an object. */
 function operationsOf(subresource: Subresource, parent: Kind, name: readonly Parameter[]): Record<string, Operation> {
   const kind = spokenBy(subresource, parent);
-  const answer = typeName(kind);
-  if (!hasType(answer)) return {};
+  const isOwn = isCustomKind(parent) && subresource.kind === undefined;
+  const answer = isOwn ? customTypeName(parent, parent.kind) : typeName(kind);
+  if (!isOwn && !hasType(answer)) return {};
+  const patchBody = isCustomKind(parent) ? customPatchBody : anyPatchBody;
   const suffix = subresource.name[0]?.toUpperCase() + subresource.name.slice(1);
   const body: Body = { types: objectTypes, type: answer, required: true };
   const write = { suffix, kind, answer, parameters: [...name, pretty, ...writeParameters] };

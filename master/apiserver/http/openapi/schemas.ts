@@ -27,7 +27,10 @@ export function schemasOf(roots: Roots, form: Form, texts: Texts): Record<string
   return Object.fromEntries(
     named.map(([name, schema]) => {
       const kinds = roots.get(name);
-      return [openApiName(name), kinds ? { ...schema, 'x-kubernetes-group-version-kind': kinds } : schema];
+      return [
+        openApiName(name),
+        kinds && kinds.length > 0 ? { ...schema, 'x-kubernetes-group-version-kind': kinds } : schema,
+      ];
     }),
   );
 }
@@ -37,8 +40,14 @@ export function refTo(name: string, form: Form): Json {
   return { $ref: `#/${form === 'v2' ? 'definitions' : 'components/schemas'}/${openApiName(name)}` };
 }
 
+/** What the name of a custom resource's type begins with here; what follows is its name in the documents. */
+export const customMark = 'custom:';
+
+export const isCustomType = (name: string): boolean => name.startsWith(customMark);
+
 /** `io.k8s.api.core.v1.Pod` */
 function openApiName(name: string): string {
+  if (isCustomType(name)) return name.slice(customMark.length);
   const group = name.slice(0, name.indexOf('.'));
   return `${places[group] ?? 'io.k8s.api'}.${name}`;
 }

@@ -5,17 +5,11 @@
  * not look again; nulls (which mean "absent", as Go reads them) and fields that the type does not have are gone.
  */
 import { isQuantity, quantityPattern } from '../../../api/quantity.ts';
-import { isRecord, type MapShape, type ObjectShape, type Scalar, type Shape } from './shape.ts';
-
-export interface Decoding {
-  /** What is wrong first, in the words of Go's decoder, which Kubernetes' users know; absent when nothing is. */
-  readonly wrong?: string;
-  /** The paths of the fields that were dropped because the type does not have them. */
-  readonly unknown: readonly string[];
-}
+import { type Decoding, isRecord, type MapShape, type ObjectShape, type Scalar, type Shape } from './shape.ts';
 
 /** Changes the value in place. */
 export function decode(shape: ObjectShape, value: unknown): Decoding {
+  if (shape.decode && isRecord(value)) return shape.decode(value);
   const decoder = new Decoder();
   const wrong = decoder.first(shape, value);
   return wrong === undefined ? decoder : { wrong, unknown: decoder.unknown };

@@ -17,6 +17,15 @@ export interface ObjectShape {
   readonly fields: ReadonlyMap<string, Shape>;
   /** One value to server-side apply. */
   readonly atomic: boolean;
+  /** How a whole object of this shape is read, where it is not as the built-in kinds are. See `decode.ts`. */
+  readonly decode?: (object: Record<string, unknown>) => Decoding;
+}
+/** What reading an object brought to light. */
+export interface Decoding {
+  /** What is wrong first, in the words of Go's decoder, which Kubernetes' users know; absent when nothing is. */
+  readonly wrong?: string;
+  /** The paths of the fields that were dropped because the type does not have them. */
+  readonly unknown: readonly string[];
 }
 export interface ListShape {
   readonly is: 'list';
@@ -41,6 +50,9 @@ export const any: ScalarShape = { is: 'scalar', type: 'any' };
 /** The shape of a kind's objects. Throws where the schema does not have the kind. */
 export const shapeOf = (kind: { group: string; version: string; kind: string }): ObjectShape =>
   typeShape(typeName(kind));
+
+/** The shape of every object's metadata. */
+export const metadataShape = (): ObjectShape => typeShape('meta.v1.ObjectMeta');
 
 /** Whether a value is a JSON object: not null, not an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -3,6 +3,7 @@
  */
 import { allKinds, groupResource, type Kind } from '../../../api/kinds.ts';
 import type { ServiceRanges } from '../allocation/service-allocator.ts';
+import { definitionStrategy } from '../custom/definition.ts';
 import type { Strategy } from '../strategy.ts';
 import { csrStrategy } from './certificatesigningrequests.ts';
 import { configMapStrategy } from './configmaps.ts';
@@ -42,6 +43,7 @@ export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
     secretStrategy,
     serviceAccountStrategy,
     csrStrategy,
+    definitionStrategy,
     roleStrategy,
     roleBindingStrategy,
     clusterRoleStrategy,

@@ -36,7 +36,7 @@ export function scaleOf<T extends Scalable>(
   };
 }
 
-function scaleMetadata({
+export function scaleMetadata({
   name,
   namespace,
   uid,

@@ -21,6 +21,15 @@ export class FieldErrors {
     this.#add('FieldValueInvalid', field, withDetail(`Invalid value: ${quoted(value)}`, why));
   }
 
+  /** The value is of another type; Kubernetes quotes the type that it found. */
+  typeInvalid(field: string, found: string, why: string): void {
+    this.#add('FieldValueTypeInvalid', field, withDetail(`Invalid value: ${quoted(found)}`, why));
+  }
+
+  tooMany(field: string, count: number, max: number): void {
+    this.#add('FieldValueTooMany', field, `Too many: ${count}: must have at most ${max} items`);
+  }
+
   forbidden(field: string, why: string): void {
     this.#add('FieldValueForbidden', field, withDetail('Forbidden', why));
   }

@@ -1,0 +1,61 @@
+/**
+ * All paths that are not resources. Most never change; discovery and OpenAPI are made anew when custom resources come and go,
+ * and only once somebody asks.
+ */
+import { sleep } from '../../api/clock.ts';
+import { pathNotFound } from '../../api/errors.ts';
+import type { Kind } from '../../api/kinds.ts';
+import type { Registry } from '../registry/registry.ts';
+import { discoveryRoutes } from './discovery.ts';
+import type { Handler } from './exchange.ts';
+import { openApiRoutes } from './openapi/routes.ts';
+import { sendJson } from './respond.ts';
+
+/** Under these, what is served depends on custom resources. */
+const changing = /^\/(api|apis|openapi)(\/|$)/;
+
+/** How long an answer waits to be as new as any other server's; an old one is better than none. */
+const catchUpMs = 1_000;
+
+export class Paths {
+  readonly #fixed: ReadonlyMap<string, Handler>;
+  readonly #registry: Registry;
+  #madeOf: readonly Kind[] | undefined;
+  #made: ReadonlyMap<string, Handler> = new Map();
+
+  constructor(fixed: ReadonlyMap<string, Handler>, registry: Registry) {
+    const root: Handler = ({ response }) => {
+      sendJson(response, 200, { paths: [...this.#fixed.keys(), ...this.#present().keys()].sort() });
+    };
+    this.#fixed = new Map([...fixed, ['/', root]]);
+    this.#registry = registry;
+  }
+
+  has(path: string): boolean {
+    return this.#fixed.has(path) || this.#present().has(path);
+  }
+
+  get(path: string): Handler | undefined {
+    const fixed = this.#fixed.get(path);
+    if (fixed || !changing.test(path)) return fixed;
+    return async (exchange) => {
+      const enough = new AbortController();
+      const caughtUp = this.#registry.catchUp().catch(() => {});
+      await Promise.race([caughtUp, sleep(catchUpMs, enough.signal)]);
+      enough.abort();
+      const handler = this.#present().get(path);
+      if (!handler) throw pathNotFound();
+      return handler(exchange);
+    };
+  }
+
+  #present(): ReadonlyMap<string, Handler> {
+    const { all, customKinds } = this.#registry;
+    if (this.#madeOf !== customKinds) {
+      const kinds = [...all.map(({ kind }) => kind), ...customKinds];
+      this.#made = new Map([...discoveryRoutes(kinds), ...openApiRoutes(kinds)]);
+      this.#madeOf = customKinds;
+    }
+    return this.#made;
+  }
+}
