@@ -57,6 +57,8 @@ export interface ElectionState {
   readonly observedMs: number;
   /** The write under way, and when it was sent. */
   readonly writing: { readonly purpose: WritePurpose; readonly sentMs: number } | undefined;
+  /** The acquisition that was tried last: its generation, and when it was first sent, or when the one that succeeded was. */
+  readonly claim: { readonly generation: number; readonly sentMs: number } | undefined;
   /** No write before this time. */
   readonly notBeforeMs: number;
   readonly stopping: boolean;
@@ -103,6 +105,7 @@ export const initialElection: ElectionState = {
   lease: undefined,
   observedMs: 0,
   writing: undefined,
+  claim: undefined,
   notBeforeMs: 0,
   stopping: false,
   lastGeneration: 0,
@@ -169,7 +172,8 @@ function written(state: ElectionState, lease: LeaseRecord, now: number): Electio
   if (isReleased(state)) return { ...next, role: { name: 'stopped' } };
   // The lease counts from when the write was sent: the others may have seen it that early.
   if (role.name === 'leading') return { ...next, role: { ...role, renewedMs: writing?.sentMs ?? now } };
-  return next;
+  if (writing?.purpose !== 'acquire') return next;
+  return { ...next, claim: { generation: lease.generation, sentMs: writing.sentMs } };
 }
 
 /** Whether the write under way is the release; a renewal or an acquisition may have been sent before it. */
@@ -201,14 +205,17 @@ function decide(state: ElectionState, now: number, config: ElectionConfig): Elec
 }
 
 function standby(state: ElectionState, now: number, config: ElectionConfig): ElectionStep {
-  const { lease, writing, observedMs } = state;
+  const { lease, writing, observedMs, claim } = state;
   if (lease === undefined) return { state, effects: [] };
   if (writing) return { state, effects: [] };
+  const renewedMs = claim && claim.generation === lease?.generation ? claim.sentMs : observedMs;
   if (lease?.holder === config.identity && lease.generation > state.lastGeneration) {
-    // Our own acquisition, though its answer may never have come. It counts from when it was last seen to be so.
+    // Our own acquisition, though its answer may never have come. It counts from when it was sent, as a renewal does.
     const { generation } = lease;
-    const role: Role = { name: 'leading', generation, renewedMs: observedMs };
-    const begun = { ...state, role, lastGeneration: generation };
+    const known = { ...state, lastGeneration: generation };
+    // Learnt too late: the others may have waited long enough, so it is another generation that is to be led in.
+    if (now >= renewedMs + config.renewDeadlineMs) return standby(known, now, config);
+    const begun: ElectionState = { ...known, role: { name: 'leading', generation, renewedMs } };
     return then({ state: begun, effects: [{ type: 'lead', generation }] }, now, config);
   }
   const free = lease === null || lease.holder === '' || lease.holder === config.identity;
@@ -273,8 +280,11 @@ function write(
   now: number,
 ): ElectionStep {
   const expectedVersion = state.lease?.version;
+  // Which of several tries took effect may never be known: the first one is the safe one to count from.
+  const isNewClaim = purpose === 'acquire' && state.claim?.generation !== generation;
+  const claim = isNewClaim ? { generation, sentMs: now } : state.claim;
   return {
-    state: { ...state, writing: { purpose, sentMs: now } },
+    state: { ...state, writing: { purpose, sentMs: now }, claim },
     effects: [{ type: 'write', purpose, holder, generation, expectedVersion }],
   };
 }

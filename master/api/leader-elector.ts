@@ -76,9 +76,11 @@ export class LeaderElector {
   /** Who leads, as far as this process knows. */
   leader(): { identity: string; isSelf: boolean; generation: number } {
     const { lease, role } = this.#state;
+    // A process that was held up answers before it has noticed that its time is over.
+    const inTime = role.name === 'leading' && performance.now() < role.renewedMs + this.#config.renewDeadlineMs;
     return {
       identity: lease?.holder ?? '',
-      isSelf: role.name === 'leading',
+      isSelf: inTime,
       generation: lease?.generation ?? 0,
     };
   }

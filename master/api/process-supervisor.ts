@@ -11,7 +11,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { aborted, type Clock, sleep, systemClock } from './clock.ts';
+import { aborted, type Clock, sleep, steadyClock } from './clock.ts';
 
 /** What the supervisor says itself; a pino logger is one. */
 export interface SupervisorLogger {
@@ -73,7 +73,7 @@ export class ProcessSupervisor {
       steadyAfterMs: 10_000,
       graceMs: 8_000,
       output: (text) => process.stdout.write(text),
-      clock: systemClock,
+      clock: steadyClock,
       ...options,
     };
     if (options.pidDir) mkdirSync(options.pidDir, { recursive: true });

@@ -7,7 +7,7 @@
  *
  * A pod that was taken by `pop` is in none of them until it is put back.
  */
-import { type Clock, systemClock, type Timer } from '../api/clock.ts';
+import { type Clock, steadyClock, type Timer } from '../api/clock.ts';
 import { Heap } from './heap.ts';
 import type { PodInfo } from './pod-info.ts';
 
@@ -58,7 +58,7 @@ export class SchedulingQueue {
   #wake: (() => void) | undefined;
 
   constructor(options: QueueOptions = {}) {
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? steadyClock;
     this.#options = {
       initialBackoffMs: 1_000,
       maxBackoffMs: 10_000,

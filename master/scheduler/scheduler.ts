@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Client } from '../api/client.ts';
-import { type Clock, sleep, systemClock } from '../api/clock.ts';
+import { type Clock, sleep, steadyClock } from '../api/clock.ts';
 import { isConflict, isNotFound } from '../api/errors.ts';
 import { EventRecorder } from '../api/events.ts';
 import type { Informer } from '../api/informer.ts';
@@ -64,7 +64,7 @@ export class Scheduler {
   readonly #algorithm: Algorithm;
 
   constructor(options: SchedulerOptions) {
-    const { metrics, random, clock = systemClock, pods, nodes } = options;
+    const { metrics, random, clock = steadyClock, pods, nodes } = options;
     this.#options = options;
     this.#clock = clock;
     this.#queue = new SchedulingQueue({ clock, onEnter: (place, event) => metrics.entered(place, event) });
@@ -188,7 +188,7 @@ export class Scheduler {
     const current = getCondition(pod.status?.conditions, 'PodScheduled');
     if (current?.status === 'False' && current.reason === reason && current.message === message) return;
     const condition = { type: 'PodScheduled', status: 'False', reason, message };
-    const [set] = setCondition(current ? [current] : [], condition, nowSeconds(this.#clock.now()));
+    const [set] = setCondition(current ? [current] : [], condition, nowSeconds());
     const { namespace, name = '', uid } = metaOf(pod);
     const patch = { metadata: { uid }, status: { conditions: [set] } };
     try {

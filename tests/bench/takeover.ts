@@ -3,7 +3,7 @@
  * it was without its leaders (from the fault to the new leader's first action, as others see it), and how long clients of
  * the balancer went without a success. Goes unattended: a round that fails is told and counted, and the next one begins.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,11 +37,12 @@ const flags = command('npm run bench:takeover --', 'Measures how soon others act
   )
   .option('--idle <duration>', 'how long to look for takeovers that nothing asked for', durationMs, 60_000)
   .option('--busy <duration>', 'the same, with a busy loop for each processor beside the cluster', durationMs, 0)
+  .option('--values <file>', 'keep all values in a file, and count those that it has already')
   .parse()
-  .opts<{ rounds: number; faults: Planned[]; idle: number; busy: number }>();
+  .opts<{ rounds: number; faults: Planned[]; idle: number; busy: number; values?: string }>();
 
 const names = { scheduler: 'scheduler', controllerManager: 'controllers' } as const;
-/** Longer than this is a failure, not a takeover. */
+/** No takeover is waited for longer; one that has not come by then counts as this long. */
 const patienceMs = 15_000;
 const settleMs = 500;
 /** How long clients are looked at from the fault on, at least. */
@@ -49,7 +50,12 @@ const lookMs = 2_500;
 
 await ensureInstalled(['etcd'], createProgress({ output: process.stdout }));
 const dataDir = mkdtempSync(join(tmpdir(), 'trimaster-takeover-'));
-const rows: string[] = [];
+/** Every value that was measured, by what was done and what was measured. */
+const values: Record<string, Record<string, number[]>> = flags.values && existsSync(flags.values)
+  ? JSON.parse(readFileSync(flags.values, 'utf8'))
+  : {};
+const failedRounds = new Map<string, number>();
+const falseTakeovers: string[] = [];
 const stop = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort());
 const cluster = await startLocalCluster({ dataDir });
@@ -80,13 +86,12 @@ async function measureFaults(): Promise<void> {
 }
 
 async function measureFault(name: string, fault: BenchFault, rounds: number, clients: GapClients): Promise<void> {
-  const values = new Map<string, number[]>();
   const from = performance.now();
   let failed = 0;
   for (let round = 1; round <= rounds && !stop.signal.aborted; round += 1) {
     try {
       const figures = await measureOnce(fault, clients);
-      for (const [what, ms] of figures) values.set(what, [...(values.get(what) ?? []), ms]);
+      for (const [what, value] of figures) note(fault.title, what, value);
       console.error(`${name} ${round}: ${figures.map(([what, value]) => `${what} ${Math.round(value)}`).join(', ')}`);
     } catch (error) {
       failed += 1;
@@ -95,11 +100,13 @@ async function measureFault(name: string, fault: BenchFault, rounds: number, cli
   }
   const tookS = Math.round((performance.now() - from) / 1_000);
   console.error(`${name}: ${rounds} rounds in ${tookS} s, ${failed} failed; load average ${load()}`);
-  for (const [what, ms] of values) {
-    const found = distributionOf(ms);
-    if (found) rows.push(row(fault.title, what, [found.n, found.p50, found.p90, found.p99, found.max].map(String)));
-  }
-  if (failed > 0) rows.push(row(fault.title, 'rounds that failed', [String(failed), '', '', '', '']));
+  if (failed > 0) failedRounds.set(fault.title, failed);
+  if (flags.values) writeFileSync(flags.values, JSON.stringify(values));
+}
+
+function note(title: string, what: string, value: number): void {
+  values[title] ??= {};
+  values[title][what] = [...(values[title][what] ?? []), value];
 }
 
 /** One fault: names of figures, each with its ms. */
@@ -122,8 +129,8 @@ async function measureOnce(fault: BenchFault, clients: GapClients): Promise<[str
     const figures: [string, number][] = [];
     for (const role of fault.hits) {
       const taken = await witness.takeover(role, patienceMs);
-      figures.push([`${names[role]} elected`, taken ? taken.electedMs - fromMs : Number.POSITIVE_INFINITY]);
-      figures.push([`${names[role]} acts`, taken ? taken.actedMs - fromMs : Number.POSITIVE_INFINITY]);
+      figures.push([`${names[role]} elected`, taken ? taken.electedMs - fromMs : patienceMs]);
+      figures.push([`${names[role]} acts`, taken ? taken.actedMs - fromMs : patienceMs]);
     }
     if (fault.gaps === 'none') return figures;
     await sleep(Math.max(0, fromMs + lookMs - performance.now()));
@@ -161,7 +168,7 @@ async function lookForFalseTakeovers(ms: number, busy: boolean): Promise<void> {
   const taken = (await within(10, generations, () => true)) - before;
   const moved = (await etcdElections(cluster)) - elections;
   const what = `nothing, ${busy ? `${loops} busy loops` : 'idle'} for ${ms / 60_000} min`;
-  rows.push(row(what, 'false takeovers', [String(taken), '', '', '', '']));
+  falseTakeovers.push(row(what, 'false takeovers', [String(taken), '', '', '', '']));
   console.error(`${what}: ${taken} takeovers; ${moved} changes of etcd's leader seen; load average ${load()}`);
 }
 
@@ -177,7 +184,15 @@ function printTable(): void {
   console.log(`${cpus().length} × ${cpus()[0]?.model.trim()}; load average at the end ${load()}; times in ms\n`);
   for (const line of [row('what', '', ['n', 'p50', 'p90', 'p99', 'max']), row('---', '---', Array(5).fill('---:'))])
     console.log(line);
-  for (const line of rows) console.log(line);
+  for (const [title, measured] of Object.entries(values)) {
+    for (const [what, all] of Object.entries(measured)) {
+      const found = distributionOf(all);
+      if (found) console.log(row(title, what, [found.n, found.p50, found.p90, found.p99, found.max].map(String)));
+    }
+  }
+  for (const [title, count] of failedRounds)
+    console.log(row(title, 'rounds that failed', [String(count), '', '', '', '']));
+  for (const line of falseTakeovers) console.log(line);
 }
 
 function row(what: string, measure: string, cells: readonly string[]): string {

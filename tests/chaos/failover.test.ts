@@ -56,6 +56,32 @@ test.serial(
   },
 );
 
+test.serial('a pod reaches the Service too, and its node port on every node, over TCP and UDP', async (t) => {
+  await cluster.kubectl('patch', 'service', 'echo', '--type=merge', '-p', '{"spec":{"type":"NodePort"}}');
+  const { spec } = await api.json<ServiceObject>('GET', '/api/v1/namespaces/default/services/echo');
+  const nodes = await api.json<{ items: NodeObject[] }>('GET', '/api/v1/nodes');
+  const addresses = nodes.items.map(
+    ({ status }) => status.addresses.find(({ type }) => type === 'InternalIP')?.address,
+  );
+  const names = (await runningPods()).map(({ metadata }) => metadata.name);
+  const ask = (...command: string[]): Promise<string> =>
+    cluster.kubectl('exec', 'rc/echo', '--', ...command).then((answer) => answer.trim());
+  for (const { protocol, port, nodePort } of spec.ports) {
+    const places = [[spec.clusterIP, port] as const, ...addresses.map((address) => [address, nodePort] as const)];
+    for (const [address, at] of places) {
+      const answer = () =>
+        protocol === 'UDP' ? ask('ask-udp', `${address}`, `${at}`) : ask('wget', '-qO-', `http://${address}:${at}`);
+      await within(
+        20,
+        () => answer().catch(String),
+        (said) => names.includes(said),
+      );
+    }
+  }
+  await cluster.kubectl('patch', 'service', 'echo', '--type=merge', '-p', '{"spec":{"type":"ClusterIP"}}');
+  t.is(addresses.length, 2);
+});
+
 test.serial('nothing acknowledged is lost while each master and then a node is killed and started again', async (t) => {
   const load = new Load(cluster.kubeconfig, new Random(1));
   await load.start();
@@ -128,7 +154,17 @@ async function killNode(t: ExecutionContext): Promise<void> {
 
 interface NodeObject {
   readonly spec: { readonly taints?: readonly { readonly key: string; readonly effect: string }[] };
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
+  readonly status: {
+    readonly conditions: readonly { readonly type: string; readonly status: string }[];
+    readonly addresses: readonly { readonly type: string; readonly address: string }[];
+  };
+}
+
+interface ServiceObject {
+  readonly spec: {
+    readonly clusterIP: string;
+    readonly ports: readonly { readonly protocol: string; readonly port: number; readonly nodePort: number }[];
+  };
 }
 
 /** Pods that run and are not on their way out. */

@@ -155,6 +155,8 @@ class Run implements World {
       // Last, because looking costs processor time that would show in what is measured.
       const trouble = await fault.check(this, victim);
       if (trouble) this.#violated('injection', `${fault.name} did not take hold: ${trouble}`);
+      const broken = await fault.promise?.(this, victim);
+      if (broken) this.#violated('promise', `${fault.name}: ${broken}`);
     } catch (error) {
       if (error instanceof Unavailable) return unavailable(fault, victim, error.message);
       if (!signal.aborted)

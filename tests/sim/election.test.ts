@@ -96,3 +96,19 @@ test('a leader that crashes alone is followed at once, because its supervisor re
     t.truthy(next, `seed ${seed}`);
   }
 });
+
+test('no two believe that they lead at once, however late and lossy messages are, unless one is paused', (t) => {
+  for (const seed of seeds) {
+    const world = new ElectionWorld(seed);
+    world.faults.loss = world.random.between(0, 0.4);
+    world.faults.maxDelayMs = world.random.between(5, 1_500);
+    for (let i = 0; i < 500; i += 1) {
+      const elector = world.electors[Math.floor(world.random.between(0, 30))];
+      if (elector) elector.partitioned = !elector.partitioned;
+      world.run(20);
+      const leaders = world.electors.filter(({ state }) => state.role.name === 'leading');
+      if (leaders.length > 1) return t.fail(`seed ${seed}: ${leaders.map(({ name }) => name)} at ${world.nowMs} ms`);
+    }
+  }
+  t.pass();
+});

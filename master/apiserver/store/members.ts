@@ -4,10 +4,10 @@
  * waits for a dead or silent member twice, and the own member is used again as soon as it is back.
  */
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { type Clock, sleep, systemClock } from '../../api/clock.ts';
+import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
-import { EtcdError, type EtcdTls, Member } from './member.ts';
+import { EtcdError, type EtcdTls, grpcCodes, Member } from './member.ts';
 import type { Sealing } from './sealing/sealing.ts';
 import type { StatusResponse } from './wire.ts';
 
@@ -25,8 +25,12 @@ const probeTimeoutMs = 1000;
 const probeIntervalMs = 5000;
 const firstProbeDelayMs = 100;
 const longestProbeDelayMs = 2000;
-/** The patience of one attempt of a read. */
-const readAttemptMs = 400;
+/**
+ * The patience of one attempt of a read after the other. A member that has lost its leader answers nothing, so the first attempts
+ * are short; a slow disk, which every member waits for, gets the time it needs from the later ones.
+ */
+const readAttemptsMs = [400, 400, 400, 800, 1600];
+const lastReadAttemptsMs = 2000;
 /** How long a read is tried on one member after the other. An election of etcd takes one to three seconds. */
 const readPatienceMs = 10_000;
 
@@ -45,7 +49,7 @@ export class Members {
   #turn = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ endpoints, tls, logger, sealing, clock = systemClock }: MembersOptions) {
+  constructor({ endpoints, tls, logger, sealing, clock = steadyClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
     this.#states = endpoints.map((url) => ({ member: new Member(url, tls, sealing), healthy: false, wake: () => {} }));
     this.#logger = logger;
@@ -116,27 +120,38 @@ export class Members {
     state.wake();
   }
 
-  /** Calls a member, and others after it while they fail. Only for what may safely be done twice. */
-  async read<T>(call: (member: Member, timeoutMs: number) => Promise<T>, patienceMs = readPatienceMs): Promise<T> {
-    const giveUpAt = this.#clock.now() + patienceMs;
+  /**
+   * Calls a member, and others after it while they fail. Only for what may safely be done twice. With `patient`, an attempt that is
+   * late goes on beside the next one, and the first answer counts: over a slow disk each new attempt would wait anew.
+   */
+  async read<T>(call: (member: Member, timeoutMs: number) => Promise<T>, patient = false): Promise<T> {
+    const giveUpAt = this.#clock.now() + readPatienceMs;
+    const late = patient ? new LateAnswers<T>() : undefined;
     const mayRetry = (error: unknown): boolean =>
-      error instanceof EtcdError && error.transient && this.#clock.now() < giveUpAt;
+      error instanceof EtcdError && error.transient && !late?.settled && this.#clock.now() < giveUpAt;
     const again = retry(handleWhen(mayRetry), {
       maxAttempts: Number.POSITIVE_INFINITY,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
     });
     try {
-      return await again.execute(() => this.#attempt(call));
+      const trying = again.execute(({ attempt }) => {
+        const attemptMs = readAttemptsMs[attempt] ?? lastReadAttemptsMs;
+        const member = this.best();
+        const begin = (timeoutMs: number): Promise<T> => call(member, timeoutMs);
+        const answer = late ? late.within(member, attemptMs, begin(readPatienceMs)) : begin(attemptMs);
+        return this.#judged(member, answer);
+      });
+      return await (late ? Promise.race([trying, late.first]) : trying);
     } catch (error) {
       if (error instanceof EtcdError && error.transient) throw unreachable(error);
       throw error;
     }
   }
 
-  async #attempt<T>(call: (member: Member, timeoutMs: number) => Promise<T>): Promise<T> {
-    const member = this.best();
+  /** What an attempt says of its member. */
+  async #judged<T>(member: Member, answer: Promise<T>): Promise<T> {
     try {
-      const result = await call(member, readAttemptMs);
+      const result = await answer;
       this.heard();
       return result;
     } catch (error) {
@@ -196,6 +211,36 @@ export class Members {
     for (const listener of this.#changed) listener();
   }
 }
+
+/** Answers to attempts that were given up as late. */
+class LateAnswers<T> {
+  readonly #first = Promise.withResolvers<T>();
+  settled = false;
+
+  get first(): Promise<T> {
+    return this.#first.promise;
+  }
+
+  /** The answer if it comes in time; rejects otherwise, and the answer counts when it does come. */
+  async within(member: Member, timeoutMs: number, answer: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const error = (): EtcdError => new EtcdError(member.url, grpcCodes.deadlineExceeded, 'no answer yet');
+    const timer = setTimeout(() => {
+      reject(error());
+      answer.then((value) => {
+        this.settled = true;
+        this.#first.resolve(value);
+      }, noop);
+    }, timeoutMs);
+    try {
+      return await Promise.race([answer, promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function noop(): void {}
 
 export function unreachable(error: Error): Error {
   return serviceUnavailable(`etcd does not answer: ${error.message}`, 1, { cause: error });

@@ -46,7 +46,7 @@ export class RevisionCheck {
   }
 
   async #ask(): Promise<number> {
-    const { revision } = await this.#options.members.read((member, timeoutMs) => member.revision(timeoutMs));
+    const { revision } = await this.#options.members.read((member, timeoutMs) => member.revision(timeoutMs), true);
     return revision;
   }
 

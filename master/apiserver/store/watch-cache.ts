@@ -6,7 +6,7 @@
  * that watchers of one prefix get the very same array and may share what they make of it. A watcher only queues what it is
  * given, so none can slow another.
  */
-import { type Clock, systemClock } from '../../api/clock.ts';
+import { type Clock, steadyClock } from '../../api/clock.ts';
 import { expired, internalError, serviceUnavailable } from '../../api/errors.ts';
 import { Collection } from './collection.ts';
 import { defaultWindowLimits, EventWindow, type RememberedEvent, type WindowLimits } from './event-window.ts';
@@ -56,7 +56,7 @@ export class WatchCache {
   readonly #deliveryPaceMs: number;
 
   constructor(options: WatchCacheOptions) {
-    const { ownWrites, limits = defaultWindowLimits, clock = systemClock } = options;
+    const { ownWrites, limits = defaultWindowLimits, clock = steadyClock } = options;
     this.#deliveryPaceMs = options.deliveryPaceMs ?? defaultDeliveryPaceMs;
     this.#ownWrites = ownWrites;
     this.#limits = limits;

@@ -7,7 +7,7 @@
  * A member that says nothing for two seconds, although asked, is left.
  */
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { type Clock, sleep, systemClock } from '../../api/clock.ts';
+import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
 import type { Logger } from '../../api/logging.ts';
 import { prefixEnd, rootPrefix } from './keys.ts';
 import { EtcdError, grpcCodes, type Member } from './member.ts';
@@ -38,7 +38,7 @@ export class WatchFeed {
   #clusterId = '';
   #doubt: ((error: Error) => void) | undefined;
 
-  constructor({ members, cache, logger, clock = systemClock }: WatchFeedOptions) {
+  constructor({ members, cache, logger, clock = steadyClock }: WatchFeedOptions) {
     this.#members = members;
     this.#cache = cache;
     this.#logger = logger;

@@ -11,7 +11,7 @@
  * What cannot be told is answered with Timeout.
  */
 import { randomUUID } from 'node:crypto';
-import { type Clock, sleep, systemClock } from '../../api/clock.ts';
+import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
 import { statusError, timeout } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { ownPrefix } from './keys.ts';
@@ -54,7 +54,7 @@ export class Writer {
   #epoch: { value: string | undefined; revision: number } = { value: undefined, revision: 0 };
   #epochChange: Promise<void> | undefined;
 
-  constructor({ members, cache, ownWrites, sealing, clock = systemClock }: WriterOptions) {
+  constructor({ members, cache, ownWrites, sealing, clock = steadyClock }: WriterOptions) {
     this.#members = members;
     this.#cache = cache;
     this.#ownWrites = ownWrites;

@@ -9,7 +9,7 @@
  * watch as the nodes' leases. When nothing came for `blindAfterMs`, the watch, the API or this process stood still; then
  * every count begins anew, so that nodes have the whole grace period to be heard again.
  */
-import { type Clock, systemClock } from '../../api/clock.ts';
+import { type Clock, steadyClock } from '../../api/clock.ts';
 import { getCondition, keyOf } from '../../api/meta.ts';
 import type { Lease, Node, Taint } from '../../api/types.ts';
 import type { Caches } from '../caches.ts';
@@ -32,7 +32,7 @@ export class NodeHealthObserver {
   #pulseMs: number;
 
   constructor(options: { blindAfterMs: number; clock?: Clock }) {
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = options.clock ?? steadyClock;
     this.#blindAfterMs = options.blindAfterMs;
     this.#pulseMs = this.#clock.now();
   }

@@ -35,6 +35,24 @@ export const clusterFaults: readonly Fault[] = [
     lastsMs: 3_000,
   },
   {
+    name: 'toss-etcd-leader',
+    title: 'leadership of etcd moved back and forth, eight times',
+    choose: async (world) => ({ machine: await world.etcdLeader(), leads: [] }),
+    inject: async ({ machines }, { machine }) => {
+      const [other = ''] = masters.filter((name) => name !== machine);
+      const { askedMs } = await etcdMembers(machines, machine, other);
+      for (let move = 1; move < 8; move += 1) {
+        const [from, to] = move % 2 === 0 ? [machine, other] : [other, machine];
+        await etcdMembers(machines, from, to);
+      }
+      return askedMs;
+    },
+    check: async (world, { machine }) =>
+      (await world.etcdLeader()) === machine ? undefined : 'it does not lead after an even number of moves',
+    heal: nothing,
+    lastsMs: 3_000,
+  },
+  {
     name: 'roll-masters',
     title: 'every master in turn stopped cleanly and started again',
     choose: everything,

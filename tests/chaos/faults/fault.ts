@@ -37,6 +37,8 @@ export interface Fault {
   inject(world: World, victim: Victim): Promise<number | undefined>;
   /** Looks at the broken thing itself and says why the fault did not take hold, or nothing. */
   check(world: World, victim: Victim): Promise<string | undefined>;
+  /** What the cluster has to show for it while it lasts, beyond what holds at any time: why it does not, or nothing. */
+  promise?(world: World, victim: Victim): Promise<string | undefined>;
   /** Ends it, however far the injection came; harmless where there is nothing to end. */
   heal(world: World, victim: Victim): Promise<void>;
   /** How long it lasts at least, in ms. The run waits for the takeover besides. */

@@ -44,10 +44,12 @@ export const places = {
     },
   },
   balancer: {
-    says: 'a balancer',
-    choose: async ({ machines, random }: World): Promise<Victim> => {
-      const balancers = await machines.balancers();
-      return { machine: balancers[Math.floor(random.between(0, balancers.length))]!, leads: [] };
+    says: 'the balancer with the most clients',
+    choose: async ({ machines }: World): Promise<Victim> => {
+      const states = await machines.balancerStates();
+      const [busiest] = states.toSorted((a, b) => b.connections - a.connections);
+      if (!busiest) throw new Error('there is no balancer');
+      return { machine: busiest.balancer, leads: [] };
     },
   },
   node: {

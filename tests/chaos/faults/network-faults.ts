@@ -2,7 +2,7 @@
  * Faults of the network: packets of one machine are dropped, in both directions or in one, by rules in a chain of their
  * own inside that machine's network. Rules name addresses, which are looked up when the fault begins.
  */
-import { type Fault, Unavailable, type Victim, type World } from './fault.ts';
+import { type Fault, Unavailable } from './fault.ts';
 import { places } from './machine-faults.ts';
 
 const chain = 'TRIMASTER-CHAOS';
@@ -88,79 +88,57 @@ const cuts: readonly Cut[] = [
   },
 ];
 
-export const networkFaults: readonly Fault[] = [
-  ...cuts.map((cut): Fault => {
-    const { name, title, incoming, outgoing, probability, keepsLeads } = cut;
-    return {
-      name,
-      title,
-      choose: async (world) => {
-        const victim = await cut.choose(world);
-        return keepsLeads ? { ...victim, leads: [] } : victim;
-      },
-      inject: async ({ machines }, { machine }) => {
-        const others = cut.from ? await Promise.all(cut.from(machine).map((other) => machines.addressOf(other))) : [''];
-        const chance = probability ? `-m statistic --mode random --probability ${probability}` : '';
-        const rules = others.flatMap((address) => [
-          ...(incoming ? [`-A ${chain}-IN ${address && `-s ${address}`} ${chance} -j DROP`] : []),
-          ...(outgoing ? [`-A ${chain}-OUT ${address && `-d ${address}`} ${chance} -j DROP`] : []),
-        ]);
-        const table = [
-          '*filter',
-          `:${chain}-IN - [0:0]`,
-          `:${chain}-OUT - [0:0]`,
-          `-I INPUT ! -i lo -j ${chain}-IN`,
-          `-I OUTPUT ! -o lo -j ${chain}-OUT`,
-          ...rules,
-          'COMMIT',
-        ];
-        const script = `printf '%s\\n' ${table.map((line) => `'${line}'`).join(' ')} | iptables-restore --noflush && date +%s%3N`;
-        const { code, output } = await machines.inNetworkOf(machine, script);
-        if (code !== 0) throw new Unavailable(`iptables: ${output.trim()}`);
-        return Number(output.trim());
-      },
-      check: async ({ machines }, { machine }) => {
-        const script = `iptables -L ${chain}-IN -nvx; iptables -L ${chain}-OUT -nvx`;
-        const { output } = await machines.inNetworkOf(machine, script);
-        const dropped = [...output.matchAll(/^\s*(\d+)\s+\d+\s+DROP/gm)].reduce(
-          (sum, [, count]) => sum + Number(count),
-          0,
-        );
-        return dropped > 0 ? undefined : 'no packet was dropped';
-      },
-      heal: async ({ machines }, { machine }) => {
-        if (!(await machines.state(machine)).Running) return;
-        const ends = ['INPUT ! -i lo', 'OUTPUT ! -o lo'].map(
-          (hook) => `-D ${hook} -j ${chain}-${hook.startsWith('IN') ? 'IN' : 'OUT'}`,
-        );
-        const steps = [...ends, ...['IN', 'OUT'].flatMap((way) => [`-F ${chain}-${way}`, `-X ${chain}-${way}`])];
-        const { output } = await machines.inNetworkOf(
-          machine,
-          `${steps.map((step) => `iptables ${step} 2>/dev/null`).join('; ')}; iptables -S`,
-        );
-        if (output.includes(chain)) throw new Error(`${machine}: rules are left:\n${output}`);
-      },
-      lastsMs: cut.lastsMs ?? 6_000,
-    };
-  }),
-  {
-    name: 'delay-leader',
-    title: '100 ms ± 50 ms added to what the leading master sends',
-    choose: async (world: World): Promise<Victim> => ({ ...(await leader.choose(world)), leads: [] }),
+export const networkFaults: readonly Fault[] = cuts.map((cut): Fault => {
+  const { name, title, incoming, outgoing, probability, keepsLeads } = cut;
+  return {
+    name,
+    title,
+    choose: async (world) => {
+      const victim = await cut.choose(world);
+      return keepsLeads ? { ...victim, leads: [] } : victim;
+    },
     inject: async ({ machines }, { machine }) => {
-      const script = 'tc qdisc add dev eth0 root netem delay 100ms 50ms && date +%s%3N';
+      const others = cut.from ? await Promise.all(cut.from(machine).map((other) => machines.addressOf(other))) : [''];
+      const chance = probability ? `-m statistic --mode random --probability ${probability}` : '';
+      const rules = others.flatMap((address) => [
+        ...(incoming ? [`-A ${chain}-IN ${address && `-s ${address}`} ${chance} -j DROP`] : []),
+        ...(outgoing ? [`-A ${chain}-OUT ${address && `-d ${address}`} ${chance} -j DROP`] : []),
+      ]);
+      const table = [
+        '*filter',
+        `:${chain}-IN - [0:0]`,
+        `:${chain}-OUT - [0:0]`,
+        `-I INPUT ! -i lo -j ${chain}-IN`,
+        `-I OUTPUT ! -o lo -j ${chain}-OUT`,
+        ...rules,
+        'COMMIT',
+      ];
+      const script = `printf '%s\\n' ${table.map((line) => `'${line}'`).join(' ')} | iptables-restore --noflush && date +%s%3N`;
       const { code, output } = await machines.inNetworkOf(machine, script);
-      if (code !== 0) throw new Unavailable(`the kernel has no netem (${output.trim().split('\n').at(-1)})`);
+      if (code !== 0) throw new Unavailable(`iptables: ${output.trim()}`);
       return Number(output.trim());
     },
     check: async ({ machines }, { machine }) => {
-      const { output } = await machines.inNetworkOf(machine, 'tc qdisc show dev eth0');
-      return output.includes('netem') ? undefined : output.trim();
+      const script = `iptables -L ${chain}-IN -nvx; iptables -L ${chain}-OUT -nvx`;
+      const { output } = await machines.inNetworkOf(machine, script);
+      const dropped = [...output.matchAll(/^\s*(\d+)\s+\d+\s+DROP/gm)].reduce(
+        (sum, [, count]) => sum + Number(count),
+        0,
+      );
+      return dropped > 0 ? undefined : 'no packet was dropped';
     },
     heal: async ({ machines }, { machine }) => {
       if (!(await machines.state(machine)).Running) return;
-      await machines.inNetworkOf(machine, 'tc qdisc del dev eth0 root netem 2>/dev/null; true');
+      const ends = ['INPUT ! -i lo', 'OUTPUT ! -o lo'].map(
+        (hook) => `-D ${hook} -j ${chain}-${hook.startsWith('IN') ? 'IN' : 'OUT'}`,
+      );
+      const steps = [...ends, ...['IN', 'OUT'].flatMap((way) => [`-F ${chain}-${way}`, `-X ${chain}-${way}`])];
+      const { output } = await machines.inNetworkOf(
+        machine,
+        `${steps.map((step) => `iptables ${step} 2>/dev/null`).join('; ')}; iptables -S`,
+      );
+      if (output.includes(chain)) throw new Error(`${machine}: rules are left:\n${output}`);
     },
-    lastsMs: 10_000,
-  },
-];
+    lastsMs: cut.lastsMs ?? 6_000,
+  };
+});

@@ -3,7 +3,7 @@ import type { Role } from '../witness/messages.ts';
 import type { Fault, Victim, World } from './fault.ts';
 
 const processes = ['etcd', 'apiserver', 'scheduler', 'controller-manager'] as const;
-type ProcessName = (typeof processes)[number];
+export type ProcessName = (typeof processes)[number];
 
 const signals = {
   kill: { says: 'SIGKILL of', signal: 'KILL', lastsMs: 4_000 },
@@ -12,7 +12,7 @@ const signals = {
 } as const;
 
 /** The pid of a process of a master, as its supervisor wrote it down. */
-const pidOf = (name: ProcessName): string => `$(cat /var/lib/trimaster/run/${name}.pid)`;
+export const pidOf = (name: ProcessName): string => `$(cat /var/lib/trimaster/run/${name}.pid)`;
 
 export const processFaults: readonly Fault[] = Object.entries(signals).flatMap(([verb, { says, signal, lastsMs }]) =>
   processes.map((name): Fault => {
@@ -20,7 +20,7 @@ export const processFaults: readonly Fault[] = Object.entries(signals).flatMap((
     return {
       name: `${verb}-${name}`,
       title: `${says} ${name === 'etcd' ? "etcd's leader" : name === 'apiserver' ? 'an API server' : `the acting ${name}`} alone`,
-      choose: (world) => choose(world, name),
+      choose: (world) => chooseProcess(world, name),
       inject: async ({ machines }, victim) => {
         const script = `pid=${pidOf(name)}; date +%s%3N; echo $pid; kill -${signal} $pid`;
         const [atMs, pid = ''] = (await machines.shell(victim.machine, script)).trim().split(/\s+/);
@@ -47,7 +47,8 @@ export const processFaults: readonly Fault[] = Object.entries(signals).flatMap((
   }),
 );
 
-async function choose(world: World, name: ProcessName): Promise<Victim> {
+/** The process of that name whose end is felt most: the one that leads, where one does. */
+export async function chooseProcess(world: World, name: ProcessName): Promise<Victim> {
   if (name === 'etcd') return { machine: await world.etcdLeader(), leads: [] };
   if (name === 'apiserver') return { machine: await world.leader('scheduler'), leads: [] };
   const role: Role = name;

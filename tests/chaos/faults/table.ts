@@ -1,11 +1,24 @@
 /** All faults, one row each. `npm run chaos -- --list` prints them. */
+import { certificateFaults } from './certificate-faults.ts';
+import { clockFaults } from './clock-faults.ts';
 import { clusterFaults } from './cluster-faults.ts';
+import { delayFaults } from './delay-faults.ts';
+import { diskFaults } from './disk-faults.ts';
 import type { Fault } from './fault.ts';
 import { machineFaults } from './machine-faults.ts';
 import { networkFaults } from './network-faults.ts';
 import { processFaults } from './process-faults.ts';
 
-export const faults: readonly Fault[] = [...machineFaults, ...processFaults, ...networkFaults, ...clusterFaults];
+export const faults: readonly Fault[] = [
+  ...machineFaults,
+  ...processFaults,
+  ...networkFaults,
+  ...delayFaults,
+  ...diskFaults,
+  ...clockFaults,
+  ...certificateFaults,
+  ...clusterFaults,
+];
 
 const names = new Set(faults.map(({ name }) => name));
 if (names.size !== faults.length) throw new Error('two faults have the same name');

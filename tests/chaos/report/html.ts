@@ -2,10 +2,12 @@
  * The report as one HTML page that needs nothing else: for every fault and measure each single value as a mark on a scale,
  * with the quantiles, because a distribution is what a takeover is.
  */
-import { type ChaosResult, type Row, reached, rowsOf, verdictOf, type Worse } from './result.ts';
+import { roles } from '../witness/messages.ts';
+import { type ChaosResult, type Row, reached, rowsOf, type takeoverParts, verdictOf, type Worse } from './result.ts';
 
 const width = 460;
 const height = 26;
+const barWidth = 760;
 
 export function htmlReport(result: ChaosResult, worse?: readonly Worse[]): string {
   const rows = rowsOf(result);
@@ -22,7 +24,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin: 2rem 0 .3rem }
 table { border-collapse: collapse; width: 100% } th, td { padding: .15rem .5rem; text-align: right; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 th:first-child, td:first-child { text-align: left } th { color: var(--soft); font-weight: 500 }
 .soft { color: var(--soft) } .bad { color: var(--bad) } .good { color: var(--good) } .scroll { overflow-x: auto }
-svg { display: block } svg .axis { stroke: var(--line) } svg circle { fill: var(--mark); fill-opacity: .55 } svg .quantile { stroke: var(--ink); stroke-width: 1.5 } svg text { fill: var(--soft); font-size: 9px }
+svg { display: block } svg .axis { stroke: var(--line) } svg circle { fill: var(--mark); fill-opacity: .55 } svg .quantile { stroke: var(--ink); stroke-width: 1.5 } svg text { fill: var(--soft); font-size: 9px } svg text.inside { fill: var(--page) }
+${parts.map(({ part }, index) => `svg .${part} { fill: var(--mark); fill-opacity: ${1 - index * 0.2} }`).join(' ')}
 </style></head><body>
 <h1>Trimaster under faults: <span class="${verdictOf(result) === 'passed' ? 'good' : 'bad'}">${verdictOf(result)}</span></h1>
 <p>${escaped(result.startedAt)}; ${escaped(result.machine)}; seed ${result.seed}. ${load.reads} reads, ${load.writes} writes, ${load.watchEvents} watch events in ${Math.round(load.seconds)} s; ${load.failures} requests failed.</p>
@@ -62,8 +65,36 @@ function faultSection(rows: readonly Row[]): string {
     const picture = measure === 'failed requests' ? '' : strip(values, [p50, p90, p99]);
     return `<tr><td>${escaped(measure)}</td><td>${picture}</td>${[n, p50, p90, p99, max].map((value) => `<td>${value}</td>`).join('')}</tr>`;
   });
+  const takeovers = roles.map((role) => partsBar(rows, role)).join('');
   return `<h2>${escaped(first.fault)} <span class="soft">${escaped(first.title)}</span></h2>
-<div class="scroll"><table><tr><th></th><th></th><th>n</th><th>p50</th><th>p90</th><th>p99</th><th>max</th></tr>${cells.join('')}</table></div>`;
+<div class="scroll"><table><tr><th></th><th></th><th>n</th><th>p50</th><th>p90</th><th>p99</th><th>max</th></tr>${cells.join('')}</table></div>${takeovers}`;
+}
+
+const parts = [
+  { part: 'detected', says: 'detected' },
+  { part: 'elected', says: 'elected' },
+  { part: 'synced', says: 'synced' },
+  { part: 'firstAction', says: 'first action' },
+] as const satisfies readonly { part: (typeof takeoverParts)[number]; says: string }[];
+
+/** What the median takeover of a role consists of, one bar from left to right; its scale is linear, and its own. */
+function partsBar(rows: readonly Row[], role: string): string {
+  const found = parts.flatMap(({ part, says }) => {
+    const row = rows.find(({ measure }) => measure === `${role}: its part ${part}`);
+    return row ? [{ part, says, ms: row.distribution.p50 }] : [];
+  });
+  const wholeMs = found.reduce((sum, { ms }) => sum + ms, 0);
+  if (wholeMs === 0) return '';
+  let x = 0;
+  const bars = found.map(({ part, says, ms }) => {
+    const wide = (ms / wholeMs) * barWidth;
+    const label = wide > 60 ? `<text class="inside" x="${x + 4}" y="12">${says} ${ms} ms</text>` : '';
+    const bar = `<rect class="${part}" x="${x.toFixed(1)}" y="0" width="${wide.toFixed(1)}" height="17"><title>${says}: ${ms} ms</title></rect>${label}`;
+    x += wide;
+    return bar;
+  });
+  const told = found.map(({ says, ms }) => `${says} ${ms}`).join(' + ');
+  return `<p class="soft">${role}, the median takeover by its parts: ${told} ms</p><svg viewBox="0 0 ${barWidth} 17" width="${barWidth}" height="17" role="img" aria-label="${told} ms">${bars.join('')}</svg>`;
 }
 
 /** From 10 ms to 100 s. */

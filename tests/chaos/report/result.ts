@@ -63,12 +63,15 @@ export function verdictOf({ violations, load, interrupted }: ChaosResult): Verdi
   return load.inconclusive ? 'inconclusive' : 'passed';
 }
 
+/** The parts of a takeover, each from the end of the one before. */
+export const takeoverParts = ['detected', 'elected', 'synced', 'firstAction'] as const;
+
 /** What is measured of every fault. */
 export const measures = [
   ...roles.flatMap((role) => [
     { name: `${role}: elected`, of: (round: Round) => takeover(round, role)?.electedMs },
     { name: `${role}: first action`, of: (round: Round) => takeover(round, role)?.firstActionMs },
-    ...['detected', 'elected', 'synced', 'firstAction'].map((part) => ({
+    ...takeoverParts.map((part) => ({
       name: `${role}: its part ${part}`,
       of: (round: Round) => takeover(round, role)?.parts[part],
     })),

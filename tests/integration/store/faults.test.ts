@@ -133,6 +133,27 @@ test('reads and writes go on through another member when the own one falls silen
   t.true(Date.now() - next < 500);
 });
 
+test('a read over an etcd that answers slowly is answered with the first answer, however many attempts were late', async (t) => {
+  const etcd = await startEtcd(1);
+  t.teardown(etcd.stop);
+  const members = new Members({ endpoints: etcd.endpoints, logger: createLogger('test', 'silent') });
+  const end = new AbortController();
+  const running = members.run(end.signal);
+  t.teardown(async () => {
+    end.abort();
+    await running;
+  });
+  let asked = 0;
+  const slow = async (): Promise<string> => {
+    asked += 1;
+    const answer = `answer ${asked}`;
+    await delay(1_000);
+    return answer;
+  };
+  t.is(await members.read(slow, true), 'answer 1');
+  t.is(asked, 3, 'at 0, 400 and 800 ms');
+});
+
 test('a create whose answer is lost happens once and is acknowledged when etcd answers again', async (t) => {
   const etcd = await startEtcd(1);
   t.teardown(etcd.stop);

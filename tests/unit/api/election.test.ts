@@ -72,3 +72,14 @@ test('a released lease is taken at once, a held one when it has run out', (t) =>
   const lease = { holder: '', generation: 4, version: '8' };
   t.like(step(held.state, { type: 'observed', lease }, 10, config).effects[0], { purpose: 'acquire', generation: 5 });
 });
+
+test('a lead counts from when its acquisition was sent, however late the answer comes', (t) => {
+  const { renewDeadlineMs } = defaultTimings;
+  const late = renewDeadlineMs - 100;
+  const asked = after([[0, { type: 'observed', lease: null }]]).state;
+  const { state } = step(asked, { type: 'written', lease: mine('1') }, late, config);
+  t.like(state.role, { name: 'leading', renewedMs: 0 });
+  const tooLate = step(asked, { type: 'written', lease: mine('1') }, renewDeadlineMs + 1, config);
+  t.is(tooLate.state.role.name, 'standby');
+  t.like(tooLate.effects[0], { purpose: 'acquire', generation: 2 });
+});
