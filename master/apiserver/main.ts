@@ -26,6 +26,8 @@ import { RoleCache } from './auth/rbac/role-cache.ts';
 import { serviceAccounts } from './auth/service-accounts/service-accounts.ts';
 import { tokenReview } from './auth/service-accounts/token-review.ts';
 import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
+import { followConfiguration, makeDefaultFlowControl } from './flowcontrol/configuration.ts';
+import { FlowControl } from './flowcontrol/flow-control.ts';
 import { openIdRoutes, tokenRequests } from './http/account-tokens.ts';
 import { BackendProxy } from './http/backend-proxy.ts';
 import type { HealthCheck } from './http/health.ts';
@@ -131,6 +133,16 @@ await runMain(async (signal) => {
   const backends = new BackendProxy();
 
   const audit = openTrail(options, logger);
+  const flow = new FlowControl({
+    seats: options.maxRequestsInflight + options.maxMutatingRequestsInflight,
+    waitMs: options.requestTimeout / 4,
+    listed: ({ resource, name, query }) => {
+      if (name !== '') return 1;
+      const limit = query.size > 0 ? Number(query.get('limit')) : 0;
+      return Math.min(limit > 0 ? limit : Number.POSITIVE_INFINITY, store.countOf(resource));
+    },
+  });
+  const flowRun = followConfiguration({ store, flow, logger }, storeEnd.signal);
 
   let bootstrapped = false;
   const server = await startServer(
@@ -167,6 +179,7 @@ await runMain(async (signal) => {
       tls: { certFile: options.tlsCertFile, keyFile: options.tlsPrivateKeyFile, clientCaFile: options.clientCaFile },
       requestTimeoutMs: options.requestTimeout,
       shutdownDelayMs: options.shutdownDelayDuration,
+      flow,
       audit,
       trustedPeers: options.proxyProtocol,
       logger,
@@ -180,6 +193,7 @@ await runMain(async (signal) => {
     .filled(signal)
     .then(() => startRoles(registry, roles, store, signal))
     .then(() => registry.start(signal))
+    .then(() => startFlowControl(registry, signal))
     .then(() => {
       bootstrapped = true;
       if (!signal.aborted) logger.info('ready');
@@ -191,7 +205,7 @@ await runMain(async (signal) => {
   kubelets.close();
   backends.close();
   storeEnd.abort();
-  await Promise.all([storeRun, reloading, rolesRun, audit?.close()]);
+  await Promise.all([storeRun, reloading, rolesRun, flowRun, audit?.close()]);
 });
 
 /** Resolves when the default roles are there, and requests are judged by them. */
@@ -199,6 +213,11 @@ async function startRoles(registry: Registry, roles: RoleCache, store: EtcdStore
   if (signal.aborted) return;
   await makeDefaultRoles(registry, { ...ownContext, signal });
   await roles.reached(await store.currentRevision(), signal);
+}
+
+/** Resolves when the default flow schemas and priority levels are there. */
+async function startFlowControl(registry: Registry, signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await makeDefaultFlowControl(registry, { ...ownContext, signal });
 }
 
 /** Takes this server out of the endpoints of the Service `kubernetes`, if etcd lets it soon: the others notice anyway. */

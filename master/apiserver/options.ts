@@ -34,6 +34,8 @@ export interface Options {
   readonly defaultNotReadyTolerationSeconds: number;
   readonly defaultUnreachableTolerationSeconds: number;
   readonly requestTimeout: number;
+  readonly maxRequestsInflight: number;
+  readonly maxMutatingRequestsInflight: number;
   readonly shutdownDelayDuration: number;
   readonly auditPolicyFile?: string;
   readonly auditLogPath?: string;
@@ -122,6 +124,13 @@ export function apiServerCommand(): Command {
       8,
     )
     .option('--request-timeout <duration>', 'how long a request that is no stream may take', durationMs, 60_000)
+    .option(
+      '--max-requests-inflight <count>',
+      'with the next one, how many requests the server works on at once; priority levels share them',
+      wholeNumber,
+      400,
+    )
+    .option('--max-mutating-requests-inflight <count>', 'is added to it', wholeNumber, 200)
     .option(
       '--shutdown-delay-duration <duration>',
       'how long to serve on, no longer ready, before shutting down',

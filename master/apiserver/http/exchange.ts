@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { badRequest } from '../../api/errors.ts';
 import { fenceHeader, parseFence } from '../../api/fence.ts';
 import type { AuditRecord } from '../audit/trail.ts';
+import type { Ticket } from '../flowcontrol/flow-control.ts';
 import type { RequestContext, UserInfo } from '../registry/context.ts';
 import type { WriteOptions } from './list-options.ts';
 import { negotiate, type Representation } from './negotiate.ts';
@@ -18,6 +19,8 @@ export interface Exchange {
   readonly abort: AbortController;
   /** Given: the request is recorded in the audit log. */
   readonly audit?: AuditRecord | undefined;
+  /** The seats that the request has; streams have none. */
+  readonly ticket?: Ticket | undefined;
 }
 
 /** A route: answers the exchange or throws a StatusError. */

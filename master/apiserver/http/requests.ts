@@ -3,18 +3,18 @@
  * here as a rejection, and becomes a Status in one place (server.ts).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { sleep } from '../../api/clock.ts';
 import { internalError, isStatusError, methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
 import type { AuditRecord, AuditTrail } from '../audit/trail.ts';
 import type { Authenticator, Credentials } from '../auth/authenticate.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
 import { impersonate, impersonates } from '../auth/impersonate.ts';
+import type { FlowControl, Ticket } from '../flowcontrol/flow-control.ts';
 import type { UserInfo } from '../registry/context.ts';
 import { type Exchange, type Handler, tlsSocketOf } from './exchange.ts';
 import type { ServerMetrics } from './metrics.ts';
 import { clientAddress } from './proxy-protocol.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
-import { sendError } from './respond.ts';
+import { type Answer, sendError } from './respond.ts';
 
 export interface RequestsOptions {
   readonly authenticate: Authenticator;
@@ -32,6 +32,7 @@ export interface RequestsOptions {
   readonly requestTimeoutMs: number;
   /** Given: requests are recorded as its policy says. */
   readonly audit?: AuditTrail | undefined;
+  readonly flow: FlowControl;
 }
 
 interface Flight {
@@ -40,6 +41,7 @@ interface Flight {
   /** Milliseconds, on the clock of `performance.now`. */
   readonly deadline: number;
   record?: AuditRecord | undefined;
+  ticket?: Ticket | undefined;
 }
 
 /** Whose credentials say nothing. */
@@ -70,6 +72,7 @@ export class Requests {
       this.#inFlight.delete(flight);
       if (!response.writableFinished) abort.abort();
       metrics.end(info, response.statusCode, (performance.now() - startedAt) / 1000, known);
+      flight.ticket?.leave();
       flight.record?.stage('ResponseComplete', response.statusCode);
     });
     // Its client shall come back over another connection, to a server that stays.
@@ -79,26 +82,63 @@ export class Requests {
     if (audit) return this.#recorded(audit, request, response, info, flight, credentials);
     const who = authenticate(credentials);
     const asker: UserInfo = who instanceof Promise ? await who : who;
-    return this.#serve(request, response, info, abort, asker);
+    return this.#serve(request, response, info, flight, asker);
   };
 
   #serve(
     request: IncomingMessage,
     response: ServerResponse,
     info: RequestInfo,
-    abort: AbortController,
+    flight: Flight,
     asker: UserInfo,
-    audit?: AuditRecord,
+  ): void | Promise<void> {
+    const { authorizer, flow } = this.#options;
+    const user = impersonates(request) ? impersonate(asker, request.headersDistinct, authorizer) : asker;
+    if (user !== asker) flight.record?.impersonating(user);
+    if (info.verb !== 'watch' && flight.deadline === Number.POSITIVE_INFINITY) {
+      return this.#route(request, response, info, flight, user);
+    }
+    const ticket = flow.admit(user, info, flight.abort.signal);
+    if (ticket instanceof Promise) return this.#afterWaiting(ticket, request, response, info, flight, user);
+    this.#seat(response, flight, ticket);
+    return this.#route(request, response, info, flight, user);
+  }
+
+  async #afterWaiting(
+    waiting: Promise<Ticket>,
+    request: IncomingMessage,
+    response: ServerResponse,
+    info: RequestInfo,
+    flight: Flight,
+    user: UserInfo,
+  ): Promise<void> {
+    const ticket = await waiting;
+    this.#seat(response, flight, ticket);
+    // Its client may have gone just then.
+    if (flight.abort.signal.aborted) ticket.leave();
+    return this.#route(request, response, info, flight, user);
+  }
+
+  #seat(response: Answer, flight: Flight, ticket: Ticket): void {
+    flight.ticket = ticket;
+    response.flowHeaders = ticket.flow.headers;
+  }
+
+  #route(
+    request: IncomingMessage,
+    response: ServerResponse,
+    info: RequestInfo,
+    flight: Flight,
+    user: UserInfo,
   ): void | Promise<void> {
     const { authorizer, resources } = this.#options;
-    const user = impersonates(request) ? impersonate(asker, request.headersDistinct, authorizer) : asker;
+    const { abort, ticket, record: audit } = flight;
     if (audit) {
-      if (user !== asker) audit.impersonating(user);
       const { allowed, reason } = authorizer.decide(user, info);
       audit.decided(allowed, reason);
     }
     if (!authorizer.allows(user, info)) throw refusal(user, info, authorizer.decide(user, info).reason);
-    const exchange: Exchange = { request, response, info, user, abort, audit };
+    const exchange: Exchange = { request, response, info, user, abort, audit, ticket };
     if (info.isResource) return resources(exchange);
     return this.#path(exchange);
   }
@@ -124,7 +164,7 @@ export class Requests {
     flight.record = record;
     if (record) response.setHeader('Audit-Id', record.auditId);
     try {
-      await this.#serve(request, response, info, flight.abort, user, record);
+      await this.#serve(request, response, info, flight, user);
     } catch (error) {
       record?.status((isStatusError(error) ? error : internalError(error)).status);
       throw error;
@@ -144,23 +184,14 @@ export class Requests {
     }
   }
 
-  /** From now on every answer closes its connection, that of an answer which has begun too. */
+  /** From now on every answer closes its connection. */
   drain(): void {
     this.#draining = true;
-    for (const { response } of this.#inFlight) {
-      const { socket } = response;
-      if (response.headersSent && socket) response.once('finish', () => socket.destroySoon());
-      else response.shouldKeepAlive = false;
-    }
+    for (const { response } of this.#inFlight) response.shouldKeepAlive = false;
   }
 
-  /** Resolves when no request has been in flight for so long, or when the signal is aborted. */
-  async quiet(lingerMs: number, signal: AbortSignal): Promise<void> {
-    const stepMs = Math.min(lingerMs, 50);
-    for (let quietMs = 0; quietMs < lingerMs && !signal.aborted; quietMs += stepMs) {
-      await sleep(stepMs, signal);
-      if (this.#inFlight.size > 0) quietMs = 0;
-    }
+  get inFlight(): number {
+    return this.#inFlight.size;
   }
 
   #path(exchange: Exchange): void | Promise<void> {

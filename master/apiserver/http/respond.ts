@@ -9,11 +9,14 @@ import type { Status } from '../../api/types.ts';
 import { gzipFromBytes, sendGzip, takesGzip } from './compress.ts';
 import type { Representation } from './negotiate.ts';
 
+/** An answer of a request that flow control knows: its headers say where the request belonged. */
+export type Answer = ServerResponse & { flowHeaders?: Readonly<Record<string, string>> };
+
 const noCache = 'no-cache, private';
 
 /** Sends bytes with their type. Does nothing when the request was answered meanwhile, because its time was over. */
 export function sendBytes(
-  response: ServerResponse,
+  response: Answer,
   code: number,
   contentType: string,
   bytes: Buffer,
@@ -21,10 +24,16 @@ export function sendBytes(
 ): void {
   if (response.headersSent) return;
   if (bytes.length >= gzipFromBytes && takesGzip(response.req)) {
-    sendGzip(response, code, { 'Cache-Control': cacheControl, 'Content-Type': contentType }, bytes);
+    sendGzip(
+      response,
+      code,
+      { ...response.flowHeaders, 'Cache-Control': cacheControl, 'Content-Type': contentType },
+      bytes,
+    );
     return;
   }
   response.writeHead(code, {
+    ...response.flowHeaders,
     'Cache-Control': cacheControl,
     'Content-Type': contentType,
     'Content-Length': bytes.length,

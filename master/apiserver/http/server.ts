@@ -10,7 +10,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import { type AddressInfo, Server as NetServer } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import express, { type ErrorRequestHandler } from 'express';
 import { aborted, sleep } from '../../api/clock.ts';
 import { internalError, isStatusError } from '../../api/errors.ts';
@@ -18,6 +18,8 @@ import type { Logger } from '../../api/logging.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Authorizer } from '../auth/authorize.ts';
+import type { FlowControl } from '../flowcontrol/flow-control.ts';
+import { registerFlowMetrics } from '../flowcontrol/metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Handler } from './exchange.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
@@ -51,6 +53,7 @@ export interface ServerOptions {
   readonly requestTimeoutMs: number;
   /** How long, once told to stop, the server still serves with a red /readyz. */
   readonly shutdownDelayMs: number;
+  readonly flow: FlowControl;
   readonly audit?: AuditTrail | undefined;
   /** Peers that may say, in the PROXY protocol, who their client is. */
   readonly trustedPeers?: TrustedPeers | undefined;
@@ -59,11 +62,10 @@ export interface ServerOptions {
   readonly logger: Logger;
 }
 
-/**
- * How long a server that is about to end waits for requests over connections that were made at the last moment: their
- * handshake or first request may be on its way.
- */
+/** How long a server that is about to end waits for requests that may be on their way over idle connections. */
 const lingerMs = 300;
+/** The same for connections that were made at the last moment: their handshake may take a while. */
+const lateMs = 2_000;
 
 /** A server that listens. */
 export interface RunningServer {
@@ -78,6 +80,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   const { registry, logger, tls } = options;
   const watches = new Watches();
   const metrics = new ServerMetrics(watches);
+  registerFlowMetrics(options.flow, metrics.registry);
   const requests = new Requests({
     authenticate: options.authenticate,
     authorizer: options.authorizer,
@@ -92,6 +95,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     metrics,
     requestTimeoutMs: options.requestTimeoutMs,
     audit: options.audit,
+    flow: options.flow,
   });
 
   const app = express();
@@ -137,6 +141,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     logger.info({ delayMs: options.shutdownDelayMs }, 'shutting down: no longer ready');
     // Connections end with their next answer, while the listener is still open for whoever comes back too early.
     requests.drain();
+    const late = lateConnections(server);
     await sleep(options.shutdownDelayMs);
     const enough = new AbortController();
     // Closes the listener alone: an HTTP server would also cut connections whose first request is on its way.
@@ -145,7 +150,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     upgrades.endAll();
     await Promise.race([
       emptied,
-      requests.quiet(lingerMs, enough.signal),
+      quiet(requests, late, enough.signal),
       sleep(options.drainMs ?? options.requestTimeoutMs, enough.signal),
     ]);
     enough.abort();
@@ -154,6 +159,27 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     logger.info('shut down');
   });
   return { port: (listener.address() as AddressInfo).port, metrics, closed };
+}
+
+/** The connections that are made from now on and still open. Each ends with its first answer. */
+function lateConnections(server: NetServer): ReadonlySet<Socket> {
+  const late = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    late.add(socket);
+    socket.once('close', () => late.delete(socket));
+  });
+  return late;
+}
+
+/** Resolves when nothing has been in flight for a while, or when the signal is aborted. */
+async function quiet(requests: Requests, late: ReadonlySet<Socket>, signal: AbortSignal): Promise<void> {
+  const stepMs = 50;
+  let waitedMs = 0;
+  for (let quietMs = 0; quietMs < lingerMs && !signal.aborted; quietMs += stepMs) {
+    await sleep(stepMs, signal);
+    waitedMs += stepMs;
+    if (requests.inFlight > 0 || (late.size > 0 && waitedMs < lateMs)) quietMs = 0;
+  }
 }
 
 /** All paths that are not resources. */

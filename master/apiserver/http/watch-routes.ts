@@ -35,6 +35,8 @@ export class Watches {
     try {
       await resource.watch(contextOf(exchange), namespaceOf(exchange), options, stream, stream.signal);
       stream.begin();
+      // From here on it costs what its events cost.
+      exchange.ticket?.leave();
       exchange.audit?.stage('ResponseStarted', wantsWebSocket(response) ? 101 : 200);
     } catch (error) {
       if (isStreamError(error)) {

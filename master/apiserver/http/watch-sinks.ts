@@ -6,6 +6,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import WebSocket, { WebSocketServer } from 'ws';
 import { tlsSocketOf } from './exchange.ts';
+import type { Answer } from './respond.ts';
 import { isUpgrade } from './upgrades.ts';
 import type { EventEncoder } from './watch-events.ts';
 
@@ -24,11 +25,12 @@ export interface WatchSink {
   listen(listener: { drained(): void; closed(): void }): void;
 }
 
-export function httpSink(response: ServerResponse, contentType: string): WatchSink {
+export function httpSink(response: Answer, contentType: string): WatchSink {
   return {
     open() {
       if (response.headersSent) return;
       response.writeHead(200, {
+        ...response.flowHeaders,
         'Cache-Control': 'no-cache, private',
         'Content-Type': contentType,
         'Transfer-Encoding': 'chunked',

@@ -6,6 +6,7 @@ import type { KubeObject } from '../../api/types.ts';
 import { keepCompacting } from './compaction.ts';
 import type { WindowLimits } from './event-window.ts';
 import { FencedWrites } from './fenced-writes.ts';
+import { listPrefix } from './keys.ts';
 import type { EtcdTls } from './member.ts';
 import { EtcdError, grpcCodes } from './member.ts';
 import { Members } from './members.ts';
@@ -86,6 +87,11 @@ export class EtcdStore implements Store {
   /** Objects by key prefix of their resource, for metrics. */
   get objectCounts(): ReadonlyMap<string, number> {
     return this.#cache.sizes;
+  }
+
+  /** How many objects a resource has. */
+  countOf(resource: string): number {
+    return this.#cache.countOf(listPrefix(resource));
   }
 
   /** The etcd members as this server sees them, for metrics. */

@@ -77,6 +77,10 @@ export class WatchCache {
     return new Map([...this.#collections].map(([name, { size }]) => [name, size]));
   }
 
+  countOf(collection: string): number {
+    return this.#collections.get(collection)?.size ?? 0;
+  }
+
   get watcherCount(): number {
     let count = 0;
     for (const watchers of this.#watchers.values()) count += watchers.size;
