@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../../master/api/client.ts';
-import { isConflict, isNotFound } from '../../master/api/errors.ts';
+import { isConflict, isForbidden, isNotFound } from '../../master/api/errors.ts';
 import { Informer } from '../../master/api/informer.ts';
 import { keyOf, nowMicros, nowSeconds } from '../../master/api/meta.ts';
 import type { Pod } from '../../master/api/types.ts';
@@ -106,7 +106,9 @@ export class PaperNodes {
         await this.#run(pod);
       }
     } catch (error) {
-      if (!isNotFound(error) && !isConflict(error) && !this.#stopped.signal.aborted) throw error;
+      // A namespace that ends takes no bindings any more.
+      const isLate = isNotFound(error) || isConflict(error) || isForbidden(error);
+      if (!isLate && !this.#stopped.signal.aborted) throw error;
     }
   }
 

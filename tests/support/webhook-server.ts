@@ -16,6 +16,9 @@ export interface Asked {
   readonly userInfo: { readonly username: string };
   readonly object: (KubeObject & { data?: Record<string, string> }) | null;
   readonly oldObject: KubeObject | null;
+  /** Of a ConversionReview. */
+  readonly desiredAPIVersion?: string;
+  readonly objects?: readonly (KubeObject & { spec?: Record<string, string> })[];
 }
 
 /** The response, but for its uid; `never` answers nothing at all, a number is an HTTP status. */

@@ -5,6 +5,7 @@ import * as x509 from '@peculiar/x509';
 import test from 'ava';
 import type { Client } from '../../../master/api/client.ts';
 import { isNotFound } from '../../../master/api/errors.ts';
+import { servedKind } from '../../../master/api/served-kind.ts';
 import type { OwnerReference, ResourceName } from '../../../master/api/types.ts';
 import { ControlPlane } from '../../support/control-plane.ts';
 import { PaperNodes, replicationController } from '../../support/paper-nodes.ts';
@@ -245,4 +246,46 @@ test('what a person approves against the rules of its signer fails and is not si
   );
   t.like(failed.status?.conditions?.[1], { type: 'Failed', reason: 'SignerValidationFailure' });
   t.falsy(failed.status?.certificate);
+});
+
+test('custom resources own and are owned, and go with their namespace', async (t) => {
+  const names = { plural: 'widgets', kind: 'Widget' };
+  const schema = { openAPIV3Schema: { type: 'object' } };
+  await client.create('customresourcedefinitions', {
+    metadata: { name: 'widgets.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names,
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  });
+  const definition = await within(
+    15,
+    () => client.get('customresourcedefinitions', { name: 'widgets.example.com' }),
+    (found) => servedKind(found) !== undefined,
+  );
+  const widgets = servedKind(definition);
+  if (!widgets) return t.fail('not served');
+  await client.create('namespaces', { metadata: { name: 'custom' } });
+  const widget = async (name: string, ownerReferences: OwnerReference[] = []): Promise<OwnerReference> => {
+    const body = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name, ownerReferences } };
+    await client.request({ method: 'POST', path: '/apis/example.com/v1/namespaces/custom/widgets', body });
+    const { metadata } = await client.get(widgets, { namespace: 'custom', name });
+    return { apiVersion: 'example.com/v1', kind: 'Widget', name, uid: metadata?.uid ?? '' };
+  };
+  const owner = await widget('owner');
+  await widget('child', [owner]);
+  await configMap('custom', 'grandchild', [owner]);
+  await client.delete(widgets, { namespace: 'custom', name: 'owner' }, { propagationPolicy: 'Foreground' });
+  await gone('configmaps', 'grandchild', 'custom');
+  await within(
+    15,
+    () => client.list(widgets, { namespace: 'custom' }),
+    ({ items }) => items.length === 0,
+  );
+  await widget('last');
+  await client.delete('namespaces', { name: 'custom' });
+  await gone('namespaces', 'custom');
+  t.is((await client.list(widgets)).items.length, 0);
 });

@@ -63,6 +63,8 @@ export const definitionStrategy: Strategy<Definition> = {
   validate: validateDefinition,
   validateUpdate(definition, old, errors) {
     const { spec, status } = definition;
+    // What is missing was told of already.
+    if (!spec?.names || !spec.versions) return;
     errors.immutable('spec.group', spec.group, spec.group === old.spec.group);
     errors.immutable('spec.names.plural', spec.names.plural, spec.names.plural === old.spec.names.plural);
     if (isEstablished(old)) {
