@@ -41,7 +41,7 @@ const flags = command('npm run bench:takeover --', 'Measures how soon others act
   .parse()
   .opts<{ rounds: number; faults: Planned[]; idle: number; busy: number; values?: string }>();
 
-const names = { scheduler: 'scheduler', controllerManager: 'controllers' } as const;
+const names = { scheduler: 'scheduler', controllerManager: 'controller manager' } as const;
 /** No takeover is waited for longer; one that has not come by then counts as this long. */
 const patienceMs = 15_000;
 const settleMs = 500;
@@ -88,7 +88,8 @@ async function measureFaults(): Promise<void> {
 async function measureFault(name: string, fault: BenchFault, rounds: number, clients: GapClients): Promise<void> {
   const from = performance.now();
   let failed = 0;
-  for (let round = 1; round <= rounds && !stop.signal.aborted; round += 1) {
+  let round = 1;
+  for (; round <= rounds && !stop.signal.aborted; round += 1) {
     try {
       const figures = await measureOnce(fault, clients);
       for (const [what, value] of figures) note(fault.title, what, value);
@@ -99,7 +100,7 @@ async function measureFault(name: string, fault: BenchFault, rounds: number, cli
     }
   }
   const tookS = Math.round((performance.now() - from) / 1_000);
-  console.error(`${name}: ${rounds} rounds in ${tookS} s, ${failed} failed; load average ${load()}`);
+  console.error(`${name}: ${round - 1} rounds in ${tookS} s, ${failed} failed; load average ${load()}`);
   if (failed > 0) failedRounds.set(fault.title, failed);
   if (flags.values) writeFileSync(flags.values, JSON.stringify(values));
 }
@@ -129,13 +130,14 @@ async function measureOnce(fault: BenchFault, clients: GapClients): Promise<[str
     const figures: [string, number][] = [];
     for (const role of fault.hits) {
       const taken = await witness.takeover(role, patienceMs);
-      figures.push([`${names[role]} elected`, taken ? taken.electedMs - fromMs : patienceMs]);
-      figures.push([`${names[role]} acts`, taken ? taken.actedMs - fromMs : patienceMs]);
+      const electedMs = taken ? Math.round(taken.electedMs - fromMs) : Number.NaN;
+      console.error(`  ${names[role]}: elected after ${electedMs} ms`);
+      figures.push([`first action of the new ${names[role]}`, taken ? taken.actedMs - fromMs : patienceMs]);
     }
     if (fault.gaps === 'none') return figures;
     await sleep(Math.max(0, fromMs + lookMs - performance.now()));
     const { read, write, cutOff, failures } = clients.since(fromMs);
-    figures.push(['failed requests of six clients', failures]);
+    console.error(`  ${failures} requests of the clients failed`);
     // A gap of clients that were connected elsewhere says nothing.
     if (fault.gaps === 'any' || cutOff.read > 0) figures.push(['longest gap of a reader', read]);
     if (fault.gaps === 'any' || cutOff.write > 0) figures.push(['longest gap of a writer', write]);

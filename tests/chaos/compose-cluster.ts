@@ -18,13 +18,22 @@ export class ComposeCluster {
   readonly kubeconfig: string;
   readonly adminPort: number;
   readonly #directory: string;
+  /** What tells compose which cluster is meant. */
+  readonly #settings: Readonly<Record<string, string>>;
   readonly #environment: StartedDockerComposeEnvironment;
 
-  constructor(project: string, directory: string, adminPort: number, environment: StartedDockerComposeEnvironment) {
+  constructor(
+    project: string,
+    directory: string,
+    adminPort: number,
+    settings: Readonly<Record<string, string>>,
+    environment: StartedDockerComposeEnvironment,
+  ) {
     this.project = project;
     this.#directory = directory;
     this.kubeconfig = join(directory, 'kubeconfig');
     this.adminPort = adminPort;
+    this.#settings = settings;
     this.#environment = environment;
   }
 
@@ -33,24 +42,31 @@ export class ComposeCluster {
     const project = process.env.TRIMASTER_TEST_PROJECT ?? `trimaster-test-${process.pid}`;
     const directory = mkdtempSync(join(tmpdir(), `${project}-`));
     const [port, adminPort] = [await freePort(), await freePort()];
+    const settings = {
+      COMPOSE_PROJECT_NAME: project,
+      TRIMASTER_PORT: String(port),
+      TRIMASTER_ADMIN_PORT: String(adminPort),
+      TRIMASTER_KUBECONFIG_DIR: directory,
+    };
     const environment = new DockerComposeEnvironment(join(root, 'compose'), 'compose.yaml')
       .withProjectName(project)
-      .withEnvironment({
-        COMPOSE_PROJECT_NAME: project,
-        TRIMASTER_PORT: String(port),
-        TRIMASTER_ADMIN_PORT: String(adminPort),
-        TRIMASTER_KUBECONFIG_DIR: directory,
-      })
+      .withEnvironment(settings)
       .withDefaultWaitStrategy(Wait.forHealthCheck())
       .withWaitStrategy('pki-1', Wait.forOneShotStartup())
       .withWaitStrategy('bootstrap-1', Wait.forOneShotStartup())
       .withStartupTimeout(120_000);
-    return new ComposeCluster(project, directory, adminPort, await environment.up());
+    return new ComposeCluster(project, directory, adminPort, settings, await environment.up());
   }
 
   /** What kubectl prints. */
   async kubectl(...args: string[]): Promise<string> {
     return run('kubectl', ['--kubeconfig', this.kubeconfig, ...args], { cwd: root, timeoutMs: 120_000 });
+  }
+
+  /** Runs one of the operator's commands (`compose/roll.ts`) on this cluster; rejects with what it said when it fails. */
+  async operate(script: string, ...args: string[]): Promise<void> {
+    const env = { ...process.env, ...this.#settings };
+    await run(process.execPath, [join(root, script), ...args], { cwd: root, env, timeoutMs: 180_000 });
   }
 
   /** Removes containers, networks and volumes. */

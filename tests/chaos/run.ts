@@ -200,6 +200,10 @@ class Run implements World {
     this.#options.log(`VIOLATION (${oracle}): ${what}`);
   }
 
+  async operate(script: string): Promise<void> {
+    await this.#cluster.operate(script);
+  }
+
   async leader(role: Role): Promise<string> {
     return within(20, () => this.#witness.leader(role) ?? '', Boolean);
   }

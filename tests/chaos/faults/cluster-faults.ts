@@ -11,6 +11,8 @@ const startAll = async ({ machines }: World): Promise<void> => {
 };
 
 const addresses = new WeakMap<Victim, readonly string[]>();
+/** When each master had been started before it was restarted. */
+const starts = new WeakMap<Victim, readonly string[]>();
 
 export const clusterFaults: readonly Fault[] = [
   {
@@ -54,19 +56,27 @@ export const clusterFaults: readonly Fault[] = [
   },
   {
     name: 'roll-masters',
-    title: 'every master in turn stopped cleanly and started again',
-    choose: everything,
+    title: 'every master restarted in turn, with npm run roll',
+    choose: async (world) => {
+      const states = await Promise.all(masters.map((machine) => world.machines.state(machine)));
+      const victim = { machine: 'master-1', leads: [] };
+      starts.set(
+        victim,
+        states.map(({ StartedAt }) => StartedAt),
+      );
+      return victim;
+    },
     inject: async (world) => {
-      const { machines } = world;
       const atMs = Date.now();
-      for (const machine of masters) {
-        await machines.stop(machine);
-        await machines.start(machine);
-        await world.healthy();
-      }
+      await world.operate('compose/roll.ts');
       return atMs;
     },
-    check: nothing,
+    check: async ({ machines }, victim) => {
+      const states = await Promise.all(masters.map((machine) => machines.state(machine)));
+      const before = starts.get(victim);
+      const same = masters.filter((_, index) => states[index]?.StartedAt === before?.[index]);
+      return same.length === 0 ? undefined : `not restarted: ${same.join(', ')}`;
+    },
     heal: startAll,
     lastsMs: 1_000,
   },

@@ -64,20 +64,19 @@ async function viaProxy({ machines }: World, { machine }: Victim): Promise<numbe
         `-A ${chain}-OUT -d ${host} -p tcp --dport ${port} -m owner ! --uid-owner ${uid} -j REDIRECT --to-ports ${listen}`,
     ),
   ];
+  // Whoever sends over a connection of before learns so that it is over; this end does when it sends next.
   const old = '-p tcp ! --tcp-flags RST RST -m conntrack ! --ctstate DNAT';
-  const reset = '-j REJECT --reject-with tcp-reset';
   const table = [
     ...['*nat', `:${chain} - [0:0]`, `:${chain}-OUT - [0:0]`, `-I PREROUTING -j ${chain}`, `-I OUTPUT -j ${chain}-OUT`],
-    ...[...redirects, 'COMMIT', '*filter', `:${chain} - [0:0]`, `:${chain}-OUT - [0:0]`],
-    ...[`-I INPUT ! -i lo -j ${chain}`, `-I OUTPUT ! -o lo -j ${chain}-OUT`],
-    ...[`-A ${chain} ${old} ${reset}`, `-A ${chain}-OUT ${old} -m owner ! --uid-owner ${uid} ${reset}`, 'COMMIT'],
+    ...[...redirects, 'COMMIT', '*filter', `:${chain} - [0:0]`, `-I INPUT ! -i lo -j ${chain}`],
+    ...[`-A ${chain} ${old} -j REJECT --reject-with tcp-reset`, 'COMMIT'],
   ];
   const rules = table.map((line) => `'${line}'`).join(' ');
   const script = `
     trap 'kill $!; ${removal}; exit' TERM
     node -e "$0" '${JSON.stringify([...incoming, ...outgoing])}' & sleep 1
     printf '%s\\n' ${rules} | iptables-restore --noflush || exit 1
-    sleep 1; iptables -F ${chain}; iptables -F ${chain}-OUT; echo begun; wait $!`;
+    sleep 1; iptables -F ${chain}; echo begun; wait $!`;
   await machines.startHelper(machine, nodeImage, 'sh', '-c', script, proxy);
   for (let look = 0; look < 100; look += 1) {
     const { running, output } = await machines.helper(machine);
@@ -89,14 +88,14 @@ async function viaProxy({ machines }: World, { machine }: Victim): Promise<numbe
 }
 
 /** Takes all rules away, as far as they are there. */
-const removal = ['nat PREROUTING', 'nat OUTPUT', 'filter INPUT', 'filter OUTPUT']
-  .map((place) => {
-    const [table = '', hook = ''] = place.split(' ');
-    const name = hook === 'OUTPUT' ? `${chain}-OUT` : chain;
-    const on = table === 'filter' ? (hook === 'OUTPUT' ? '! -o lo ' : '! -i lo ') : '';
-    const steps = [`-D ${hook} ${on}-j ${name}`, `-F ${name}`, `-X ${name}`];
-    return steps.map((step) => `iptables -t ${table} ${step} 2>/dev/null`).join('; ');
-  })
+const removal = [
+  { table: 'nat', hook: 'PREROUTING', jump: `-j ${chain}`, name: chain },
+  { table: 'nat', hook: 'OUTPUT', jump: `-j ${chain}-OUT`, name: `${chain}-OUT` },
+  { table: 'filter', hook: 'INPUT', jump: `! -i lo -j ${chain}`, name: chain },
+]
+  .flatMap(({ table, hook, jump, name }) =>
+    [`-D ${hook} ${jump}`, `-F ${name}`, `-X ${name}`].map((step) => `iptables -t ${table} ${step} 2>/dev/null`),
+  )
   .join('; ');
 
 /** Passes everything on, and holds one direction back; the order of the bytes stays. */

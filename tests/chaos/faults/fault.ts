@@ -13,6 +13,8 @@ export interface World {
   etcdLeader(): Promise<string>;
   /** Brings both leads and etcd's to one master, and gives its name. */
   gatherLeads(): Promise<string>;
+  /** Runs one of the operator's commands (`compose/roll.ts`) on the cluster. */
+  operate(script: string): Promise<void>;
   /** Resolves when all masters serve, both roles are led, and all nodes are Ready. */
   healthy(): Promise<void>;
 }
