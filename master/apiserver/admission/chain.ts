@@ -4,16 +4,21 @@ import { groupResource, type Kind } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
 import { WebhookClient } from '../webhooks/client.ts';
 import type { Judge } from './authorizer-functions.ts';
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
+import { defaultIngressClass, defaultStorageClass } from './default-classes.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
 import { type FollowStore, followed } from './followed.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { type NamespaceLifecycleOptions, namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { Objects } from './objects.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import { readinessOf } from './readiness.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import type { Admission, AdmissionPlugin, AdmissionRequest } from './types.ts';
+import { volumeClaimResize } from './volume-claim-resize.ts';
 import { Hooks } from './webhooks/hooks.ts';
 import { mutatingWebhooks } from './webhooks/mutating.ts';
 import { namespaceLookup } from './webhooks/rules.ts';
@@ -44,15 +49,23 @@ export interface Row {
 /** Kubernetes' order. All of them are on by default, as they are there. */
 const table: readonly Row[] = [
   { name: 'NamespaceLifecycle', create: namespaceLifecycle },
+  { name: 'LimitRanger', create: ({ objects }) => limitRanger(objects) },
   { name: 'ServiceAccount', create: ({ objects, clock }) => serviceAccount(objects, clock) },
   { name: 'TaintNodesByCondition', create: () => taintNodesByCondition },
   { name: 'PodSecurity', create: ({ objects }) => podSecurity(objects) },
-  { name: 'Priority', create: () => priority },
+  { name: 'Priority', create: ({ objects }) => priority(objects) },
   {
     name: 'DefaultTolerationSeconds',
     create: (options) =>
       defaultTolerationSeconds(options.defaultNotReadyTolerationSeconds, options.defaultUnreachableTolerationSeconds),
   },
+  { name: 'DefaultStorageClass', create: ({ objects }) => defaultStorageClass(objects) },
+  { name: 'PersistentVolumeClaimResize', create: ({ objects }) => volumeClaimResize(objects) },
+  { name: 'RuntimeClass', create: ({ objects }) => runtimeClass(objects) },
+  { name: 'CertificateApproval', create: ({ judge }) => certificateApproval(judge) },
+  { name: 'CertificateSigning', create: ({ judge }) => certificateSigning(judge) },
+  { name: 'CertificateSubjectRestriction', create: () => certificateSubjectRestriction },
+  { name: 'DefaultIngressClass', create: ({ objects }) => defaultIngressClass(objects) },
   {
     name: 'MutatingAdmissionWebhook',
     create: (options) => mutatingWebhooks(webhookParts(options, 'mutatingwebhookconfigurations')),

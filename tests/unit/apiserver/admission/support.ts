@@ -1,18 +1,18 @@
 /** What plugins are given in tests: objects that are there, and requests about pods. */
 import type { Kind } from '../../../../master/api/kinds.ts';
 import { kinds } from '../../../../master/api/kinds.ts';
-import type { KubeObject, Pod, ResourceName } from '../../../../master/api/types.ts';
+import type { KubeObject, Pod, ResourceName, ResourceTypes } from '../../../../master/api/types.ts';
 import type { FollowStore } from '../../../../master/apiserver/admission/followed.ts';
 import { type Objects, objectsOf } from '../../../../master/apiserver/admission/objects.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
 import type { RequestContext } from '../../../../master/apiserver/registry/context.ts';
 import { objectKey } from '../../../../master/apiserver/store/keys.ts';
 
-export type Known = { readonly [Name in ResourceName]?: readonly KubeObject[] };
+export type Known = { readonly [Name in ResourceName]?: readonly ResourceTypes[Name][] };
 
 /** These objects, under their names and namespaces. `asked` is told of each that is looked for. */
 export function objectsWith(known: Known, asked: (key: string, freshness: string) => void = () => {}): Objects {
-  const stored = Object.entries(known).flatMap(([resource, list]) =>
+  const stored = Object.entries(known).flatMap(([resource, list]: [string, readonly KubeObject[]]) =>
     list.map((object) => {
       const { namespace, name = '' } = object.metadata ?? {};
       return { key: objectKey(resource, namespace, name), revision: 1, bytes: Buffer.alloc(0), object };
