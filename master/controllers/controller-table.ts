@@ -17,6 +17,7 @@ import { startNodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
 import { startTaintEviction } from './node-lifecycle/taint-eviction.ts';
 import { startPodGc } from './pod-gc.ts';
 import { startReplicationController } from './replication/replication-controller.ts';
+import { startResourceQuota } from './resource-quota.ts';
 import { startRootCaPublisher, startServiceAccounts } from './service-account.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
 
@@ -37,6 +38,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'pod-garbage-collector-controller', start: startPodGc },
   { name: 'serviceaccount-controller', start: startServiceAccounts },
   { name: 'root-ca-certificate-publisher-controller', start: startRootCaPublisher },
+  { name: 'resourcequota-controller', start: startResourceQuota },
   { name: 'token-cleaner-controller', start: startTokenCleaner },
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },

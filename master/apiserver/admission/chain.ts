@@ -2,6 +2,7 @@
 
 import { groupResource, type Kind } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
+import type { Store } from '../store/types.ts';
 import { WebhookClient } from '../webhooks/client.ts';
 import type { Judge } from './authorizer-functions.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
@@ -14,6 +15,7 @@ import type { Objects } from './objects.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import { readinessOf } from './readiness.ts';
+import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
@@ -27,7 +29,7 @@ import { validatingWebhooks, type WebhookPluginOptions } from './webhooks/valida
 export interface AdmissionOptions extends NamespaceLifecycleOptions {
   readonly objects: Objects;
   /** What plugins follow the objects in that configure them. */
-  readonly store: FollowStore;
+  readonly store: FollowStore & Pick<Store, 'update'>;
   /** How webhooks are reached. */
   readonly webhooks?: WebhookClient | undefined;
   /** Who says what users may do, for expressions that ask. */
@@ -74,6 +76,7 @@ const table: readonly Row[] = [
     name: 'ValidatingAdmissionWebhook',
     create: (options) => validatingWebhooks(webhookParts(options, 'validatingwebhookconfigurations')),
   },
+  { name: 'ResourceQuota', create: quotaPlugin },
 ];
 
 /** The names that the flags --enable-admission-plugins and --disable-admission-plugins know. */
@@ -83,6 +86,16 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const { disabledPlugins, morePlugins = [] } = options;
   const chosen = table.filter(({ name }) => !disabledPlugins?.has(name));
   return chain([...morePlugins, ...chosen.map(({ create }) => create(options))]);
+}
+
+function quotaPlugin({ store, clock }: AdmissionOptions): AdmissionPlugin {
+  const namespaces = new Set<string>();
+  const source = followed(store, 'resourcequotas', (all) => {
+    namespaces.clear();
+    for (const { metadata } of all) namespaces.add(metadata?.namespace ?? '');
+  });
+  const hasQuota = (namespace: string): boolean => namespaces.has(namespace);
+  return resourceQuota({ store, clock, hasQuota, readiness: readinessOf([source]) });
 }
 
 /** What the plugins of webhooks have in common: each follows its own sort of configurations. */

@@ -28,6 +28,8 @@ const words = (text: string): string[] => text.split(',');
 const read = 'get,list,watch';
 const write = 'create,delete,deletecollection,patch,update';
 const all = `${write},${read}`;
+const builtinSigners =
+  'kubernetes.io/kube-apiserver-client,kubernetes.io/kube-apiserver-client-kubelet,kubernetes.io/kubelet-serving,kubernetes.io/legacy-unknown';
 
 const workloads = 'deployments,deployments/scale,replicasets,replicasets/scale,statefulsets,statefulsets/scale';
 const apps = `controllerrevisions,daemonsets,daemonsets/status,${workloads},deployments/status,replicasets/status,statefulsets/status`;
@@ -161,6 +163,7 @@ const roles: Readonly<Record<string, readonly PolicyRule[]>> = {
   ],
   'system:kube-controller-manager': [
     on(all, '*', '*'),
+    on('approve,sign', csr, 'signers', builtinSigners),
     // Its aggregation controller writes rules that it has only in part itself.
     on('escalate', rbac, 'clusterroles'),
     paths('get', '/api,/api/*,/apis,/apis/*'),

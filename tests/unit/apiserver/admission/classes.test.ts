@@ -18,9 +18,9 @@ const objects = objectsWith({
     { metadata: { name: 'usual' }, value: 10, globalDefault: true },
   ],
   storageclasses: [
-    marked('old', storageMark, '2026-01-01T00:00:00Z'),
-    marked('new', storageMark, '2026-02-01T00:00:00Z'),
-    { metadata: { name: 'grows' }, allowVolumeExpansion: true },
+    { ...marked('old', storageMark, '2026-01-01T00:00:00Z'), provisioner: 'p' },
+    { ...marked('new', storageMark, '2026-02-01T00:00:00Z'), provisioner: 'p' },
+    { metadata: { name: 'grows' }, provisioner: 'p', allowVolumeExpansion: true },
   ],
   ingressclasses: [marked('web', 'ingressclass.kubernetes.io/is-default-class', '2026-01-01T00:00:00Z')],
   runtimeclasses: [

@@ -7,6 +7,7 @@ import { type Objects, objectsOf } from '../../../../master/apiserver/admission/
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
 import type { RequestContext } from '../../../../master/apiserver/registry/context.ts';
 import { objectKey } from '../../../../master/apiserver/store/keys.ts';
+import type { Store } from '../../../../master/apiserver/store/types.ts';
 
 export type Known = { readonly [Name in ResourceName]?: readonly ResourceTypes[Name][] };
 
@@ -30,7 +31,8 @@ export function objectsWith(known: Known, asked: (key: string, freshness: string
 }
 
 /** Nothing configures admission. */
-export const emptyStore: FollowStore = {
+export const emptyStore: FollowStore & Pick<Store, 'update'> = {
+  update: () => Promise.reject(new Error('nothing is stored')),
   list: async () => ({ items: [], revision: 1 }),
   watch: () => ({ revision: 1, close: () => {} }),
 };
