@@ -7,11 +7,12 @@
  */
 import { sleep } from '../api/clock.ts';
 import { isConflict, isNotFound } from '../api/errors.ts';
-import { allKinds, groupResource, type Kind } from '../api/kinds.ts';
+import { allKinds, kinds as builtin, groupResource, type Kind } from '../api/kinds.ts';
 import { deepEqual, keyOf, splitKey } from '../api/meta.ts';
 import { type Amounts, add, formatAmount } from '../api/pod-resources.ts';
 import { isInScope, resourceOf, usageOf } from '../api/quota.ts';
 import type { KubeObject, Pod, ResourceName, ResourceQuota } from '../api/types.ts';
+import type { AnyInformer } from './caches.ts';
 import { type ControllerContext, everyPeriod, newQueue, work } from './context.ts';
 
 const resyncMs = 300_000;
@@ -32,15 +33,18 @@ export async function startResourceQuota(context: ControllerContext): Promise<vo
     },
     signal,
   );
-  for (const informer of caches.owning) {
+  const follow = (informer: AnyInformer): void => {
+    const kind = kindOf(informer.resource);
     const freed = ({ metadata }: KubeObject): void => {
-      for (const quota of quotasOf(metadata?.namespace, informer.resource)) queue.add(keyOf(quota));
+      for (const quota of quotasOf(metadata?.namespace, groupResource(kind))) queue.add(keyOf(quota));
     };
     informer.addHandler(
-      { deleted: freed, updated: (old, object) => mayFree(informer.resource, old, object) && freed(object) },
+      { deleted: freed, updated: (old, object) => mayFree(kind, old, object) && freed(object) },
       signal,
     );
-  }
+  };
+  for (const informer of caches.owning) follow(informer);
+  caches.custom.forEach(follow, signal);
   await Promise.all([
     everyPeriod(context, 'resource quota resync', resyncMs, async () => {
       for (const quota of quotas.list()) queue.add(keyOf(quota));
@@ -63,31 +67,31 @@ export async function startResourceQuota(context: ControllerContext): Promise<vo
     }),
   ]);
 
-  function quotasOf(namespace: string | undefined, resource: ResourceName): ResourceQuota[] {
+  function quotasOf(namespace: string | undefined, resource: string): ResourceQuota[] {
     if (namespace === undefined) return [];
     return quotas
       .list()
-      .filter(({ metadata, spec }) => metadata?.namespace === namespace && limitedKinds(spec?.hard).has(resource));
+      .filter(({ metadata, spec }) => metadata?.namespace === namespace && limited(spec?.hard).has(resource));
   }
 
   async function count(quota: ResourceQuota): Promise<Record<string, string>> {
     const { namespace } = splitKey(keyOf(quota));
     const total: Amounts = new Map();
-    for (const [resource, kind] of limitedKinds(quota.spec?.hard)) {
-      const { items } = await client.list(resource, namespace === undefined ? {} : { namespace });
-      const objects: readonly KubeObject[] = items;
-      for (const object of objects) if (isInScope(quota, kind, object)) add(total, usageOf(kind, object, clock.now()));
+    const resources = limited(quota.spec?.hard);
+    const kinds = [...allKinds, ...caches.custom.kinds].filter((kind) => resources.has(groupResource(kind)));
+    for (const kind of kinds) {
+      const { items } = await client.list(kind, namespace === undefined ? {} : { namespace }, signal);
+      for (const object of items) if (isInScope(quota, kind, object)) add(total, usageOf(kind, object, clock.now()));
     }
     return usedOf(quota.spec?.hard, total);
   }
 }
 
-/** The kinds whose objects a quota counts. Resources that this API server does not know are counted by nobody. */
-export function limitedKinds(hard: Readonly<Record<string, string>> = {}): Map<ResourceName, Kind> {
-  const limited = new Set(Object.keys(hard).map(resourceOf));
-  const found = allKinds.filter((kind) => limited.has(groupResource(kind)));
-  return new Map(found.map((kind) => [kind.resource as ResourceName, kind]));
-}
+/** The resources whose objects a quota counts, as `deployments.apps`. Those that nobody serves are counted by nobody. */
+const limited = (hard: Readonly<Record<string, string>> = {}): Set<string> =>
+  new Set(Object.keys(hard).map(resourceOf));
+
+const kindOf = (resource: ResourceName | Kind): Kind => (typeof resource === 'string' ? builtin[resource] : resource);
 
 /** What is used of all that is limited; nothing where nothing is. */
 export function usedOf(hard: Readonly<Record<string, string>> = {}, total: Amounts): Record<string, string> {
@@ -95,7 +99,7 @@ export function usedOf(hard: Readonly<Record<string, string>> = {}, total: Amoun
 }
 
 /** Whether an update may give something back: a pod that ends, a Service or claim that asks for less. */
-function mayFree(resource: ResourceName, old: KubeObject, object: KubeObject): boolean {
+function mayFree({ resource }: Kind, old: KubeObject, object: KubeObject): boolean {
   if (resource === 'pods') return !hasEnded(old) && hasEnded(object);
   if (resource !== 'services' && resource !== 'persistentvolumeclaims') return false;
   const specOf = ({ spec }: { spec?: unknown } & KubeObject): unknown => spec;

@@ -13,6 +13,8 @@ import { limitRanger } from './limit-ranger.ts';
 import { type NamespaceLifecycleOptions, namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { Objects } from './objects.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import type { ParamReader } from './policies/params.ts';
+import { Policies, validatingPolicies } from './policies/validating-policies.ts';
 import { priority } from './priority.ts';
 import { readinessOf } from './readiness.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -32,6 +34,8 @@ export interface AdmissionOptions extends NamespaceLifecycleOptions {
   readonly store: FollowStore & Pick<Store, 'update'>;
   /** How webhooks are reached. */
   readonly webhooks?: WebhookClient | undefined;
+  /** The parameters of policies. */
+  readonly params: ParamReader;
   /** Who says what users may do, for expressions that ask. */
   readonly judge?: Judge | undefined;
   readonly logger?: Logger | undefined;
@@ -72,6 +76,7 @@ const table: readonly Row[] = [
     name: 'MutatingAdmissionWebhook',
     create: (options) => mutatingWebhooks(webhookParts(options, 'mutatingwebhookconfigurations')),
   },
+  { name: 'ValidatingAdmissionPolicy', create: policyPlugin },
   {
     name: 'ValidatingAdmissionWebhook',
     create: (options) => validatingWebhooks(webhookParts(options, 'validatingwebhookconfigurations')),
@@ -86,6 +91,15 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const { disabledPlugins, morePlugins = [] } = options;
   const chosen = table.filter(({ name }) => !disabledPlugins?.has(name));
   return chain([...morePlugins, ...chosen.map(({ create }) => create(options))]);
+}
+
+function policyPlugin({ store, objects, judge, params }: AdmissionOptions): AdmissionPlugin {
+  const policies = new Policies();
+  const readiness = readinessOf([
+    followed(store, 'validatingadmissionpolicies', (all) => policies.define(all)),
+    followed(store, 'validatingadmissionpolicybindings', (all) => policies.bind(all)),
+  ]);
+  return validatingPolicies({ readiness, policies, namespaceOf: namespaceLookup(objects), params, judge });
 }
 
 function quotaPlugin({ store, clock }: AdmissionOptions): AdmissionPlugin {

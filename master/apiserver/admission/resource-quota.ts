@@ -7,9 +7,9 @@
  */
 import type { Clock } from '../../api/clock.ts';
 import { conflict, forbidden, modifiedMessage } from '../../api/errors.ts';
-import { kinds } from '../../api/kinds.ts';
+import { groupResource, type Kind, kinds } from '../../api/kinds.ts';
 import { type Amounts, add, formatAmount } from '../../api/pod-resources.ts';
-import { isInScope, missingAmounts, quotaAmounts, usageOf } from '../../api/quota.ts';
+import { isInScope, missingAmounts, quotaAmounts, resourceOf, usageOf } from '../../api/quota.ts';
 import type { ResourceQuota } from '../../api/types.ts';
 import { RevisionMismatch } from '../store/errors.ts';
 import { listPrefix } from '../store/keys.ts';
@@ -27,6 +27,7 @@ export interface ResourceQuotaOptions {
 
 /** How often a charge starts over because others charge the same quota. */
 const maxAttempts = 100;
+const maxMet = 1_000;
 
 export function resourceQuota({ store, clock, hasQuota, readiness }: ResourceQuotaOptions): AdmissionPlugin {
   /** One charge after the other in each namespace: this server does not compete with itself. */
@@ -49,6 +50,8 @@ export function resourceQuota({ store, clock, hasQuota, readiness }: ResourceQuo
   async function inLine(namespace: string, request: AdmissionRequest): Promise<void> {
     const asked = askedOf(request, clock.now());
     if (asked.size === 0) return;
+    // Only a hint: what is forgotten is met again.
+    if (met.size > maxMet) met.clear();
     const before = lines.get(namespace) ?? Promise.resolve();
     const charged = before.then(() => charge(namespace, request, asked));
     const done = charged.catch(() => {});
@@ -60,7 +63,7 @@ export function resourceQuota({ store, clock, hasQuota, readiness }: ResourceQuo
   async function charge(namespace: string, request: AdmissionRequest, asked: Amounts): Promise<void> {
     const charged = new Set<string>();
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const quotas = (await present(namespace)).filter(({ quota }) => concerns(quota, request, asked));
+      const quotas = (await present(namespace)).filter(({ quota }) => concerns(quota, request));
       for (const { quota } of quotas) check(quota, request, asked, charged);
       if (request.ctx.dryRun || (await raise(quotas, asked, charged))) return;
     }
@@ -85,9 +88,10 @@ export function resourceQuota({ store, clock, hasQuota, readiness }: ResourceQuo
   /** False when somebody else has changed a quota meanwhile. */
   async function raise(quotas: readonly Present[], asked: Amounts, charged: Set<string>): Promise<boolean> {
     for (const { stored, quota } of quotas) {
-      if (charged.has(stored.key)) continue;
+      const more = counted(quota, asked);
+      if (charged.has(stored.key) || more.size === 0) continue;
       const used = quotaAmounts(quota.status?.used);
-      add(used, counted(quota, asked));
+      add(used, more);
       const status = { ...quota.status, used: { ...quota.status?.used, ...texts(used) } };
       const raised: ResourceQuota = { ...quota, status };
       try {
@@ -112,10 +116,14 @@ function askedOf({ kind, object, old }: AdmissionRequest, now: number): Amounts 
   return new Map([...usage].filter(([, amount]) => amount > 0));
 }
 
-function concerns(quota: ResourceQuota, { kind, object }: AdmissionRequest, asked: Amounts): boolean {
+/** Whether the quota limits anything of such objects, also what this one does not ask for. */
+function concerns(quota: ResourceQuota, { kind, object }: AdmissionRequest): boolean {
   const hard = { ...quota.spec?.hard, ...quota.status?.hard };
-  return object !== undefined && Object.keys(hard).some((name) => asked.has(name)) && isInScope(quota, kind, object);
+  return object !== undefined && limitedOf(kind, hard).length > 0 && isInScope(quota, kind, object);
 }
+
+const limitedOf = (kind: Kind, hard: Readonly<Record<string, string>> = {}): string[] =>
+  Object.keys(hard).filter((name) => resourceOf(name) === groupResource(kind));
 
 /** The part of what is asked for that the quota limits. */
 function counted({ status }: ResourceQuota, asked: Amounts): Amounts {
@@ -127,7 +135,7 @@ function check(quota: ResourceQuota, request: AdmissionRequest, asked: Amounts, 
   const quotaName = quota.metadata?.name ?? '';
   if (charged.has(`${listPrefix('resourcequotas', namespace)}${quotaName}`)) return;
   const hard = quotaAmounts(quota.status?.hard);
-  const unknown = Object.keys(quota.spec?.hard ?? {}).filter((limited) => asked.has(limited) && !hard.has(limited));
+  const unknown = limitedOf(kind, quota.spec?.hard).filter((limited) => !hard.has(limited));
   if (unknown.length > 0) {
     throw forbidden(kind, name, `status unknown for quota: ${quotaName}, resources: ${unknown.sort().join(',')}`);
   }

@@ -5,7 +5,7 @@
  * Guarantees: the generic verbs are the same for every resource; what is particular to one is in its strategy.
  */
 import type { Clock } from '../../api/clock.ts';
-import { type Kind, kinds } from '../../api/kinds.ts';
+import { apiVersionOf, type Kind, kinds } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
 import type { Judge } from '../admission/authorizer-functions.ts';
 import { createAdmission } from '../admission/chain.ts';
@@ -19,6 +19,7 @@ import { CustomKinds, nameOf } from './custom/custom-kinds.ts';
 import { runDefinitions } from './custom/definition-controller.ts';
 import { expireEvents } from './event-expiry.ts';
 import { GenericResource } from './generic-resource.ts';
+import { paramReader } from './param-reader.ts';
 import type { Resource } from './resource.ts';
 import { type Review, ReviewResource } from './review-resource.ts';
 import { createStrategies } from './strategies/index.ts';
@@ -76,7 +77,15 @@ export function createRegistry(options: RegistryOptions): Registry {
   const { store, clock, logger, eventTtlMs = 3_600_000 } = options;
   const addresses = parseAddressRange(options.serviceClusterIpRange);
   const nodePorts = parsePortRange(options.serviceNodePortRange);
-  const admission = createAdmission({ ...options, objects: objectsOf(store) });
+  const admission = createAdmission({
+    ...options,
+    objects: objectsOf(store),
+    params: paramReader((apiVersion, kind) => {
+      const isIt = (row: Kind): boolean => row.kind === kind && apiVersionOf(row) === apiVersion;
+      const row = custom.kinds.find(isIt);
+      return row ? custom.get(nameOf(row)) : all.find((resource) => isIt(resource.kind));
+    }),
+  });
   const resources = createStrategies({ addresses, nodePorts }).flatMap((strategy): Resource[] => {
     const parts = { strategy, store, admission, clock };
     const others = (strategy.versions ?? []).map((version) => new VersionedResource(parts, version));

@@ -10,6 +10,7 @@ import { type Conditions, compileConditions } from '../expressions.ts';
 import type { AdmissionRequest } from '../types.ts';
 import { reviewedRequest } from './review.ts';
 import {
+  isAbout,
   isExempt,
   type NamespaceLookup,
   type Rule,
@@ -93,12 +94,6 @@ function hookOf(id: string, webhook: Webhook): Hook {
     objects: selects(webhook.objectSelector),
     conditions: compileConditions(webhook.matchConditions),
   };
-}
-
-/** Whether a rule may hold for some request about the kind. */
-function isAbout({ apiGroups = [], resources = [] }: Rule, { group, resource }: Kind): boolean {
-  const isOf = (list: readonly string[], value: string): boolean => list.includes('*') || list.includes(value);
-  return isOf(apiGroups, group) && resources.some((text) => isOf([text.split('/')[0] ?? ''], resource));
 }
 
 function conditionError({ kind, name }: AdmissionRequest, error: unknown): StatusError {

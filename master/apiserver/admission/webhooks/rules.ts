@@ -1,5 +1,5 @@
 /** Which requests a webhook or a policy is about: its rules, and the selectors of namespaces and objects. */
-import { groupResource } from '../../../api/kinds.ts';
+import { groupResource, type Kind } from '../../../api/kinds.ts';
 import { labelSelectorFromObject, matchesLabels } from '../../../api/selectors.ts';
 import type { KubeObject, LabelSelector } from '../../../api/types.ts';
 import type { Objects } from '../objects.ts';
@@ -37,6 +37,11 @@ export function ruleMatches(rule: Rule, { operation, kind, subresource = '', nam
     resources.some((text) => resourceMatches(text, kind.resource, subresource)) &&
     (!resourceNames?.length || resourceNames.includes(name))
   );
+}
+
+/** Whether a rule may hold for some request about the kind. */
+export function isAbout({ apiGroups = [], resources = [] }: Rule, { group, resource }: Kind): boolean {
+  return isNamed(apiGroups, group) && resources.some((text) => isNamed([text.split('/')[0] ?? ''], resource));
 }
 
 const isNamed = (list: readonly string[] = [], value: string): boolean => list.includes('*') || list.includes(value);

@@ -5,7 +5,7 @@ import { kinds } from '../../../../master/api/kinds.ts';
 import type { Namespace, Node, Pod } from '../../../../master/api/types.ts';
 import { chain, createAdmission } from '../../../../master/apiserver/admission/chain.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
-import { context, creation, emptyStore, objectsWith } from './support.ts';
+import { context, creation, emptyStore, noParams, objectsWith } from './support.ts';
 
 const ctx = context();
 const namespaces: Namespace[] = [
@@ -17,6 +17,7 @@ const serviceaccounts = [{ metadata: { name: 'default', namespace: 'default' }, 
 const tolerationSeconds = { defaultNotReadyTolerationSeconds: 10, defaultUnreachableTolerationSeconds: 20 };
 const admission = createAdmission({
   store: emptyStore,
+  params: noParams,
   clock: systemClock,
   objects: objectsWith({ namespaces, serviceaccounts }),
   ...tolerationSeconds,
@@ -89,6 +90,7 @@ test('the cache is not asked about a namespace whose deletion has just gone thro
   const asked: string[] = [];
   const recording = createAdmission({
     store: emptyStore,
+    params: noParams,
     clock: systemClock,
     objects: objectsWith({ namespaces }, (key, freshness) => asked.push(`${key} ${freshness}`)),
     ...tolerationSeconds,

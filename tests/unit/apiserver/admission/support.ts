@@ -4,6 +4,7 @@ import { kinds } from '../../../../master/api/kinds.ts';
 import type { KubeObject, Pod, ResourceName, ResourceTypes } from '../../../../master/api/types.ts';
 import type { FollowStore } from '../../../../master/apiserver/admission/followed.ts';
 import { type Objects, objectsOf } from '../../../../master/apiserver/admission/objects.ts';
+import type { ParamReader } from '../../../../master/apiserver/admission/policies/params.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
 import type { RequestContext } from '../../../../master/apiserver/registry/context.ts';
 import { objectKey } from '../../../../master/apiserver/store/keys.ts';
@@ -36,6 +37,8 @@ export const emptyStore: FollowStore & Pick<Store, 'update'> = {
   list: async () => ({ items: [], revision: 1 }),
   watch: () => ({ revision: 1, close: () => {} }),
 };
+
+export const noParams: ParamReader = { find: () => undefined };
 
 export const context = (changes: Partial<RequestContext> = {}): RequestContext => ({
   user: { name: 'me', groups: [] },
