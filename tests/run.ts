@@ -63,6 +63,8 @@ const environment = {
   ...process.env,
   PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}:/usr/sbin:/sbin`,
   TRIMASTER_TEST_PROJECT: project,
+  // What one process has compiled, the hundreds that follow need not: a third of their starting time.
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, '.cache', 'node-compile'),
   // The reaper of testcontainers is an image of a registry; the run removes its containers itself.
   TESTCONTAINERS_RYUK_DISABLED: process.env.TESTCONTAINERS_RYUK_DISABLED ?? 'true',
   FORCE_COLOR: process.stdout.isTTY ? '1' : '0',
