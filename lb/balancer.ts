@@ -287,7 +287,7 @@ export class Balancer implements ConnectionHost {
         this.#checks.cancel(effect.id);
         break;
       case 'close-connections':
-        this.#closeConnections(effect.backend, effect.reason);
+        this.#closeConnections(effect);
         break;
       case 'reset-breaker':
         this.#breakers.get(effect.backend)?.reset();
@@ -315,8 +315,8 @@ export class Balancer implements ConnectionHost {
     this.#logger[level]({ backend, from, ...(detail === '' ? {} : { detail }) }, `backend is ${to}`);
   }
 
-  #closeConnections(backend: string, reason: string): void {
-    const count = this.#clients.close(reason, backend);
+  #closeConnections({ backend, reason, inOrder }: PoolEffect & { type: 'close-connections' }): void {
+    const count = inOrder ? this.#clients.leave(reason, backend) : this.#clients.close(reason, backend);
     if (count > 0) this.#logger.info({ backend, count, reason }, 'connections closed');
   }
 

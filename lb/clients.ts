@@ -72,6 +72,13 @@ export class Clients {
     return closing.length;
   }
 
+  /** Has those to one backend end in order; gives their number. */
+  leave(reason: string, backend: string): number {
+    const leaving = [...this.#all].filter((connection) => connection.backend === backend);
+    for (const connection of leaving) connection.leave(reason);
+    return leaving.length;
+  }
+
   /** When the latest bytes of this backend came, over any connection. */
   heardAt(backend: string): number {
     let latest = Number.NEGATIVE_INFINITY;

@@ -87,6 +87,8 @@ export class ClientConnection {
   #lingerTimer: NodeJS.Timeout | undefined;
   /** Why it is being moved, if it is. */
   #moving: string | undefined;
+  /** Why it is to be moved as soon as the client has its answer. */
+  #leaving: string | undefined;
   #hedges = 0;
   #lastRead = 0;
   #lastSent = 0;
@@ -163,7 +165,19 @@ export class ClientConnection {
     this.#moving = reason;
     this.#client.socket.end();
     this.#upstream.end();
+    clearTimeout(this.#lingerTimer);
     this.#lingerTimer = setTimeout(() => this.close(reason), lingerMs);
+  }
+
+  /** The same for a client that may wait for an answer: it gets it first, if it comes within that moment. */
+  leave(reason: string): void {
+    if (this.#closed || this.#leaving !== undefined) return;
+    if (!this.#activity.unanswered) {
+      this.move(reason);
+      return;
+    }
+    this.#leaving = reason;
+    this.#lingerTimer ??= setTimeout(() => this.close(reason), lingerMs);
   }
 
   /** Closes both sides at once. */
@@ -190,6 +204,8 @@ export class ClientConnection {
     }
     this.#lastRead = read;
     this.#lastSent = sent;
+    // Nothing has come since the last look, either: the answer is whole.
+    if (this.#leaving !== undefined && !this.#activity.unanswered && now > this.#activeAt) this.move(this.#leaving);
     if (this.#activity.unanswered) this.#unansweredSince ??= now;
     if (!this.#hinted && this.#unansweredSince !== undefined && now - this.#unansweredSince >= silenceMs) {
       this.#hinted = true;

@@ -2,7 +2,9 @@
  * A master: etcd, API server, scheduler and controller manager, each a process of its own so that each can be killed alone.
  *
  * This supervisor starts them all at once (each waits by itself for what it needs), starts again what ends, prints their
- * lines with their names, and at the end stops them in an order in which none misses another: those that hold leases first, etcd last.
+ * lines with their names, and at the end stops them in an order in which none misses another:
+ * etcd's lead goes to another master, those that hold leases give them up, the API server serves on until no balancer sends it
+ * clients any more, etcd ends last.
  * With --health it asks the four how they are, for a container's health check.
  *
  * Who the masters are stands in masters.json beside the keys, and may change while it runs; without that file the flags say it.
@@ -62,8 +64,9 @@ await runMain(async (signal) => {
     process.exit((await reportHealth(flags)) ? 0 : 1);
   }
   const logger = createLogger('master', flags.logLevel);
-  const supervisor = new ProcessSupervisor({ logger, pidDir: join(flags.dataDir, 'run') });
-  const { lookAfterEtcd } = await import('./etcd-care.ts');
+  const { lookAfterEtcd, passLead } = await import('./etcd-care.ts');
   const masters = mastersOf(flags);
+  const beforeStop = () => passLead(flags, masters);
+  const supervisor = new ProcessSupervisor({ logger, pidDir: join(flags.dataDir, 'run'), beforeStop });
   await Promise.all([supervisor.run(masterProcesses(flags, masters), signal), lookAfterEtcd(flags, masters, signal)]);
 });

@@ -117,6 +117,9 @@ function releaseOf(
  */
 const etcdGraceMs = 2_000;
 
+/** An API server that ends serves on until every balancer has seen that it is not ready: they look each second. */
+const drainMs = 1_500;
+
 /** This master's own server is asked first, the others in turn after it, so that not all fall on one. */
 function ownFirst({ name }: MasterConfig, masters: Masters): MasterAddress[] {
   const all = masters();
@@ -193,6 +196,7 @@ function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): st
     ...['--kubelet-certificate-authority', pki('ca.crt')],
     ...['--kubelet-client-certificate', pki('apiserver-kubelet-client.crt')],
     ...['--kubelet-client-key', pki('apiserver-kubelet-client.key')],
+    ...['--shutdown-delay-duration', `${drainMs}ms`],
     ...apiserverArg,
   ];
 }

@@ -113,7 +113,13 @@ export type PoolEffect =
       readonly timeoutMs: number;
     }
   | { readonly type: 'cancel-check'; readonly id: number }
-  | { readonly type: 'close-connections'; readonly backend: string; readonly reason: string }
+  | {
+      readonly type: 'close-connections';
+      readonly backend: string;
+      readonly reason: string;
+      /** It still answers: what is under way gets a moment to end. */
+      readonly inOrder: boolean;
+    }
   | { readonly type: 'reset-breaker'; readonly backend: string }
   | {
       readonly type: 'health-changed';
@@ -228,7 +234,8 @@ function onCheckPassed(state: PoolState, id: number, now: number): PoolStep {
     // Now there is somewhere better to go for the clients of masters that answer but are not ready.
     for (const other of after.backends) {
       if (other.health.kind === 'down' && other.connections > 0) {
-        effects.push({ type: 'close-connections', backend: other.name, reason: `${other.name} is not ready` });
+        const inOrder = other.health.failure === 'unready';
+        effects.push({ type: 'close-connections', backend: other.name, reason: `${other.name} is not ready`, inOrder });
       }
     }
   }
@@ -267,7 +274,8 @@ function onCheckFailed(state: PoolState, event: PoolEvent & { type: 'check-faile
     nextCheckAt: now + jittered(wait, state.config),
   };
   if (closes && backend.connections > 0) {
-    effects.push({ type: 'close-connections', backend: backend.name, reason: `${backend.name} is down: ${detail}` });
+    const reason = `${backend.name} is down: ${detail}`;
+    effects.push({ type: 'close-connections', backend: backend.name, reason, inOrder: failure === 'unready' });
   }
   return { state: change(state, backend.name, () => next), effects };
 }
@@ -343,7 +351,8 @@ function onBackends(state: PoolState, addresses: readonly BackendAddress[], now:
   for (const old of state.backends) {
     if (backends.includes(old)) continue;
     for (const check of old.checks) effects.push({ type: 'cancel-check', id: check.id });
-    effects.push({ type: 'close-connections', backend: old.name, reason: `${old.name} was removed` });
+    const inOrder = old.health.kind !== 'down' || old.health.failure === 'unready';
+    effects.push({ type: 'close-connections', backend: old.name, reason: `${old.name} was removed`, inOrder });
   }
   const started = startDueChecks({ ...state, backends }, now);
   return { state: started.state, effects: [...effects, ...started.effects] };

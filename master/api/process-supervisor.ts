@@ -51,12 +51,15 @@ export interface SupervisorOptions {
   readonly graceMs?: number;
   /** Where `<name>.pid` files are kept while a process runs. */
   readonly pidDir?: string;
+  /** Called when it is told to end, before any process is: what it throws is logged. */
+  readonly beforeStop?: () => Promise<object | undefined>;
   /** Takes whole lines, each ended by a newline. */
   readonly output?: (text: string) => void;
   readonly clock?: Clock;
 }
 
-type Settings = Required<Omit<SupervisorOptions, 'pidDir'>> & Pick<SupervisorOptions, 'pidDir'>;
+type Optional = 'pidDir' | 'beforeStop';
+type Settings = Required<Omit<SupervisorOptions, Optional>> & Pick<SupervisorOptions, Optional>;
 
 const lastLinesMs = 200;
 
@@ -91,10 +94,21 @@ export class ProcessSupervisor {
       return supervised.keepRunning();
     });
     await aborted(signal);
+    await this.#beforeStop();
     for (const [, together] of [...levels].sort(([a], [b]) => b - a)) {
       await Promise.all(together.map((supervised) => supervised.stop()));
     }
     await Promise.all(running);
+  }
+
+  async #beforeStop(): Promise<void> {
+    const { beforeStop, logger } = this.#options;
+    try {
+      const done = await beforeStop?.();
+      if (done) logger.info(done, 'prepared to stop');
+    } catch (error) {
+      logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'not prepared to stop');
+    }
   }
 }
 

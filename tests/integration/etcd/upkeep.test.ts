@@ -10,6 +10,7 @@ import { registerStoreMetrics } from '../../../master/apiserver/store/metrics.ts
 import { consistent } from '../../../master/apiserver/store/types.ts';
 import { etcdCredentials } from '../../../master/etcd/client.ts';
 import { makeData, salvageData } from '../../../master/etcd/data.ts';
+import { handOver } from '../../../master/etcd/hand-over.ts';
 import { keepMember } from '../../../master/etcd/keeper.ts';
 import { writeSettings } from '../../../master/etcd/settings.ts';
 import { checkSnapshot, keptSnapshots, saveSnapshot, snapshotDir } from '../../../master/etcd/snapshot.ts';
@@ -140,4 +141,19 @@ test('the command saves a snapshot among those that are kept; without a member i
   await member.end('SIGTERM');
   await t.throwsAsync(save(), { message: /no member of etcd answers: localhost:\d+: ECONNREFUSED/ });
   t.deepEqual(keptSnapshots(snapshotDir(dir)), [kept]);
+});
+
+test('a leader that is to end hands the lead to a member that answers; others have nothing to hand over', async (t) => {
+  const leader = await MasterMember.start(t);
+  t.is(await handOver(leader.client, 2_000), undefined, 'there is nobody else');
+  const other = await leader.addLearner(t);
+  const { memberId } = await other.client.status(2_000);
+  await within(
+    20,
+    () => leader.client.promote(memberId, 2_000),
+    () => true,
+  );
+  t.is(await handOver(other.client, 2_000), undefined, 'it does not lead');
+  t.is(await handOver(leader.client, 2_000), 'master-2');
+  t.is((await leader.client.status(2_000)).leaderId, memberId);
 });

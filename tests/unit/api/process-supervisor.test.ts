@@ -256,3 +256,25 @@ test('a process that crashed is cleaned up after before it is started again, one
   t.deepEqual(order.slice(0, 2), ['run 1', 'run 2']);
   t.false(order.includes('stopped'));
 });
+
+test('what is to be done before the processes stop is done first, and if it fails they stop all the same', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const done: string[] = [];
+  const supervisor = new ProcessSupervisor({
+    logger: silent,
+    output: out.output,
+    async beforeStop() {
+      done.push('before');
+      throw new Error('in vain');
+    },
+  });
+  const stopped = script('a', "trap 'echo stopped; exit 0' TERM; echo up; while :; do sleep 0.05; done");
+  const running = supervisor.run([stopped], end.signal);
+  await out.seen('up');
+  t.deepEqual(done, []);
+  end.abort();
+  await running;
+  t.deepEqual(done, ['before']);
+  t.regex(out.text(), /stopped/);
+});

@@ -156,9 +156,42 @@ test('connections to an unready master stay while no other is up, and are closed
   const only = await client();
   const name = (await only.ask('x'))[0] ?? '';
   t.regex(name, /[abc]/);
+  const ended = once(only.socket, 'end');
   check.failing.delete(name === 'a' ? 'b' : 'a');
-  await only.closed;
+  await ended;
   t.regex(await (await client()).ask('x'), name === 'a' ? /^b/ : /^a/);
+});
+
+test('a client of a master that is shutting down gets its answer before its connection ends', async (t) => {
+  let answer = (): void => {};
+  const leaving = new TestMaster('a', (socket) => {
+    socket.on('data', (bytes: Buffer) => {
+      answer = () => socket.write('a:late');
+      if (bytes.toString() !== 'slow') socket.write('a:x');
+    });
+    socket.on('end', () => socket.end());
+    socket.resume();
+  });
+  const { client, check, balancer } = await bench(t, [leaving, new TestMaster('b')]);
+  const isOf = async (wanted: string) => {
+    for (;;) {
+      const one = await client();
+      if ((await one.ask('x')).startsWith(wanted)) return one;
+    }
+  };
+  const [waiting, quiet] = [await isOf('a'), await isOf('a')];
+  waiting.socket.write('slow');
+  await until(() => waiting.text === 'a:x' && leaving.sockets.size >= 2);
+  check.failing.set('a', 'unready');
+  const ended = once(quiet.socket, 'end');
+  await until(() => balancer.snapshot().backends[0]?.health === 'down');
+  await ended;
+  t.false(waiting.socket.readableEnded);
+  const over = once(waiting.socket, 'end');
+  answer();
+  await over;
+  t.is(waiting.text, 'a:xa:late');
+  t.is(waiting.error, undefined);
 });
 
 test('a master that comes back is used again, also at another address', async (t) => {
