@@ -19,7 +19,8 @@ import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { certificateUser } from './auth/certificates.ts';
 import { authorizeCreation } from './auth/create-authorization.ts';
-import { restrictNode } from './auth/node-restriction.ts';
+import { nodeGraph } from './auth/node-graph.ts';
+import { nodeOf, restrictNode } from './auth/node-restriction.ts';
 import { makeDefaultRoles } from './auth/rbac/bootstrap.ts';
 import { preventEscalation } from './auth/rbac/escalation.ts';
 import { RoleCache } from './auth/rbac/role-cache.ts';
@@ -41,7 +42,7 @@ import { apiServerCommand, type Options } from './options.ts';
 import type { ObjectName, RequestContext } from './registry/context.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { EtcdStore } from './store/etcd-store.ts';
-import { objectKey } from './store/keys.ts';
+import { objectKey, ownPrefix } from './store/keys.ts';
 import { registerStoreMetrics } from './store/metrics.ts';
 import { keepReloading, openSealing } from './store/sealing/open.ts';
 import { consistent } from './store/types.ts';
@@ -75,7 +76,10 @@ await runMain(async (signal) => {
   const advertise = () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort });
   const roles = new RoleCache(store, logger);
   const rolesRun = roles.run(storeEnd.signal);
-  const authorizer = createAuthorizer(roles.roles);
+  const authorizer = createAuthorizer(
+    roles.roles,
+    nodeGraph((prefix) => store.peek(prefix)),
+  );
 
   const accounts = serviceAccounts({
     verifyingKeys: options.serviceAccountKeyFile.map(textOf),
@@ -153,6 +157,12 @@ await runMain(async (signal) => {
         tokens: [accounts.authenticate, ...otherTokens],
       }),
       authorizer,
+      // A node may have learnt of its pod from another server, which was a moment quicker.
+      secondThoughts: async (user) => {
+        if (nodeOf(user) === undefined) return false;
+        await store.get(ownPrefix, consistent);
+        return true;
+      },
       guard: async ({ user, info }, object) => {
         if (disabledPlugins.has('NodeRestriction')) return;
         const name = info.name || (object?.metadata?.name ?? '');
@@ -187,6 +197,7 @@ await runMain(async (signal) => {
     signal,
   );
   registerStoreMetrics(store, server.metrics.registry);
+  server.metrics.add(() => store.requestDurations.text());
   logger.info({ address: options.bindAddress, port: server.port }, 'listening');
 
   const starting = store

@@ -5,6 +5,7 @@
 import { forbidden, type StatusError, serviceUnavailable } from '../../api/errors.ts';
 import type { UserInfo } from '../registry/context.ts';
 import { nodeMay } from './node-authorizer.ts';
+import type { NodeGraph } from './node-graph.ts';
 import { nodeOf } from './node-restriction.ts';
 import { grantText, RbacAuthorizer } from './rbac/authorizer.ts';
 import type { Roles } from './rbac/role-index.ts';
@@ -31,12 +32,13 @@ const superusers = 'system:masters';
 /** Answered to anybody at any time: balancers ask before any role is known. */
 const alwaysAllowed = new Set(['/healthz', '/livez', '/readyz']);
 
-export function createAuthorizer(roles: Roles): Authorizer {
+/** `graph`: which objects are a node's business. */
+export function createAuthorizer(roles: Roles, graph?: NodeGraph): Authorizer {
   const rbac = new RbacAuthorizer(roles);
   const free = (user: UserInfo, attributes: Attributes): boolean =>
     user.groups.includes(superusers) ||
     (!attributes.isResource && alwaysAllowed.has(attributes.path)) ||
-    nodeMay(user, attributes);
+    nodeMay(user, attributes, graph);
   const granted = (user: UserInfo, attributes: Attributes) => {
     if (!roles.loaded) throw serviceUnavailable('the server is starting: roles are not known yet', 1);
     return rbac.grant(user, attributes);
@@ -47,7 +49,9 @@ export function createAuthorizer(roles: Roles): Authorizer {
       if (free(user, attributes)) return { allowed: true, reason: '' };
       const grant = granted(user, attributes);
       if (grant) return { allowed: true, reason: grantText(grant) };
-      return { allowed: false, reason: rbac.complaint(user, attributes) };
+      const node = nodeOf(user);
+      const reason = node === undefined ? undefined : graph?.complaint(node, attributes);
+      return { allowed: false, reason: reason ?? rbac.complaint(user, attributes) };
     },
     rulesFor(user, namespace) {
       const rules = rbac.rulesFor(user, namespace);

@@ -3,6 +3,7 @@
  * of a kind a node may write is in node-restriction.ts.
  */
 import type { UserInfo } from '../registry/context.ts';
+import type { NodeGraph } from './node-graph.ts';
 import { nodeOf } from './node-restriction.ts';
 import { nodeRules, proxierRules } from './rbac/default-roles.ts';
 import { type Attributes, allows } from './rbac/rules.ts';
@@ -14,8 +15,11 @@ const rulesByVerb = Map.groupBy(
   ({ verb }) => verb,
 );
 
-export function nodeMay(user: UserInfo, attributes: Attributes): boolean {
-  if (nodeOf(user) === undefined) return false;
+/** Whether a node may; for all others false. `graph` knows which objects are a node's business; without it all are. */
+export function nodeMay(user: UserInfo, attributes: Attributes, graph?: NodeGraph): boolean {
+  const node = nodeOf(user);
+  if (node === undefined) return false;
   if (attributes.resource === 'leases' && attributes.namespace !== leaseNamespace) return false;
+  if (graph?.complaint(node, attributes) !== undefined) return false;
   return rulesByVerb.get(attributes.verb)?.some(({ rule }) => allows(rule, attributes)) ?? false;
 }

@@ -3,6 +3,7 @@
  * lines are only put together when /metrics is asked for.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry as Metrics } from 'prom-client';
+import { type DurationSeries, Durations } from '../store/durations.ts';
 import type { Handler } from './exchange.ts';
 import type { RequestInfo } from './request-info.ts';
 import { sendBytes } from './respond.ts';
@@ -11,6 +12,12 @@ import type { Watches } from './watch-routes.ts';
 export class ServerMetrics {
   readonly registry = new Metrics();
   readonly #series = new Map<string, Series>();
+  readonly #durations = new Durations(
+    'apiserver_request_duration_seconds',
+    'Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.',
+    bounds,
+  );
+  readonly #texts: (() => string)[] = [() => this.#durations.text()];
   #reading = 0;
   #mutating = 0;
 
@@ -25,8 +32,8 @@ export class ServerMetrics {
       registers,
       collect() {
         this.reset();
-        for (const { labels, codes } of series.values()) {
-          for (const [code, count] of codes) this.inc({ ...labels, code: String(code) }, count);
+        for (const { durations, codes } of series.values()) {
+          for (const [code, count] of codes) this.inc({ ...durations.labels, code: String(code) }, count);
         }
       },
     });
@@ -50,8 +57,42 @@ export class ServerMetrics {
       registers,
       collect() {
         this.reset();
-        for (const { kind, count } of watches.counts().values()) {
-          this.set({ group: kind.group, version: kind.version, kind: kind.kind }, count);
+        for (const { kind, open } of watches.tallies()) {
+          this.set({ group: kind.group, version: kind.version, kind: kind.kind }, open);
+        }
+      },
+    });
+    new Gauge({
+      name: 'apiserver_longrunning_requests',
+      help: 'Gauge of all active long-running apiserver requests broken out by verb, group, version, resource and scope.',
+      labelNames: ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { kind, open } of watches.tallies()) {
+          const { group, version, resource } = kind;
+          const labels = {
+            verb: 'WATCH',
+            group,
+            version,
+            resource,
+            subresource: '',
+            scope: '',
+            component: 'apiserver',
+          };
+          this.set(labels, open);
+        }
+      },
+    });
+    new Counter({
+      name: 'apiserver_watch_events_total',
+      help: 'Number of events sent in watch clients.',
+      labelNames: ['group', 'version', 'kind'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { kind, events } of watches.tallies()) {
+          this.inc({ group: kind.group, version: kind.version, kind: kind.kind }, events);
         }
       },
     });
@@ -72,10 +113,12 @@ export class ServerMetrics {
       : info.method;
     let series = this.#series.get(key);
     if (series === undefined) {
-      series = newSeries(known ? labelsOf(info, scope, dryRun) : unknownLabels(info));
+      const labels = known ? labelsOf(info, scope, dryRun) : unknownLabels(info);
+      series = { durations: this.#durations.begin(key, labels), codes: new Map() };
       this.#series.set(key, series);
     }
-    observe(series, code, seconds);
+    series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
+    this.#durations.observe(series.durations, seconds);
   }
 
   /** GET /metrics */
@@ -86,7 +129,12 @@ export class ServerMetrics {
 
   /** All metrics as Prometheus reads them. */
   async text(): Promise<string> {
-    return `${await this.registry.metrics()}\n${durationsText(this.#series.values())}`;
+    return [await this.registry.metrics(), ...this.#texts.map((text) => text())].join('\n');
+  }
+
+  /** Adds metrics that are put together elsewhere. */
+  add(text: () => string): void {
+    this.#texts.push(text);
   }
 
   #count({ verb }: RequestInfo, by: number): void {
@@ -95,14 +143,12 @@ export class ServerMetrics {
   }
 }
 
+type Labels = Record<(typeof requestLabels)[number], string>;
+
 /** All requests with the same labels. */
 interface Series {
-  readonly labels: Record<(typeof requestLabels)[number], string>;
+  readonly durations: DurationSeries;
   readonly codes: Map<number, number>;
-  sumSeconds: number;
-  count: number;
-  /** How many took at most as long as the bucket of that place, and more than the one before. */
-  readonly buckets: number[];
 }
 
 const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const;
@@ -110,46 +156,9 @@ const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subre
 /** Seconds; Kubernetes' own. */
 const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60];
 
-/** The histogram of durations. prom-client's own would put labels together at every request. */
-function durationsText(all: Iterable<Series>): string {
-  const name = 'apiserver_request_duration_seconds';
-  const lines = [
-    `# HELP ${name} Response latency distribution in seconds for each verb, dry run value, group, version, resource, subresource, scope and component.`,
-    `# TYPE ${name} histogram`,
-  ];
-  for (const { labels, buckets, count, sumSeconds } of all) {
-    const text = requestLabels.map((label) => `${label}=${JSON.stringify(labels[label])}`).join(',');
-    let total = 0;
-    for (const [index, bound] of bounds.entries()) {
-      total += buckets[index] ?? 0;
-      lines.push(`${name}_bucket{${text},le="${bound}"} ${total}`);
-    }
-    lines.push(`${name}_bucket{${text},le="+Inf"} ${count}`);
-    lines.push(`${name}_sum{${text}} ${sumSeconds}`, `${name}_count{${text}} ${count}`);
-  }
-  return `${lines.join('\n')}\n`;
-}
-
-const newSeries = (labels: Series['labels']): Series => ({
-  labels,
-  codes: new Map(),
-  sumSeconds: 0,
-  count: 0,
-  buckets: bounds.map(() => 0),
-});
-
-function observe(series: Series, code: number, seconds: number): void {
-  series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
-  series.count += 1;
-  series.sumSeconds += seconds;
-  let place = 0;
-  while (place < bounds.length && seconds > (bounds[place] ?? 0)) place += 1;
-  if (place < bounds.length) series.buckets[place] = (series.buckets[place] ?? 0) + 1;
-}
-
 const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
 
-function labelsOf(info: RequestInfo, scope: string, dryRun: string): Series['labels'] {
+function labelsOf(info: RequestInfo, scope: string, dryRun: string): Labels {
   const { verb, group, version, resource, subresource } = info;
   return {
     verb: verbs[verb] ?? verb.toUpperCase(),
@@ -163,7 +172,7 @@ function labelsOf(info: RequestInfo, scope: string, dryRun: string): Series['lab
   };
 }
 
-function unknownLabels({ method }: RequestInfo): Series['labels'] {
+function unknownLabels({ method }: RequestInfo): Labels {
   return {
     verb: method,
     dry_run: '',

@@ -19,6 +19,8 @@ import { type Answer, sendError } from './respond.ts';
 export interface RequestsOptions {
   readonly authenticate: Authenticator;
   readonly authorizer: Authorizer;
+  /** Resolves true when what was refused is to be judged again. */
+  readonly secondThoughts?: ((user: UserInfo) => Promise<boolean>) | undefined;
   /** Requests on resources. */
   readonly resources: Handler;
   /** Whether the group, version and resource are served: what is not is refused as unknown before anything else. */
@@ -131,13 +133,36 @@ export class Requests {
     flight: Flight,
     user: UserInfo,
   ): void | Promise<void> {
+    if (!this.#options.authorizer.allows(user, info)) return this.#refuse(request, response, info, flight, user);
+    return this.#answer(request, response, info, flight, user);
+  }
+
+  async #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    info: RequestInfo,
+    flight: Flight,
+    user: UserInfo,
+  ): Promise<void> {
+    const { authorizer, secondThoughts } = this.#options;
+    if ((await secondThoughts?.(user)) && authorizer.allows(user, info)) {
+      return this.#answer(request, response, info, flight, user);
+    }
+    const { reason } = authorizer.decide(user, info);
+    flight.record?.decided(false, reason);
+    throw refusal(user, info, reason);
+  }
+
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    info: RequestInfo,
+    flight: Flight,
+    user: UserInfo,
+  ): void | Promise<void> {
     const { authorizer, resources } = this.#options;
     const { abort, ticket, record: audit } = flight;
-    if (audit) {
-      const { allowed, reason } = authorizer.decide(user, info);
-      audit.decided(allowed, reason);
-    }
-    if (!authorizer.allows(user, info)) throw refusal(user, info, authorizer.decide(user, info).reason);
+    audit?.decided(true, authorizer.decide(user, info).reason);
     const exchange: Exchange = { request, response, info, user, abort, audit, ticket };
     if (info.isResource) return resources(exchange);
     return this.#path(exchange);

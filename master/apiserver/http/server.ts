@@ -26,7 +26,7 @@ import { type HealthCheck, healthRoutes } from './health.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Paths } from './paths.ts';
 import { behindBalancers, type TrustedPeers } from './proxy-protocol.ts';
-import { Requests } from './requests.ts';
+import { Requests, type RequestsOptions } from './requests.ts';
 import { type ConnectHandler, resourceRoutes, type WriteGuard } from './resource-routes.ts';
 import { sendError, sendJson } from './respond.ts';
 import { mayUpgrade, Upgrades } from './upgrades.ts';
@@ -37,6 +37,8 @@ export interface ServerOptions {
   readonly registry: Registry;
   readonly authenticate: Authenticator;
   readonly authorizer: Authorizer;
+  /** Whether what was refused to a user is to be judged again, since more is known now. */
+  readonly secondThoughts?: RequestsOptions['secondThoughts'];
   readonly guard: WriteGuard;
   /** Subresources that are streams. */
   readonly connect: ReadonlyMap<string, ConnectHandler>;
@@ -84,6 +86,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   const requests = new Requests({
     authenticate: options.authenticate,
     authorizer: options.authorizer,
+    secondThoughts: options.secondThoughts,
     resources: resourceRoutes({
       ...options,
       connect: new Map([...options.connect, ...options.actions]),
@@ -111,6 +114,8 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
       key: readFileSync(tls.keyFile),
       ca: readFileSync(tls.clientCaFile),
       requestCert: true,
+      // As much as Go's servers take: selectors may be long.
+      maxHeaderSize: 1024 * 1024,
       // Who presents no certificate, or a wrong one, is dealt with by authentication.
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',

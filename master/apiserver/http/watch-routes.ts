@@ -11,8 +11,16 @@ import { isStreamError, WatchStream } from './watch-stream.ts';
 /** As Kubernetes' --min-request-timeout: a watch without timeoutSeconds ends after once to twice this. */
 const defaultTimeoutMs = 1_800_000;
 
+/** The watches of a resource: how many are open now, and how many events all there ever were have had. */
+export interface WatchTally {
+  readonly kind: Kind;
+  open: number;
+  events: number;
+}
+
 export class Watches {
-  readonly #open = new Map<WatchStream, Kind>();
+  readonly #open = new Set<WatchStream>();
+  readonly #tallies = new Map<string, WatchTally>();
 
   /** Answers with the resource's events until the client, the time-out or a shutdown ends it. */
   readonly serve = async (exchange: Exchange, resource: Resource): Promise<void> => {
@@ -24,14 +32,20 @@ export class Watches {
     const target = wantsWebSocket(response)
       ? { sink: webSocketSink(response), encoder: framed(encoder) }
       : { sink: httpSink(response, as.contentType.replace('yaml', 'json')), encoder };
+    const tally = this.#tallyOf(resource.kind);
     const stream = new WatchStream({
       ...target,
+      tally,
       bookmarks: options.allowWatchBookmarks ?? false,
       timeoutMs:
         options.timeoutSeconds === undefined ? defaultTimeoutMs * (1 + Math.random()) : options.timeoutSeconds * 1000,
     });
-    this.#open.set(stream, resource.kind);
-    stream.signal.addEventListener('abort', () => this.#open.delete(stream), { once: true });
+    const over = (): void => {
+      if (this.#open.delete(stream)) tally.open -= 1;
+    };
+    this.#open.add(stream);
+    tally.open += 1;
+    stream.signal.addEventListener('abort', over, { once: true });
     try {
       await resource.watch(contextOf(exchange), namespaceOf(exchange), options, stream, stream.signal);
       stream.begin();
@@ -43,24 +57,28 @@ export class Watches {
         stream.onEnd(error);
         return;
       }
-      this.#open.delete(stream);
+      over();
       throw error;
     }
   };
 
-  /** How many watches are open, by resource. */
-  counts(): Map<string, { kind: Kind; count: number }> {
-    const counts = new Map<string, { kind: Kind; count: number }>();
-    for (const kind of this.#open.values()) {
-      const entry = counts.get(groupResource(kind));
-      if (entry) entry.count += 1;
-      else counts.set(groupResource(kind), { kind, count: 1 });
+  /** The watches of each resource. */
+  tallies(): Iterable<WatchTally> {
+    return this.#tallies.values();
+  }
+
+  #tallyOf(kind: Kind): WatchTally {
+    const name = `${groupResource(kind)}/${kind.version}`;
+    let tally = this.#tallies.get(name);
+    if (tally === undefined) {
+      tally = { kind, open: 0, events: 0 };
+      this.#tallies.set(name, tally);
     }
-    return counts;
+    return tally;
   }
 
   /** Ends all watches as at their time-out: clients go on elsewhere from where they are. */
   endAll(): void {
-    for (const stream of [...this.#open.keys()]) stream.end();
+    for (const stream of [...this.#open]) stream.end();
   }
 }

@@ -18,6 +18,8 @@ export interface WatchStreamOptions {
   readonly encoder: EventEncoder;
   /** Whether the client asked for bookmarks. */
   readonly bookmarks: boolean;
+  /** Counts the events of all watches of a resource. */
+  readonly tally?: { events: number };
   /** After this the watch ends without an error. */
   readonly timeoutMs: number;
   /** Bytes that may wait for the client beside the initial events. */
@@ -81,6 +83,7 @@ export class WatchStream implements WatchListener {
   onEvents(events: readonly ResourceEvent[], revision: number): void {
     if (this.#ending) return;
     if (revision > this.#revision) this.#revision = revision;
+    if (this.#options.tally) this.#options.tally.events += events.length;
     for (const event of events) for (const part of this.#options.encoder.event(event)) this.#push(part);
     if (!this.#initial && this.#backlog() > this.#limit()) {
       this.#giveUp();

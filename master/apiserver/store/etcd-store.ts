@@ -11,6 +11,7 @@ import type { EtcdTls } from './member.ts';
 import { EtcdError, grpcCodes } from './member.ts';
 import { Members } from './members.ts';
 import { OwnWrites } from './own-writes.ts';
+import { RequestDurations } from './request-durations.ts';
 import { RevisionCheck } from './revision-check.ts';
 import type { Sealing } from './sealing/sealing.ts';
 import type { Deleted, Freshness, Listed, Store, Stored, WatchListener, WatchSource, WriteOptions } from './types.ts';
@@ -44,12 +45,14 @@ export class EtcdStore implements Store {
   readonly #check: RevisionCheck;
   readonly #writer: Writer;
   readonly #fenced = new FencedWrites();
+  /** For metrics. */
+  readonly requestDurations = new RequestDurations();
 
   constructor(options: EtcdStoreOptions) {
     const { logger, sealing, clock = steadyClock } = options;
     const ownWrites = new OwnWrites();
     this.#options = options;
-    this.#members = new Members(options);
+    this.#members = new Members({ ...options, durations: this.requestDurations });
     this.#cache = new WatchCache({ ownWrites, limits: options.windowLimits, clock });
     this.#feed = new WatchFeed({ members: this.#members, cache: this.#cache, logger, clock });
     this.#check = new RevisionCheck({
@@ -154,6 +157,11 @@ export class EtcdStore implements Store {
 
   isStale(key: string): boolean {
     return this.#options.sealing?.isStale(key) ?? false;
+  }
+
+  /** What the cache has now under a prefix: for decisions that cannot wait. */
+  peek(prefix: string): readonly Stored[] {
+    return this.#cache.list(prefix).items;
   }
 
   create(key: string, object: KubeObject, options: WriteOptions = {}): Promise<Stored> {

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { Etcd3, type IOptions } from 'etcd3';
+import type { RequestDurations } from './request-durations.ts';
 import type { Sealing } from './sealing/sealing.ts';
 import {
   decodeHeaderOnly,
@@ -82,16 +83,24 @@ export interface WatchStream {
   close(): void;
 }
 
+export interface MemberOptions {
+  /** What is encrypted at rest is decrypted as it comes in. */
+  readonly sealing?: Sealing | undefined;
+  /** Is told how long requests take. */
+  readonly durations?: RequestDurations | undefined;
+}
+
 export class Member {
   readonly url: string;
   readonly #options: IOptions;
   readonly #sealing: Sealing | undefined;
+  readonly #durations: RequestDurations | undefined;
   #connection: Connection | undefined;
 
-  /** `sealing`: what is encrypted at rest is decrypted as it comes in. */
-  constructor(url: string, tls: EtcdTls | undefined, sealing?: Sealing) {
+  constructor(url: string, tls: EtcdTls | undefined, { sealing, durations }: MemberOptions = {}) {
     this.url = url;
     this.#sealing = sealing;
+    this.#durations = durations;
     this.#options = { hosts: url, grpcOptions: tls ? { ...grpcOptions, ...nameOverride(url) } : grpcOptions };
     if (tls) {
       const { ca, cert, key } = tls;
@@ -104,13 +113,17 @@ export class Member {
   }
 
   async range(request: RangeRequest, timeoutMs: number): Promise<RangeResponse> {
+    const startedAt = performance.now();
     const response = await this.#call(rangePath, encodeRange(request), decodeRange, timeoutMs);
+    this.#durations?.ranged(request, startedAt);
     const sealing = this.#sealing;
     return sealing ? { ...response, kvs: response.kvs.map((kv) => sealing.open(kv)) } : response;
   }
 
   async txn(request: TxnRequest, timeoutMs: number): Promise<TxnResponse> {
+    const startedAt = performance.now();
     const response = await this.#call(txnPath, encodeTxn(request), decodeTxn, timeoutMs);
+    this.#durations?.wrote(request, startedAt);
     const sealing = this.#sealing;
     return sealing ? { ...response, found: response.found.map((kv) => kv && sealing.open(kv)) } : response;
   }

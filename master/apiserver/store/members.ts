@@ -8,6 +8,7 @@ import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { EtcdError, type EtcdTls, grpcCodes, Member } from './member.ts';
+import type { RequestDurations } from './request-durations.ts';
 import type { Sealing } from './sealing/sealing.ts';
 import type { StatusResponse } from './wire.ts';
 
@@ -17,6 +18,7 @@ export interface MembersOptions {
   readonly tls?: EtcdTls | undefined;
   readonly logger: Logger;
   readonly sealing?: Sealing | undefined;
+  readonly durations?: RequestDurations | undefined;
   readonly clock?: Clock | undefined;
 }
 
@@ -49,9 +51,13 @@ export class Members {
   #turn = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ endpoints, tls, logger, sealing, clock = steadyClock }: MembersOptions) {
+  constructor({ endpoints, tls, logger, sealing, durations, clock = steadyClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
-    this.#states = endpoints.map((url) => ({ member: new Member(url, tls, sealing), healthy: false, wake: () => {} }));
+    this.#states = endpoints.map((url) => ({
+      member: new Member(url, tls, { sealing, durations }),
+      healthy: false,
+      wake: () => {},
+    }));
     this.#logger = logger;
     this.#clock = clock;
   }

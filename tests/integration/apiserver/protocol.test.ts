@@ -72,6 +72,47 @@ test('a node writes its own Node and Lease and no other', async (t) => {
   await node.close();
 });
 
+test('a node reads the Secrets that its own pods name, from the moment it may know of them', async (t) => {
+  const node = await clientOf('system:node:node-7', ['system:nodes']);
+  const secrets = '/api/v1/namespaces/default/secrets';
+  await admin.send('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+  for (const name of ['mine', 'others']) await admin.json('POST', secrets, { metadata: { name } });
+  t.is((await node.send('GET', `${secrets}/mine`)).status, 403);
+  const volumes = [{ name: 'v', secret: { secretName: 'mine' } }];
+  const containers = [{ name: 'c', image: 'x' }];
+  await admin.json('POST', '/api/v1/namespaces/default/pods', {
+    metadata: { name: 'reader' },
+    spec: { nodeName: 'node-7', containers, volumes },
+  });
+  t.is((await node.send('GET', `${secrets}/mine`)).status, 200);
+  const refused = await node.send('GET', `${secrets}/others`);
+  t.is(refused.status, 403);
+  t.regex(refused.text, /no relationship found between node 'node-7' and this object/);
+  await node.close();
+});
+
+test('metrics have Kubernetes’ names', async (t) => {
+  await admin.json('POST', configMaps, configMap('measured'));
+  for await (const _ of admin.watch(`${configMaps}?watch=1&timeoutSeconds=1`, new AbortController().signal));
+  const { text } = await admin.send('GET', '/metrics');
+  for (const line of [
+    /^etcd_request_duration_seconds_count\{operation="create",type="configmaps"\} [1-9]/m,
+    /^apiserver_watch_events_total\{group="",version="v1",kind="ConfigMap"\} [1-9]/m,
+    /^apiserver_longrunning_requests\{verb="WATCH",group="",version="v1",resource="configmaps"/m,
+    /^apiserver_request_duration_seconds_bucket\{verb="POST".*resource="configmaps".*le="60"\} [1-9]/m,
+    /^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m,
+    /^apiserver_storage_objects\{resource="configmaps"\} [1-9]/m,
+  ]) {
+    t.regex(text, line);
+  }
+});
+
+test('a long selector is no fault', async (t) => {
+  const names = Array.from({ length: 4_000 }, (_, index) => `name-${index}`).join(',');
+  const { status } = await admin.send('GET', `${configMaps}?labelSelector=${encodeURIComponent(`app in (${names})`)}`);
+  t.is(status, 200);
+});
+
 test('a bootstrap token may ask for a certificate, and for nothing else', async (t) => {
   const data = { 'token-id': 'abcdef', 'token-secret': '0123456789abcdef', 'usage-bootstrap-authentication': 'true' };
   await admin.json('POST', '/api/v1/namespaces/kube-system/secrets', {

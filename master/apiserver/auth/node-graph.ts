@@ -1,0 +1,92 @@
+/**
+ * Which Secrets, ConfigMaps and volumes are a node's business: those that pods bound to it name
+ * (https://kubernetes.io/docs/reference/access-authn-authz/node/). Looked up in the cache when a node asks, which is seldom: nothing
+ * is kept up for it.
+ */
+import type { KubeObject, PersistentVolume, Pod } from '../../api/types.ts';
+import { listPrefix, objectKey } from '../store/keys.ts';
+import type { Attributes } from './rbac/rules.ts';
+
+/** What the cache has at this moment under a prefix, or under one key. */
+export type Peek = (prefix: string) => readonly { readonly key: string; readonly object: KubeObject }[];
+
+export interface NodeGraph {
+  /** Why a node may not read what it asks for; undefined where it may, or where the graph has no say. */
+  complaint(node: string, attributes: Attributes): string | undefined;
+}
+
+const governed = new Set(['secrets', 'configmaps', 'persistentvolumeclaims', 'persistentvolumes']);
+
+export function nodeGraph(peek: Peek): NodeGraph {
+  const named = (node: string, resource: string, namespace: string, name: string): boolean => {
+    for (const { object } of peek(listPrefix('pods', namespace))) {
+      // What is stored under a prefix is of its type.
+      const pod: Pod = object;
+      if (pod.spec?.nodeName === node && namesOf(pod).has(`${resource}/${name}`)) return true;
+    }
+    return false;
+  };
+  const related = (node: string, { resource, namespace, name }: Attributes): boolean => {
+    if (resource !== 'persistentvolumes') return named(node, resource, namespace, name);
+    const key = objectKey(resource, undefined, name);
+    const volume: PersistentVolume | undefined = peek(listPrefix(resource)).find(
+      (stored) => stored.key === key,
+    )?.object;
+    const claim = volume?.spec?.claimRef;
+    return claim !== undefined && named(node, 'persistentvolumeclaims', claim.namespace ?? '', claim.name ?? '');
+  };
+  return {
+    complaint(node, attributes) {
+      const { group, resource, verb, name } = attributes;
+      if (group !== '' || !governed.has(resource)) return undefined;
+      if (name === '') return `can only ${verb} individual objects of this type`;
+      return related(node, attributes) ? undefined : `no relationship found between node '${node}' and this object`;
+    },
+  };
+}
+
+const known = new WeakMap<Pod, ReadonlySet<string>>();
+
+/** What a pod names, as `<resource>/<name>`. Objects of the cache are never changed, so it is gathered once of each. */
+function namesOf(pod: Pod): ReadonlySet<string> {
+  let names = known.get(pod);
+  if (names === undefined) {
+    names = gatherNames(pod);
+    known.set(pod, names);
+  }
+  return names;
+}
+
+function gatherNames({ metadata, spec }: Pod): ReadonlySet<string> {
+  const names = new Set<string>();
+  const add = (resource: string, name: string | undefined): void => {
+    if (name) names.add(`${resource}/${name}`);
+  };
+  for (const { name } of spec?.imagePullSecrets ?? []) add('secrets', name);
+  const { containers = [], initContainers = [], ephemeralContainers = [], volumes = [] } = spec ?? {};
+  for (const { env = [], envFrom = [] } of [...containers, ...initContainers, ...ephemeralContainers]) {
+    for (const { valueFrom } of env) {
+      add('configmaps', valueFrom?.configMapKeyRef?.name);
+      add('secrets', valueFrom?.secretKeyRef?.name);
+    }
+    for (const { configMapRef, secretRef } of envFrom) {
+      add('configmaps', configMapRef?.name);
+      add('secrets', secretRef?.name);
+    }
+  }
+  for (const volume of volumes) {
+    add('configmaps', volume.configMap?.name);
+    add('secrets', volume.secret?.secretName);
+    add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName);
+    if (volume.ephemeral) add('persistentvolumeclaims', `${metadata?.name}-${volume.name}`);
+    for (const { configMap, secret } of volume.projected?.sources ?? []) {
+      add('configmaps', configMap?.name);
+      add('secrets', secret?.name);
+    }
+    const { azureFile, cephfs, csi, flexVolume, iscsi, rbd, scaleIO, storageos } = volume;
+    add('secrets', azureFile?.secretName);
+    for (const source of [cephfs, flexVolume, iscsi, rbd, scaleIO, storageos]) add('secrets', source?.secretRef?.name);
+    add('secrets', csi?.nodePublishSecretRef?.name);
+  }
+  return names;
+}
