@@ -8,6 +8,7 @@ import type { KubeObject } from '../../master/api/types.ts';
 export interface Asked {
   readonly uid: string;
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly requestKind: { readonly group: string; readonly version: string; readonly kind: string };
   readonly operation: string;
   readonly name?: string;
   readonly namespace?: string;

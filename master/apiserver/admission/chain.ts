@@ -19,6 +19,7 @@ import { priority } from './priority.ts';
 import { readinessOf } from './readiness.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
+import type { Equivalents } from './seen.ts';
 import { serviceAccount } from './service-account.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import type { Admission, AdmissionPlugin, AdmissionRequest } from './types.ts';
@@ -34,6 +35,8 @@ export interface AdmissionOptions extends NamespaceLifecycleOptions {
   readonly store: FollowStore & Pick<Store, 'update'>;
   /** How webhooks are reached. */
   readonly webhooks?: WebhookClient | undefined;
+  /** In which other versions a kind is served. */
+  readonly equivalents: Equivalents;
   /** The parameters of policies. */
   readonly params: ParamReader;
   /** Who says what users may do, for expressions that ask. */
@@ -93,13 +96,13 @@ export function createAdmission(options: AdmissionOptions): Admission {
   return chain([...morePlugins, ...chosen.map(({ create }) => create(options))]);
 }
 
-function policyPlugin({ store, objects, judge, params }: AdmissionOptions): AdmissionPlugin {
+function policyPlugin({ store, objects, judge, params, equivalents }: AdmissionOptions): AdmissionPlugin {
   const policies = new Policies();
   const readiness = readinessOf([
     followed(store, 'validatingadmissionpolicies', (all) => policies.define(all)),
     followed(store, 'validatingadmissionpolicybindings', (all) => policies.bind(all)),
   ]);
-  return validatingPolicies({ readiness, policies, namespaceOf: namespaceLookup(objects), params, judge });
+  return validatingPolicies({ readiness, policies, namespaceOf: namespaceLookup(objects), params, judge, equivalents });
 }
 
 function quotaPlugin({ store, clock }: AdmissionOptions): AdmissionPlugin {
@@ -114,10 +117,10 @@ function quotaPlugin({ store, clock }: AdmissionOptions): AdmissionPlugin {
 
 /** What the plugins of webhooks have in common: each follows its own sort of configurations. */
 function webhookParts(
-  { store, objects, judge, webhooks, logger }: AdmissionOptions,
+  { store, objects, judge, webhooks, equivalents, logger }: AdmissionOptions,
   resource: 'mutatingwebhookconfigurations' | 'validatingwebhookconfigurations',
 ): WebhookPluginOptions {
-  const hooks = new Hooks(namespaceLookup(objects), judge);
+  const hooks = new Hooks(namespaceLookup(objects), judge, equivalents);
   const source = followed(store, resource, (all) => hooks.configure(all));
   const client = webhooks ?? new WebhookClient({ userAgent: 'kube-apiserver-admission' });
   return { hooks, client, readiness: readinessOf([source]), logger };

@@ -8,6 +8,7 @@
 import type { Kind } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
 import type { RequestContext } from '../registry/context.ts';
+import type { SubresourceStrategy } from '../registry/strategy.ts';
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
 
@@ -24,6 +25,10 @@ export interface AdmissionRequest {
   /** The object as it is; absent for a create. Never changed. */
   readonly old?: KubeObject | undefined;
   readonly deleteOptions?: DeleteOptions | undefined;
+  /** The subresource, where it is a part of the object with a kind of its own: clients send and see that. */
+  readonly part?: SubresourceStrategy | undefined;
+  /** The kind that the request is about, where `kind` is another version of it. */
+  readonly asked?: Kind | undefined;
   /** Makes an object that a webhook changed whole again: its types are checked, unknown fields dropped, defaults filled in. */
   readonly complete?: (object: KubeObject) => void;
   /** Set by a plugin that let others change the object: every plugin then completes it once more. */

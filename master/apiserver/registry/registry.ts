@@ -23,6 +23,7 @@ import { paramReader } from './param-reader.ts';
 import type { Resource } from './resource.ts';
 import { type Review, ReviewResource } from './review-resource.ts';
 import { createStrategies } from './strategies/index.ts';
+import { equivalentOf } from './versions/served-version.ts';
 import { VersionedResource } from './versions/versioned-resource.ts';
 
 export interface Registry {
@@ -80,13 +81,16 @@ export function createRegistry(options: RegistryOptions): Registry {
   const admission = createAdmission({
     ...options,
     objects: objectsOf(store),
+    equivalents: (kind) => builtinEquivalents.get(kind) ?? custom.equivalents(kind),
     params: paramReader((apiVersion, kind) => {
       const isIt = (row: Kind): boolean => row.kind === kind && apiVersionOf(row) === apiVersion;
       const row = custom.kinds.find(isIt);
       return row ? custom.get(nameOf(row)) : all.find((resource) => isIt(resource.kind));
     }),
   });
-  const resources = createStrategies({ addresses, nodePorts }).flatMap((strategy): Resource[] => {
+  const strategies = createStrategies({ addresses, nodePorts });
+  const builtinEquivalents = new Map(strategies.map(({ kind, versions = [] }) => [kind, versions.map(equivalentOf)]));
+  const resources = strategies.flatMap((strategy): Resource[] => {
     const parts = { strategy, store, admission, clock };
     const others = (strategy.versions ?? []).map((version) => new VersionedResource(parts, version));
     return [new GenericResource(parts), ...others];

@@ -223,7 +223,7 @@ export class Writer {
           if (!error.current) throw notFound(kind, name.name);
           if (attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
           fresh = error.current;
-        } else if (certain || !isStatusError(error)) {
+        } else if (certain || !isStatusError(error) || error.code >= 500) {
           throw this.#committer.mapped(error, name.name);
         }
       }
@@ -302,7 +302,8 @@ export class Writer {
           if (!error.current) throw notFound(kind, name.name);
           if (how.version !== '' || attempt >= maxAttempts) throw conflict(kind, name.name, modifiedMessage);
           fresh = error.current;
-        } else if (certain || !isStatusError(error)) {
+        } else if (certain || !isStatusError(error) || error.code >= 500) {
+          // A failure of the server's, or of a webhook, is no matter of how new the state was.
           throw this.#committer.mapped(error, name.name);
         }
       }
@@ -333,6 +334,7 @@ export class Writer {
       name: name.name,
       object,
       old: old.object,
+      part: subresource && strategy.subresources?.[subresource],
       complete: this.#complete,
     };
     await this.#admission.admit(request);

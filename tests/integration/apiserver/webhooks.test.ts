@@ -203,4 +203,68 @@ test('a webhook for everything is not asked about the configurations of webhooks
   await t.notThrowsAsync(client.delete('validatingwebhookconfigurations', { name: 'all' }));
 });
 
+test('a webhook is asked in the version that its rules name, whichever the client speaks', async (t) => {
+  const kubectl = new Kubectl(api.first.kubeconfig);
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  const version = (name: string, storage: boolean) => ({ name, served: true, storage, schema });
+  const definition = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: 'widgets.example.com' },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names: { plural: 'widgets', kind: 'Widget' },
+      versions: [version('v1', true), version('v2', false)],
+    },
+  };
+  await kubectl.feed(JSON.stringify(definition), 'create', '-f', '-');
+  await kubectl.run('wait', '--for=condition=Established', 'crd/widgets.example.com', '--timeout=20s');
+  hooks.answer('/versions', () => patched({ op: 'add', path: '/added', value: 'yes' }));
+  const rules = [{ apiGroups: ['example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['widgets'] }];
+  await client.create('mutatingwebhookconfigurations', {
+    metadata: { name: 'versions' },
+    webhooks: [webhook('versions', { rules, objectSelector: {} })],
+  });
+  const widget = { apiVersion: 'example.com/v2', kind: 'Widget', metadata: { name: 'w' } };
+  const path = '/apis/example.com/v2/namespaces/default/widgets';
+  const made = await within(
+    5,
+    () => client.request({ method: 'POST', path: `${path}?dryRun=All`, body: widget }),
+    () => hooks.askedOf('/versions').length > 0,
+  );
+  t.like(made, { apiVersion: 'example.com/v2', added: 'yes' });
+  const [asked] = hooks.askedOf('/versions');
+  t.like(asked, { kind: { version: 'v1' }, requestKind: { version: 'v2' }, object: { apiVersion: 'example.com/v1' } });
+});
+
+test('of a scale a webhook sees the Scale, and may change that', async (t) => {
+  hooks.answer('/scale', ({ object }) =>
+    object?.kind === 'Scale' ? patched({ op: 'replace', path: '/spec/replicas', value: 3 }) : { allowed: false },
+  );
+  const rules = [
+    { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['replicationcontrollers/scale'] },
+  ];
+  await client.create('replicationcontrollers', {
+    metadata: { namespace: 'default', name: 'scaled' },
+    spec: {
+      replicas: 0,
+      selector: { app: 'scaled' },
+      template: { metadata: { labels: { app: 'scaled' } }, spec: { containers: [{ name: 'c', image: 'x' }] } },
+    },
+  });
+  await client.create('mutatingwebhookconfigurations', {
+    metadata: { name: 'scale' },
+    webhooks: [webhook('scale', { rules, objectSelector: {} })],
+  });
+  const kubectl = new Kubectl(api.first.kubeconfig);
+  await within(
+    5,
+    () => kubectl.run('scale', 'rc/scaled', '--replicas=1'),
+    () => hooks.askedOf('/scale').length > 0,
+  );
+  t.is((await client.get('replicationcontrollers', { namespace: 'default', name: 'scaled' })).spec?.replicas, 3);
+  t.like(hooks.askedOf('/scale')[0], { kind: { group: 'autoscaling', kind: 'Scale' }, subResource: 'scale' });
+});
+
 const typed = (object: ConfigMap) => ({ apiVersion: 'v1', kind: 'ConfigMap', ...object });

@@ -1,5 +1,6 @@
 /** Which requests a policy or one of its bindings is about: `MatchResources` of admissionregistration.k8s.io/v1. */
 import type { ValidatingAdmissionPolicyBinding } from '../../../api/types.ts';
+import { type Equivalents, seenBy } from '../seen.ts';
 import type { AdmissionRequest } from '../types.ts';
 import {
   type NamespaceLookup,
@@ -15,6 +16,7 @@ export type MatchResources = NonNullable<NonNullable<ValidatingAdmissionPolicyBi
 
 export interface Matching {
   readonly rules: readonly Rule[];
+  readonly matchPolicy: string | undefined;
   readonly excluded: readonly Rule[];
   readonly namespaces: Selects | undefined;
   readonly objects: Selects | undefined;
@@ -23,19 +25,25 @@ export interface Matching {
 export function matchingOf(given: MatchResources | undefined): Matching {
   return {
     rules: given?.resourceRules ?? [],
+    matchPolicy: given?.matchPolicy,
     excluded: given?.excludeResourceRules ?? [],
     namespaces: selects(given?.namespaceSelector),
     objects: selects(given?.objectSelector),
   };
 }
 
-/** Without rules of its own everything matches, as in a binding that says nothing. */
+/**
+ * The request as it is seen; undefined when it does not match. Without rules everything matches, as in a binding that says
+ * nothing.
+ */
 export async function matches(
-  { rules, excluded, namespaces, objects }: Matching,
+  { rules, matchPolicy, excluded, namespaces, objects }: Matching,
   request: AdmissionRequest,
   namespaceOf: NamespaceLookup,
-): Promise<boolean> {
-  if (rules.length > 0 && !rules.some((rule) => ruleMatches(rule, request))) return false;
-  if (excluded.some((rule) => ruleMatches(rule, request))) return false;
-  return selectsObject(objects, request) && (await selectsNamespace(namespaces, request, namespaceOf));
+  equivalents: Equivalents,
+): Promise<AdmissionRequest | undefined> {
+  if (excluded.some((rule) => ruleMatches(rule, request))) return undefined;
+  if (!selectsObject(objects, request) || !(await selectsNamespace(namespaces, request, namespaceOf))) return undefined;
+  if (rules.length === 0) return request;
+  return (await seenBy(rules, matchPolicy, request, equivalents))?.request;
 }

@@ -8,6 +8,7 @@ import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from
 import type { Judge } from '../authorizer-functions.ts';
 import { requestValues } from '../expressions.ts';
 import type { Readiness } from '../readiness.ts';
+import type { Equivalents } from '../seen.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import { reviewedRequest } from '../webhooks/review.ts';
 import { isAbout, isExempt, type NamespaceLookup } from '../webhooks/rules.ts';
@@ -31,6 +32,7 @@ export interface PolicyOptions {
   readonly namespaceOf: NamespaceLookup;
   readonly params: ParamReader;
   readonly judge: Judge | undefined;
+  readonly equivalents: Equivalents;
 }
 
 /** The policies that are bound, compiled once for each change. */
@@ -51,13 +53,16 @@ export class Policies {
   }
 
   /** Those that may be about this resource; nearly always none. */
-  about(kind: Kind): readonly Bound[] {
+  about(kind: Kind, equivalents: Equivalents): readonly Bound[] {
     if (this.#bound.length === 0) return this.#bound;
     const known = this.#byKind.get(kind);
     if (known) return known;
+    const named = [kind, ...equivalents(kind).map((equivalent) => equivalent.kind)];
     const chosen = isExempt({ kind })
       ? []
-      : this.#bound.filter(({ policy }) => policy.matching.rules.some((rule) => isAbout(rule, kind)));
+      : this.#bound.filter(({ policy }) =>
+          policy.matching.rules.some((rule) => named.some((row) => isAbout(rule, row))),
+        );
     this.#byKind.set(kind, chosen);
     return chosen;
   }
@@ -76,27 +81,28 @@ export class Policies {
 const failureKey = 'validation.policy.admission.k8s.io/validation_failure';
 
 export function validatingPolicies({ readiness, policies, ...parts }: PolicyOptions): AdmissionPlugin {
-  const { namespaceOf, params, judge } = parts;
+  const { namespaceOf, params, judge, equivalents } = parts;
   return {
     name: 'ValidatingAdmissionPolicy',
     validate(request) {
       if (request.ctx.internal) return undefined;
       if (!readiness.ready) return readiness.wait(request).then(() => judgeAll(request));
-      return policies.about(request.kind).length === 0 ? undefined : judgeAll(request);
+      return policies.about(request.kind, equivalents).length === 0 ? undefined : judgeAll(request);
     },
     run: (signal) => readiness.run(signal),
   };
 
   async function judgeAll(request: AdmissionRequest): Promise<void> {
-    let subject: Subject | undefined;
+    const subjects = new Map<Kind, Subject>();
     const refusals: { bound: Bound; finding: Finding }[] = [];
     const failures: object[] = [];
     const notes = new Map<string, Set<string>>();
-    for (const bound of policies.about(request.kind)) {
+    for (const bound of policies.about(request.kind, equivalents)) {
       const { policy, matching } = bound;
-      if (!(await matches(policy.matching, request, namespaceOf))) continue;
-      if (!(await matches(matching, request, namespaceOf))) continue;
-      subject ??= await subjectOf(request);
+      const seen = await matches(policy.matching, request, namespaceOf, equivalents);
+      if (!seen || !(await matches(matching, request, namespaceOf, equivalents))) continue;
+      const subject = subjects.get(seen.kind) ?? (await subjectOf(seen));
+      subjects.set(seen.kind, subject);
       for (const finding of await findingsOf(bound, request, subject, notes)) {
         if (bound.actions.includes('Deny')) refusals.push({ bound, finding });
         if (bound.actions.includes('Warn')) request.ctx.warnings.push(warningOf(bound, finding));

@@ -7,6 +7,7 @@ import type { Kind } from '../../../api/kinds.ts';
 import type { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from '../../../api/types.ts';
 import type { Judge } from '../authorizer-functions.ts';
 import { type Conditions, compileConditions } from '../expressions.ts';
+import { type Equivalents, type Seen, seenBy } from '../seen.ts';
 import type { AdmissionRequest } from '../types.ts';
 import { reviewedRequest } from './review.ts';
 import {
@@ -14,7 +15,6 @@ import {
   isExempt,
   type NamespaceLookup,
   type Rule,
-  ruleMatches,
   type Selects,
   selects,
   selectsNamespace,
@@ -43,8 +43,10 @@ export class Hooks {
   #byKind = new WeakMap<Kind, readonly Hook[]>();
   readonly #namespaceOf: NamespaceLookup;
   readonly #judge: Judge | undefined;
+  readonly #equivalents: Equivalents;
 
-  constructor(namespaceOf: NamespaceLookup, judge: Judge | undefined) {
+  constructor(namespaceOf: NamespaceLookup, judge: Judge | undefined, equivalents: Equivalents) {
+    this.#equivalents = equivalents;
     this.#namespaceOf = namespaceOf;
     this.#judge = judge;
   }
@@ -62,21 +64,27 @@ export class Hooks {
     if (this.#all.length === 0) return this.#all;
     const known = this.#byKind.get(kind);
     if (known) return known;
-    const chosen = isExempt({ kind }) ? [] : this.#all.filter(({ rules }) => rules.some((rule) => isAbout(rule, kind)));
+    const named = [kind, ...this.#equivalents(kind).map((equivalent) => equivalent.kind)];
+    const chosen = isExempt({ kind })
+      ? []
+      : this.#all.filter(({ rules }) => rules.some((rule) => named.some((row) => isAbout(rule, row))));
     this.#byKind.set(kind, chosen);
     return chosen;
   }
 
-  /** Whether the webhook is to be asked. Throws a StatusError where that cannot be told and the hook fails closed. */
-  async isFor(hook: Hook, request: AdmissionRequest): Promise<boolean> {
-    if (!hook.rules.some((rule) => ruleMatches(rule, request))) return false;
-    if (!(await selectsNamespace(hook.namespaces, request, this.#namespaceOf))) return false;
-    if (!selectsObject(hook.objects, request)) return false;
-    if (!hook.conditions) return true;
+  /**
+   * What the webhook is to be asked; undefined when it is not to be asked at all. Throws a StatusError where that cannot be told
+   * and the hook fails closed.
+   */
+  async seenBy(hook: Hook, request: AdmissionRequest): Promise<Seen | undefined> {
+    if (!(await selectsNamespace(hook.namespaces, request, this.#namespaceOf))) return undefined;
+    if (!selectsObject(hook.objects, request)) return undefined;
+    const seen = await seenBy(hook.rules, hook.webhook.matchPolicy, request, this.#equivalents);
+    if (!seen || !hook.conditions) return seen;
     try {
-      return hook.conditions(request, this.#judge, reviewedRequest(request));
+      return hook.conditions(seen.request, this.#judge, reviewedRequest(seen.request)) ? seen : undefined;
     } catch (error) {
-      if (hook.failsOpen) return false;
+      if (hook.failsOpen) return undefined;
       throw conditionError(request, error);
     }
   }

@@ -9,6 +9,7 @@ import { deepEqual } from '../../../api/meta.ts';
 import type { KubeObject } from '../../../api/types.ts';
 import { applyJsonPatch } from '../../registry/patch/apply.ts';
 import { isRecord } from '../../registry/schema/shape.ts';
+import type { Seen } from '../seen.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import { ask } from './call.ts';
 import { denied, nothingToPatch, WebhookFailure } from './errors.ts';
@@ -44,10 +45,11 @@ export function mutatingWebhooks({ hooks, client, readiness, logger }: WebhookPl
     known.set(request, rounds);
     if (before && !deepEqual(before.left, request.object)) forgetAsked(rounds);
     for (const hook of hooks.about(request.kind)) {
-      if (!(await hooks.isFor(hook, request))) continue;
+      const seen = await hooks.seenBy(hook, request);
+      if (!seen) continue;
       // The second round asks nobody for the first time, even if a hook's selectors match only now.
       if (before && !rounds.again.has(hook.id)) continue;
-      const changed = await askOne(hook, request);
+      const changed = await askOne(hook, request, seen);
       if (changed) {
         forgetAsked(rounds);
         request.changed = true;
@@ -58,11 +60,11 @@ export function mutatingWebhooks({ hooks, client, readiness, logger }: WebhookPl
   }
 
   /** Whether the webhook changed the object. */
-  async function askOne(hook: Hook, request: AdmissionRequest): Promise<boolean> {
+  async function askOne(hook: Hook, request: AdmissionRequest, seen: Seen): Promise<boolean> {
     try {
-      const verdict = await ask(client, hook, request, true);
+      const verdict = await ask(client, hook, seen.request, true);
       if (!verdict.allowed) throw denied(hook.webhook.name, verdict.status);
-      return change(hook.webhook.name, request, verdict);
+      return await change(hook.webhook.name, request, seen, verdict);
     } catch (error) {
       if (!(error instanceof WebhookFailure)) throw error;
       if (!hook.failsOpen) throw internalError(error);
@@ -79,14 +81,20 @@ function forgetAsked({ asked, again }: Rounds): void {
   asked.clear();
 }
 
-function change(webhook: string, request: AdmissionRequest, { patch, patchType }: Verdict): boolean {
+async function change(
+  webhook: string,
+  request: AdmissionRequest,
+  seen: Seen,
+  { patch, patchType }: Verdict,
+): Promise<boolean> {
   if (patch === '') return false;
   if (patchType !== 'JSONPatch') throw new WebhookFailure(webhook, `unsupported patch type "${patchType}"`);
   const operations = operationsOf(webhook, patch);
   if (operations.length === 0) return false;
   const { object } = request;
-  if (!object) throw nothingToPatch(webhook);
-  const patched = patchedBy(operations, object);
+  if (!object || !seen.request.object) throw nothingToPatch(webhook);
+  const changed = patchedBy(operations, seen.request.object);
+  const patched = seen.back ? structuredClone(await seen.back(changed)) : changed;
   request.complete?.(patched);
   if (deepEqual(patched, object)) return false;
   for (const key of Object.keys(object)) delete object[key as keyof KubeObject];

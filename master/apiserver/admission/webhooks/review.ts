@@ -14,15 +14,15 @@ export function reviewedRequest(request: AdmissionRequest) {
   const { ctx, operation, kind, subresource, namespace, name } = request;
   const { group, version, resource } = kind;
   const { name: username, uid, groups, extra } = ctx.user;
-  const spoken = kindOf(request);
+  const { asked = kind } = request;
   const where = groupResource(kind) === 'namespaces' ? name : namespace;
   return {
     uid: randomUUID(),
-    kind: spoken,
+    kind: kindOf(request),
     resource: { group, version, resource },
     ...(subresource !== undefined && { subResource: subresource }),
-    requestKind: spoken,
-    requestResource: { group, version, resource },
+    requestKind: kindOf({ ...request, kind: asked }),
+    requestResource: { group: asked.group, version: asked.version, resource: asked.resource },
     ...(subresource !== undefined && { requestSubResource: subresource }),
     ...(name !== '' && { name }),
     ...(where !== undefined && { namespace: where }),

@@ -33,9 +33,10 @@ export function validatingWebhooks({ hooks, client, readiness, logger }: Webhook
   }
 
   async function askOne(hook: Hook, request: AdmissionRequest): Promise<void> {
-    if (!(await hooks.isFor(hook, request))) return;
+    const seen = await hooks.seenBy(hook, request);
+    if (!seen) return;
     try {
-      const { allowed, status } = await ask(client, hook, request, false);
+      const { allowed, status } = await ask(client, hook, seen.request, false);
       if (!allowed) throw denied(hook.webhook.name, status);
     } catch (error) {
       if (!(error instanceof WebhookFailure)) throw error;

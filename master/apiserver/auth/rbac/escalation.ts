@@ -3,7 +3,7 @@
  * must hold its rules or the verb `bind` on it. As Kubernetes' "Privilege escalation prevention and bootstrapping".
  */
 import { forbidden, notFound } from '../../../api/errors.ts';
-import { type Kind, kinds } from '../../../api/kinds.ts';
+import { groupResource, type Kind, kinds } from '../../../api/kinds.ts';
 import { deepEqual } from '../../../api/meta.ts';
 import type { ClusterRole } from '../../../api/types.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../../admission/types.ts';
@@ -29,6 +29,7 @@ export interface EscalationOptions {
 export function preventEscalation({ authorizer, readRules }: EscalationOptions): AdmissionPlugin {
   return {
     name: 'PrivilegeEscalation',
+    resources: [...roleKinds, ...bindingKinds].map(groupResource),
     async validate(request) {
       const { operation, kind, object, ctx } = request;
       if (operation === 'DELETE' || !object || isSuperuser(ctx.user)) return;

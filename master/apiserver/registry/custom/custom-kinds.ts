@@ -7,10 +7,11 @@
  */
 import { sleep } from '../../../api/clock.ts';
 import { statusError } from '../../../api/errors.ts';
-import { type Kind, kinds } from '../../../api/kinds.ts';
+import { apiVersionOf, groupResource, type Kind, kinds } from '../../../api/kinds.ts';
 import type { Logger } from '../../../api/logging.ts';
 import type { KubeObject } from '../../../api/types.ts';
-import { listPrefix } from '../../store/keys.ts';
+import type { Equivalent } from '../../admission/seen.ts';
+import { listPrefix, objectKey } from '../../store/keys.ts';
 import { anyRevision, type WatchSource } from '../../store/types.ts';
 import type { WebhookClient } from '../../webhooks/client.ts';
 import { GenericResource } from '../generic-resource.ts';
@@ -60,6 +61,26 @@ export class CustomKinds {
   /** The rows of all that is served; another array whenever they have changed. */
   get kinds(): readonly Kind[] {
     return this.#kinds;
+  }
+
+  /** The other versions in which such objects are served, for admission. */
+  equivalents(kind: Kind): Equivalent[] {
+    const own = apiVersionOf(kind);
+    const entry = this.#entries.get(
+      objectKey(kinds.customresourcedefinitions.resource, undefined, groupResource(kind)),
+    );
+    if (!entry || entry.served.size < 2) return [];
+    const { definition, served } = entry;
+    const asked = definition.spec.conversion?.strategy === 'Webhook';
+    const convert = asked ? conversionBy(this.#options.webhooks, definition) : undefined;
+    const into = async (object: KubeObject, apiVersion: string): Promise<KubeObject> =>
+      convert ? ((await convert([object], apiVersion))[0] ?? object) : { ...object, apiVersion };
+    const others = [...served.values()].filter((other) => other.kind.version !== kind.version);
+    return others.map((other) => ({
+      kind: other.kind,
+      to: (object) => into(object, apiVersionOf(other.kind)),
+      back: (object) => into(object, own),
+    }));
   }
 
   get entries(): readonly Entry[] {

@@ -13,6 +13,7 @@
  */
 import type { Kind } from '../../../api/kinds.ts';
 import type { KubeObject } from '../../../api/types.ts';
+import type { Equivalent } from '../../admission/seen.ts';
 import type { Column } from '../context.ts';
 import type { ObjectShape } from '../schema/shape.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
@@ -35,6 +36,13 @@ export interface ServedVersion {
   /** An object of this version (perhaps a part of one, in a server-side apply) in the stored version. */
   toStored(object: KubeObject): KubeObject | Promise<KubeObject>;
 }
+
+/** For admission, which sees what is stored: the ways to this version and back. */
+export const equivalentOf = ({ kind, fromStored, toStored }: ServedVersion): Equivalent => ({
+  kind,
+  to: async (object) => (await fromStored([object]))[0] ?? object,
+  back: toStored,
+});
 
 /** The columns of the stored version, for objects of another one. */
 export function columnsThrough(toStored: (object: KubeObject) => KubeObject, columns: readonly Column[]): Column[] {

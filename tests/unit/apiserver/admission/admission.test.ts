@@ -18,6 +18,7 @@ const tolerationSeconds = { defaultNotReadyTolerationSeconds: 10, defaultUnreach
 const admission = createAdmission({
   store: emptyStore,
   params: noParams,
+  equivalents: () => [],
   clock: systemClock,
   objects: objectsWith({ namespaces, serviceaccounts }),
   ...tolerationSeconds,
@@ -91,6 +92,7 @@ test('the cache is not asked about a namespace whose deletion has just gone thro
   const recording = createAdmission({
     store: emptyStore,
     params: noParams,
+    equivalents: () => [],
     clock: systemClock,
     objects: objectsWith({ namespaces }, (key, freshness) => asked.push(`${key} ${freshness}`)),
     ...tolerationSeconds,

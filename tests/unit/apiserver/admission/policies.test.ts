@@ -27,7 +27,14 @@ function pluginOf(spec: Partial<Spec>, binding: Binding = {}, params: ParamReade
   policies.bind([{ metadata: { name: 'b' }, spec: { policyName: 'p', validationActions: ['Deny'], ...binding } }]);
   const readiness = { ready: true, wait: async () => {}, run: async () => {} };
   const judge = { decide: () => ({ allowed: false, reason: '' }) };
-  return validatingPolicies({ readiness, policies, namespaceOf: async () => namespace, params, judge });
+  return validatingPolicies({
+    readiness,
+    policies,
+    namespaceOf: async () => namespace,
+    params,
+    judge,
+    equivalents: () => [],
+  });
 }
 
 const configMap = (data: Record<string, string>): ConfigMap => ({ metadata: { name: 'a' }, data });
