@@ -1,7 +1,7 @@
 /**
  * Delay and jitter of what a master sends. Where the kernel has netem, netem does it. Elsewhere a proxy in the master's own
  * network holds the bytes back: what others connect to, and the master's own connections to the other masters, are led through
- * it by rules of the nat table. Connections that were there before are reset first, so that none goes past it.
+ * it by rules of the nat table. Connections that were there before are ended, at both ends, so that none goes past it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, Unavailable, type Victim, type World } from './fault.ts';
@@ -64,19 +64,17 @@ async function viaProxy({ machines }: World, { machine }: Victim): Promise<numbe
         `-A ${chain}-OUT -d ${host} -p tcp --dport ${port} -m owner ! --uid-owner ${uid} -j REDIRECT --to-ports ${listen}`,
     ),
   ];
-  // Whoever sends over a connection of before learns so that it is over; this end does when it sends next.
-  const old = '-p tcp ! --tcp-flags RST RST -m conntrack ! --ctstate DNAT';
   const table = [
     ...['*nat', `:${chain} - [0:0]`, `:${chain}-OUT - [0:0]`, `-I PREROUTING -j ${chain}`, `-I OUTPUT -j ${chain}-OUT`],
-    ...[...redirects, 'COMMIT', '*filter', `:${chain} - [0:0]`, `-I INPUT ! -i lo -j ${chain}`],
-    ...[`-A ${chain} ${old} -j REJECT --reject-with tcp-reset`, 'COMMIT'],
+    ...[...redirects, 'COMMIT'],
   ];
   const rules = table.map((line) => `'${line}'`).join(' ');
   const script = `
     trap 'kill $!; ${removal}; exit' TERM
     node -e "$0" '${JSON.stringify([...incoming, ...outgoing])}' & sleep 1
     printf '%s\\n' ${rules} | iptables-restore --noflush || exit 1
-    sleep 1; iptables -F ${chain}; echo begun; wait $!`;
+    [ $(ss -K -tnH state established | wc -l) -gt 0 ] || { echo 'the kernel cannot end open connections'; exit 1; }
+    echo begun; wait $!`;
   await machines.startHelper(machine, nodeImage, 'sh', '-c', script, proxy);
   for (let look = 0; look < 100; look += 1) {
     const { running, output } = await machines.helper(machine);
@@ -89,12 +87,11 @@ async function viaProxy({ machines }: World, { machine }: Victim): Promise<numbe
 
 /** Takes all rules away, as far as they are there. */
 const removal = [
-  { table: 'nat', hook: 'PREROUTING', jump: `-j ${chain}`, name: chain },
-  { table: 'nat', hook: 'OUTPUT', jump: `-j ${chain}-OUT`, name: `${chain}-OUT` },
-  { table: 'filter', hook: 'INPUT', jump: `! -i lo -j ${chain}`, name: chain },
+  { hook: 'PREROUTING', name: chain },
+  { hook: 'OUTPUT', name: `${chain}-OUT` },
 ]
-  .flatMap(({ table, hook, jump, name }) =>
-    [`-D ${hook} ${jump}`, `-F ${name}`, `-X ${name}`].map((step) => `iptables -t ${table} ${step} 2>/dev/null`),
+  .flatMap(({ hook, name }) =>
+    [`-D ${hook} -j ${name}`, `-F ${name}`, `-X ${name}`].map((step) => `iptables -t nat ${step} 2>/dev/null`),
   )
   .join('; ');
 
