@@ -20,6 +20,7 @@ import {
   type Notes,
   readBody,
 } from './body.ts';
+import { admitConnection, isConnection } from './connection-admission.ts';
 import { contextOf, type Exchange, type Handler, namespaceOf } from './exchange.ts';
 import {
   dryRunOf,
@@ -88,7 +89,11 @@ export function resourceRoutes({ registry, watch, connect, guard, authorizer }: 
     if (!row) throw pathNotFound();
     const handler = connect.get(`${info.resource}/${row.name}`);
     if (!row.verbs.includes(info.verb)) throw methodNotAllowed();
-    if (handler) return handler(exchange, objectName(exchange));
+    if (handler) {
+      const name = objectName(exchange);
+      if (isConnection(row)) await admitConnection(registry.admission, exchange, resource.kind, row, name);
+      return handler(exchange, name);
+    }
     if (isAction(row.name)) return act(exchange, resource, row, row.name);
     if (!isPart(row.name)) throw pathNotFound();
     switch (info.verb) {

@@ -10,7 +10,7 @@ import type { Logger } from '../../api/logging.ts';
 import type { Judge } from '../admission/authorizer-functions.ts';
 import { createAdmission } from '../admission/chain.ts';
 import { objectsOf } from '../admission/objects.ts';
-import type { AdmissionPlugin } from '../admission/types.ts';
+import type { Admission, AdmissionPlugin } from '../admission/types.ts';
 import type { Store } from '../store/types.ts';
 import type { WebhookClient } from '../webhooks/client.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
@@ -27,6 +27,8 @@ import { equivalentOf } from './versions/served-version.ts';
 import { VersionedResource } from './versions/versioned-resource.ts';
 
 export interface Registry {
+  /** For what is admitted without being written: connections. */
+  readonly admission: Admission;
   /** The built-in resources. */
   readonly all: readonly Resource[];
   /** The rows of all custom resources that are served now; another array whenever they change. */
@@ -103,6 +105,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const definitions = resources.find(({ kind }) => kind === kinds.customresourcedefinitions);
   if (!events || !definitions) throw new Error('the table of strategies lacks events or definitions');
   const registry: Registry = {
+    admission,
     all,
     get customKinds() {
       return custom.kinds;

@@ -190,6 +190,25 @@ test('match conditions choose who is asked about', async (t) => {
   });
 });
 
+test('a webhook may refuse connections by what they ask for', async (t) => {
+  hooks.answer('/connect', ({ operation, object, name }) => ({
+    allowed: false,
+    status: { message: `${operation} of ${object?.kind} to ${name}` },
+  }));
+  const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CONNECT'], resources: ['pods/exec'] }];
+  await client.create('validatingwebhookconfigurations', {
+    metadata: { name: 'connect' },
+    webhooks: [webhook('connect', { rules, objectSelector: {} })],
+  });
+  const path = '/api/v1/namespaces/default/pods/nobody/exec?command=id&stdout=true';
+  const refused = await within(
+    5,
+    () => client.request({ method: 'POST', path }).then(() => '', String),
+    (message) => message.includes('denied'),
+  );
+  t.regex(refused, /admission webhook "connect\.example\.com" denied the request: CONNECT of PodExecOptions to nobody/);
+});
+
 test('a webhook for everything is not asked about the configurations of webhooks', async (t) => {
   hooks.answer('/all', () => ({ allowed: false }));
   const rules = [{ apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*/*'] }];
