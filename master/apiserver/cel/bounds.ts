@@ -1,8 +1,12 @@
 /**
+ * What is done to a parsed expression before it is checked: its work is counted, and what the library does in its own way is
+ * done in CEL's.
+ *
  * How much one evaluation may do. CEL has no loops but its macros, and only they and `+` over lists and texts let work or
  * memory grow, so these are what is counted: every element that a macro looks at, and the size of every sum.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { replaceHas } from './has.ts';
 
 /** Elements of one evaluation: the limit that Kubernetes sets for the cost of one expression. */
 const stepsPerEvaluation = 1_000_000;
@@ -35,6 +39,7 @@ export function withinBounds<T>(evaluate: () => T): T {
 export function prepare(node: ASTNode, replacements: Readonly<Record<string, string>>): void {
   for (const child of childrenOf(node)) prepare(child, replacements);
   if (node.op === '+') countSize(node);
+  if (node.op === 'call' && node.args[0] === 'has') replaceHas(node);
   if (node.op !== 'rcall') return;
   const [method, receiver] = node.args;
   if (macros.has(method)) countSize(receiver);

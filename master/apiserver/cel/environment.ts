@@ -100,6 +100,8 @@ export function evaluateOnce(
 
 function createBase(): Environment {
   const environment = new Environment({ enableOptionalTypes: true, homogeneousAggregateLiterals: false });
+  // An object or an optional may be compared with null, and is never null.
+  environment.registerOperator('optional<dyn> == null', () => false);
   registerTextFunctions(environment);
   registerListFunctions(environment);
   registerNumberFunctions(environment);

@@ -8,7 +8,18 @@
 import { type Environment, Optional } from '@marcbachmann/cel-js';
 import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 
-export type CelScalar = 'dyn' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'timestamp' | 'duration';
+/** `raw` is for what no expression looks into: to CEL it may be anything, and it stays the JSON that it is. */
+export type CelScalar =
+  | 'dyn'
+  | 'raw'
+  | 'bool'
+  | 'int'
+  | 'uint'
+  | 'double'
+  | 'string'
+  | 'bytes'
+  | 'timestamp'
+  | 'duration';
 
 /** A declared object has the fields that are named and no others; a field may be absent. */
 export interface CelObjectType {
@@ -33,6 +44,7 @@ class CelObject extends Map<string, unknown> {}
 export type ObjectClasses = Map<string, { readonly name: string; readonly objectClass: typeof CelObject }>;
 
 const scalarNames: Partial<Record<CelScalar, string>> = {
+  raw: 'dyn',
   timestamp: 'google.protobuf.Timestamp',
   duration: 'google.protobuf.Duration',
 };
@@ -51,6 +63,7 @@ export function registerType(environment: Environment, classes: ObjectClasses, t
   classes.set(type.name, { name, objectClass });
   environment.registerType(name, { ctor: objectClass, fields });
   environment.registerOperator(`${name} == ${name}`, sameValue);
+  environment.registerOperator(`${name} == null`, () => false);
   return name;
 }
 

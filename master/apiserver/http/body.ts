@@ -167,7 +167,13 @@ function parseJson(body: Buffer, message: (why: string) => string, notes?: Notes
   } catch (error) {
     throw badRequest(message(error instanceof Error ? error.message : String(error)));
   }
-  if (notes) notes.duplicateFields = duplicateFields(text, value);
+  try {
+    if (notes) notes.duplicateFields = duplicateFields(text, value);
+  } catch (error) {
+    // The stack's end; Go's decoder has a limit too.
+    if (error instanceof RangeError) throw badRequest(message('exceeded max depth'));
+    throw error;
+  }
   return value;
 }
 

@@ -11,8 +11,8 @@ import { apiVersionOf, groupResource, type Kind, kinds } from '../../../api/kind
 import type { Logger } from '../../../api/logging.ts';
 import type { KubeObject } from '../../../api/types.ts';
 import type { Equivalent } from '../../admission/seen.ts';
+import { Follower } from '../../store/follower.ts';
 import { listPrefix, objectKey } from '../../store/keys.ts';
-import { anyRevision, type WatchSource } from '../../store/types.ts';
 import type { WebhookClient } from '../../webhooks/client.ts';
 import { GenericResource } from '../generic-resource.ts';
 import type { Resource } from '../resource.ts';
@@ -21,7 +21,9 @@ import type { WriterParts } from '../writer.ts';
 import { isEstablished } from './conditions.ts';
 import { conversionBy } from './conversion.ts';
 import { type Definition, type DefinitionVersion, servesSame } from './definition.ts';
+import { readSchema } from './schema.ts';
 import { customVersion } from './strategy.ts';
+import { compareVersions } from './version-order.ts';
 import { VersionedStore } from './versioned-store.ts';
 
 export interface CustomKindsOptions extends Omit<WriterParts, 'strategy'> {
@@ -35,10 +37,12 @@ export interface Entry {
   readonly definition: Definition;
   /** By version; empty for a definition that is not served. */
   readonly served: ReadonlyMap<string, Resource>;
+  /** Ends the watches of what is served. */
+  readonly retire: () => void;
 }
 
-const retryMs = 100;
 const lookAgainMs = 5;
+const lastNewsMs = 200;
 /** How long a table may take to catch up; as long as reads wait for their revision. */
 const catchUpMs = 3_000;
 
@@ -47,11 +51,27 @@ export class CustomKinds {
   readonly #entries = new Map<string, Entry>();
   #byName = new Map<string, Resource>();
   #kinds: readonly Kind[] = [];
-  #source: WatchSource | undefined;
+  readonly #follower: Follower;
   #onChange: () => void = () => {};
 
   constructor(options: CustomKindsOptions) {
     this.#options = options;
+    const prefix = listPrefix(kinds.customresourcedefinitions.resource);
+    this.#follower = new Follower(options.store, prefix, {
+      replace: (items) => {
+        const present = new Set(items.map(({ key }) => key));
+        for (const key of [...this.#entries.keys()]) if (!present.has(key)) this.#delete(key);
+        for (const { key, object } of items) this.#put(key, object);
+        this.#changed();
+      },
+      change: (events) => {
+        for (const { key, current } of events) {
+          if (current) this.#put(key, current.object);
+          else this.#delete(key);
+        }
+        this.#changed();
+      },
+    });
   }
 
   get(name: string): Resource | undefined {
@@ -96,47 +116,12 @@ export class CustomKinds {
   async catchUp(): Promise<void> {
     const revision = await this.#options.store.currentRevision();
     const deadline = performance.now() + catchUpMs;
-    while ((this.#source?.revision ?? -1) < revision && performance.now() < deadline) await sleep(lookAgainMs);
+    while (this.#follower.revision < revision && performance.now() < deadline) await sleep(lookAgainMs);
   }
 
   /** Follows the definitions until the signal is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
-    const prefix = listPrefix(kinds.customresourcedefinitions.resource);
-    while (!signal.aborted) {
-      try {
-        const { items, revision } = await this.#options.store.list(prefix, anyRevision);
-        const present = new Set(items.map(({ key }) => key));
-        for (const key of this.#entries.keys()) if (!present.has(key)) this.#entries.delete(key);
-        for (const { key, object } of items) this.#put(key, object);
-        this.#changed();
-        await this.#follow(prefix, revision, signal);
-      } catch (error) {
-        this.#options.logger.debug({ err: error }, 'definitions of custom resources cannot be read yet');
-        await sleep(retryMs, signal);
-      }
-    }
-  }
-
-  /** Resolves when the watch has ended; the table stays as it is until the next list. */
-  #follow(prefix: string, from: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const source = this.#options.store.watch(prefix, from, {
-        onEvents: (events) => {
-          for (const { key, current } of events) {
-            if (current) this.#put(key, current.object);
-            else this.#entries.delete(key);
-          }
-          this.#changed();
-        },
-        onEnd: () => resolve(),
-      });
-      this.#source = source;
-      const close = (): void => {
-        source.close();
-        resolve();
-      };
-      signal.addEventListener('abort', close, { once: true });
-    });
+  run(signal: AbortSignal): Promise<void> {
+    return this.#follower.run(signal);
   }
 
   #put(key: string, object: KubeObject): void {
@@ -146,16 +131,28 @@ export class CustomKinds {
       this.#entries.set(key, { ...before, definition: object });
       return;
     }
-    this.#entries.set(key, { definition: object, served: this.#served(object) });
+    this.#delete(key);
+    const stores: VersionedStore[] = [];
+    const retire = (): void => {
+      for (const store of stores) store.retire();
+    };
+    this.#entries.set(key, { definition: object, served: this.#served(object, stores), retire });
   }
 
-  #served(definition: Definition): ReadonlyMap<string, Resource> {
+  /** The last of the objects may have gone with the same news: their watchers hear of it first. */
+  #delete(key: string): void {
+    const entry = this.#entries.get(key);
+    this.#entries.delete(key);
+    if (entry && entry.served.size > 0) setTimeout(entry.retire, lastNewsMs).unref();
+  }
+
+  #served(definition: Definition, stores: VersionedStore[]): ReadonlyMap<string, Resource> {
     const served = new Map<string, Resource>();
     if (!isEstablished(definition)) return served;
     for (const version of definition.spec.versions) {
       if (!version.served) continue;
       try {
-        served.set(version.name, this.#resourceOf(definition, version));
+        served.set(version.name, this.#resourceOf(definition, version, stores));
       } catch (error) {
         // Written by something else than this API: what cannot be served is not.
         this.#options.logger.warn({ err: error, name: definition.metadata?.name }, 'a definition cannot be served');
@@ -164,26 +161,34 @@ export class CustomKinds {
     return served;
   }
 
-  #resourceOf(definition: Definition, version: DefinitionVersion): Resource {
+  #resourceOf(definition: Definition, version: DefinitionVersion, stores: VersionedStore[]): Resource {
     const { store, admission, clock, webhooks } = this.#options;
     const { spec, metadata } = definition;
     const storage = spec.versions.find(({ storage }) => storage) ?? version;
     const custom = customVersion(definition, version);
     const asked = spec.conversion?.strategy === 'Webhook' && spec.versions.length > 1;
+    const versioned = new VersionedStore(store, {
+      version: custom,
+      storageVersion: `${spec.group}/${storage.name}`,
+      storageSchema: readSchema(storage.schema?.openAPIV3Schema),
+      convert: asked ? conversionBy(webhooks, definition) : undefined,
+    });
+    stores.push(versioned);
     return new GenericResource({
-      strategy: metadata?.deletionTimestamp ? ending(custom.strategy) : custom.strategy,
-      store: new VersionedStore(store, {
-        version: custom,
-        storageVersion: `${spec.group}/${storage.name}`,
-        convert: asked ? conversionBy(webhooks, definition) : undefined,
-      }),
+      strategy: untilItEnds(custom.strategy, () => this.#isEnding(metadata?.name ?? '')),
+      store: versioned,
       admission,
       clock,
     });
   }
 
+  #isEnding(name: string): boolean {
+    const key = objectKey(kinds.customresourcedefinitions.resource, undefined, name);
+    return this.#entries.get(key)?.definition.metadata?.deletionTimestamp !== undefined;
+  }
+
   #changed(): void {
-    const resources = this.entries.toSorted(byName).flatMap(({ served }) => [...served.values()]);
+    const resources = this.entries.flatMap(({ served }) => [...served.values()]).toSorted(inDiscovery);
     if (resources.length !== this.#byName.size || !resources.every((resource) => this.#serves(resource))) {
       this.#byName = new Map(resources.map((resource) => [nameOf(resource.kind), resource]));
       this.#kinds = resources.map(({ kind }) => kind);
@@ -199,18 +204,22 @@ export class CustomKinds {
 export const nameOf = ({ group, version, resource }: Pick<Kind, 'group' | 'version' | 'resource'>): string =>
   `${group}/${version}/${resource}`;
 
-const byName = (a: Entry, b: Entry): number =>
-  (a.definition.metadata?.name ?? '') < (b.definition.metadata?.name ?? '') ? -1 : 1;
+/** By group; within it the versions in the order in which clients prefer them; then by name. */
+const inDiscovery = ({ kind: a }: Resource, { kind: b }: Resource): number =>
+  compare(a.group, b.group) || compareVersions(a.version, b.version) || compare(a.resource, b.resource);
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function isDefinition(object: KubeObject): object is Definition {
   return 'spec' in object && object.kind === kinds.customresourcedefinitions.kind;
 }
 
-/** Of a definition that is being deleted, with its objects: nothing new is made. */
-function ending(strategy: Strategy): Strategy {
+/** While its definition is being deleted, with its objects, nothing new is made. */
+function untilItEnds(strategy: Strategy, isEnding: () => boolean): Strategy {
   return {
     ...strategy,
-    prepareForCreate() {
+    prepareForCreate(object, ctx, now) {
+      if (!isEnding()) return strategy.prepareForCreate?.(object, ctx, now);
       const why = 'create not allowed while custom resource definition is terminating';
       throw statusError('MethodNotAllowed', why, {});
     },

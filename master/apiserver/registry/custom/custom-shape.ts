@@ -12,6 +12,14 @@ const deduced: MapShape = {
   },
 };
 
+/** What no schema looks into may be nested without end, and everything that walks it has a stack that ends. */
+const maxDepth = 500;
+
+function isDeep(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((item) => isDeep(item, levels - 1));
+}
+
 /** `name` is of use for messages only. */
 export function customShape(schema: Schema, name: string): ObjectShape {
   const shape = objectShape(schema, name);
@@ -22,6 +30,7 @@ export function customShape(schema: Schema, name: string): ObjectShape {
     ...shape,
     fields: fields.set('metadata', metadata),
     decode(object) {
+      if (isDeep(object, maxDepth)) return { wrong: 'exceeded max depth', unknown: [] };
       dropNulls(schema, object);
       const held = object.metadata;
       if (held === null) delete object.metadata;

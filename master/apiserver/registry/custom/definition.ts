@@ -203,5 +203,4 @@ export const servesSame = (a: Definition, b: Definition): boolean =>
   deepEqual(a.spec, b.spec) &&
   deepEqual(a.status?.acceptedNames, b.status?.acceptedNames) &&
   isEstablished(a) === isEstablished(b) &&
-  a.metadata?.uid === b.metadata?.uid &&
-  a.metadata?.deletionTimestamp === b.metadata?.deletionTimestamp;
+  a.metadata?.uid === b.metadata?.uid;

@@ -59,7 +59,8 @@ function treeOf(schema: Schema, name: string, place: string, complain: Complain)
 
 /** With `optionalOldSelf` a rule sees its old value as an optional, which is empty on a create. */
 function environmentsOf(schema: Schema, name: string) {
-  const self = celType(schema, name);
+  const said = schema.rules.map(({ rule, messageExpression }) => `${rule} ${messageExpression}`).join(' ');
+  const self = celType(schema, name, new Set(said.match(/[A-Za-z_]\w*/g)));
   return {
     plain: once(() => new CelEnvironment({ self, oldSelf: self })),
     optional: once(() => new CelEnvironment({ self, oldSelf: 'dyn' })),
@@ -184,8 +185,11 @@ function fieldOf({ fieldPath }: Rule, path: string): string {
   return below === '' ? path : child(path, below);
 }
 
-/** The type by which CEL knows the values of a schema. What may be several things is checked only when it is looked at. */
-export function celType(schema: Schema, name: string): CelType {
+/**
+ * The type by which CEL knows the values of a schema. What may be several things is checked only when it is looked at, and
+ * fields that the expressions do not mention have no type: schemas are large, and rules mostly about few of their fields.
+ */
+function celType(schema: Schema, name: string, mentioned: ReadonlySet<string>): CelType {
   if (schema.intOrString || schema.nullable) return 'dyn';
   switch (schema.type) {
     case 'boolean':
@@ -197,9 +201,9 @@ export function celType(schema: Schema, name: string): CelType {
     case 'string':
       return textTypes[schema.checks.format ?? ''] ?? 'string';
     case 'array':
-      return { kind: 'list', element: schema.items ? celType(schema.items, `${name}.@idx`) : 'dyn' };
+      return { kind: 'list', element: schema.items ? celType(schema.items, `${name}.@idx`, mentioned) : 'dyn' };
     case 'object':
-      return objectType(schema, name);
+      return objectType(schema, name, mentioned);
     default:
       return 'dyn';
   }
@@ -212,10 +216,10 @@ const textTypes: Readonly<Record<string, CelType>> = {
   duration: 'duration',
 };
 
-function objectType(schema: Schema, name: string): CelType {
+function objectType(schema: Schema, name: string, mentioned: ReadonlySet<string>): CelType {
   const { additional, properties, preservesUnknown, embedded } = schema;
   if (additional !== undefined && additional !== false) {
-    return { kind: 'map', value: additional === true ? 'dyn' : celType(additional, `${name}.@elem`) };
+    return { kind: 'map', value: additional === true ? 'dyn' : celType(additional, `${name}.@elem`, mentioned) };
   }
   if (properties.size === 0 && preservesUnknown && !embedded) return 'dyn';
   const fields: Record<string, CelType> = {};
@@ -230,7 +234,7 @@ function objectType(schema: Schema, name: string): CelType {
     if (embedded && property === 'metadata') continue;
     const celName = escaped(property);
     if (celName === undefined) continue;
-    fields[celName] = celType(inner, `${name}.${property}`);
+    fields[celName] = mentioned.has(celName) ? celType(inner, `${name}.${property}`, mentioned) : 'raw';
     if (celName !== property) jsonNames[celName] = property;
   }
   return { kind: 'object', name, fields, jsonNames };

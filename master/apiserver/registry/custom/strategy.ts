@@ -13,7 +13,7 @@ import { customShape } from './custom-shape.ts';
 import { hasDefaults, setDefaults } from './decoding.ts';
 import type { Definition, DefinitionVersion } from './definition.ts';
 import { fieldNames, parseJsonPath, valueAt, withValueAt } from './json-path.ts';
-import { compileRules, validateRules } from './rules.ts';
+import { compileRules, type RuleTree, validateRules } from './rules.ts';
 import { readSchema, type Schema } from './schema.ts';
 import { validateValue } from './values.ts';
 
@@ -49,7 +49,8 @@ export function customVersion(definition: Definition, version: DefinitionVersion
 }
 
 function strategyOf(kind: CustomKind, schema: Schema, shape: ObjectShape, version: DefinitionVersion): Strategy {
-  const rules = compileRules(schema);
+  // Compiled when first needed: there may be many definitions whose objects nobody writes here.
+  let compiled: { readonly rules: RuleTree | undefined } | undefined;
   const defaults = hasDefaults(schema);
   const { status, scale } = version.subresources ?? {};
   const selectable = (version.selectableFields ?? []).map(({ jsonPath }) => parseJsonPath(jsonPath));
@@ -60,7 +61,9 @@ function strategyOf(kind: CustomKind, schema: Schema, shape: ObjectShape, versio
     const before = errors.causes.length;
     const was = old && { value: old };
     validateValue(schema, object, was, '', errors);
-    if (rules && errors.causes.length === before) validateRules(rules, object, was, '', errors);
+    if (errors.causes.length > before) return;
+    compiled ??= { rules: compileRules(schema) };
+    if (compiled.rules) validateRules(compiled.rules, object, was, '', errors);
   };
   return {
     kind,

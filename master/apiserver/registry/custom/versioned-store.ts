@@ -23,6 +23,7 @@ import type {
 import { asStored } from '../committer.ts';
 import { isRecord } from '../schema/shape.ts';
 import { hasDefaults, prune, setDefaults } from './decoding.ts';
+import type { Schema } from './schema.ts';
 import type { CustomVersion } from './strategy.ts';
 
 /** Asks for objects in another version, in the same order. Throws a StatusError. */
@@ -30,8 +31,9 @@ export type Convert = (objects: readonly KubeObject[], apiVersion: string) => Pr
 
 export interface VersionsOf {
   readonly version: CustomVersion;
-  /** `example.com/v1`: the version to write in. */
+  /** `example.com/v1`: the version to write in, and its schema. */
   readonly storageVersion: string;
+  readonly storageSchema: Schema;
   /** Absent: versions differ in nothing but their name. */
   readonly convert: Convert | undefined;
 }
@@ -40,19 +42,22 @@ export class VersionedStore implements Store {
   readonly #store: Store;
   readonly #apiVersion: string;
   readonly #storageVersion: string;
+  readonly #storageSchema: Schema;
   readonly #version: CustomVersion;
   readonly #convert: Convert | undefined;
   readonly #hasDefaults: boolean;
   /** How an object of the wanted version begins in the store. */
   readonly #head: Buffer;
+  readonly #ends = new Set<() => void>();
   readonly #views = new WeakMap<Stored, Stored | Promise<Stored>>();
   readonly #events = new WeakMap<StoreEvent, StoreEvent>();
 
-  constructor(store: Store, { version, storageVersion, convert }: VersionsOf) {
+  constructor(store: Store, { version, storageVersion, storageSchema, convert }: VersionsOf) {
     this.#store = store;
     this.#version = version;
     this.#apiVersion = apiVersionOf(version.kind);
     this.#storageVersion = storageVersion;
+    this.#storageSchema = storageSchema;
     this.#convert = convert;
     this.#hasDefaults = hasDefaults(version.schema);
     const [kind, apiVersion] = [version.kind.kind, this.#apiVersion].map((text) => JSON.stringify(text));
@@ -107,17 +112,46 @@ export class VersionedStore implements Store {
     return { revision, last };
   }
 
+  /** Ends all watches: the kind is no longer served, or no longer as it was. Clients that go on meet what is served now. */
+  retire(): void {
+    for (const end of [...this.#ends]) end();
+  }
+
   watch(prefix: string, from: number, listener: WatchListener): WatchSource {
-    if (!this.#convert) {
-      return this.#store.watch(prefix, from, {
-        onEvents: (events, revision) =>
-          listener.onEvents(
-            events.map((event) => this.#eventNow(event)),
-            revision,
-          ),
-        onEnd: (error) => listener.onEnd(error),
-      });
-    }
+    const source = this.#convert
+      ? this.#watchConverted(prefix, from, listener)
+      : this.#watchNow(prefix, from, listener);
+    const ends = this.#ends;
+    const end = (): void => {
+      ends.delete(end);
+      source.close();
+      listener.onEnd(new Error('the definition of the resource has changed'));
+    };
+    ends.add(end);
+    return {
+      get revision() {
+        return source.revision;
+      },
+      close() {
+        ends.delete(end);
+        source.close();
+      },
+    };
+  }
+
+  #watchNow(prefix: string, from: number, listener: WatchListener): WatchSource {
+    return this.#store.watch(prefix, from, {
+      onEvents: (events, revision) => {
+        listener.onEvents(
+          events.map((event) => this.#eventNow(event)),
+          revision,
+        );
+      },
+      onEnd: (error) => listener.onEnd(error),
+    });
+  }
+
+  #watchConverted(prefix: string, from: number, listener: WatchListener): WatchSource {
     // Batches wait for one another, so that none overtakes one whose objects are still being converted.
     let last: Promise<void> = Promise.resolve();
     let ended = false;
@@ -226,9 +260,13 @@ export class VersionedStore implements Store {
 
   async #forStorage(object: KubeObject): Promise<KubeObject> {
     if (this.#apiVersion === this.#storageVersion) return object;
-    if (!this.#convert) return { ...object, apiVersion: this.#storageVersion };
-    const [converted = object] = await this.#convert([object], this.#storageVersion);
-    return converted;
+    const [converted = object] = this.#convert
+      ? await this.#convert([object], this.#storageVersion)
+      : [{ ...object, apiVersion: this.#storageVersion }];
+    // What the storage version has no field for is not kept.
+    const kept = structuredClone(converted);
+    if (isRecord(kept)) prune(this.#storageSchema, kept);
+    return kept;
   }
 
   #eventNow(event: StoreEvent): StoreEvent {

@@ -52,7 +52,8 @@ test('rules read the fields of an object under their declared types', (t) => {
     'self.spec.since < timestamp("2026-01-03T00:00:00Z") && self.spec.since.getFullYear() == 2026',
     'self.spec.timeout == duration("90m")',
     'self.spec.free.a[0] == 1 && self.spec.free.a[1] == 2.5',
-    'has(self.spec.name) && !has(self.spec.free.b)',
+    'has(self.spec.name) && !has(self.spec.free.b) && has(self.spec.ports[0].name)',
+    'self.spec.ports[0] != null',
     'self.spec.?name.orValue("x") == "web"',
     'size(self.spec.tags) == 2 ? true : false',
   ]) {
@@ -72,6 +73,7 @@ test('what cannot be right is an error when the expression is compiled, and name
     /found no matching overload for '_>_' applied to '\(int, string\)'/,
   );
   t.regex(String(evaluate('self.spec.ports.all(p, p.nope)')), /undefined field 'nope'/);
+  t.regex(String(evaluate('has(self.spec.nope)')), /undefined field 'nope'/);
   t.regex(String(evaluate('1 +')), /^ERROR: <input>:1:4: Syntax error/);
   t.regex(String(evaluate('self.spec.name.foo()')), /found no matching overload for 'string.foo'/);
   const compiled = environment.compile('self.spec.replicas + 1');

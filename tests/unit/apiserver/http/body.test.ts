@@ -61,3 +61,11 @@ test('the content type says how a patch is meant', (t) => {
     400,
   );
 });
+
+test('a body that is nested deeper than anything can walk is 400', (t) => {
+  const deep = `{"data":${'['.repeat(100_000)}${']'.repeat(100_000)}}`;
+  t.is(
+    codeOf(() => decodeObject('application/json', Buffer.from(deep), pod, {})),
+    400,
+  );
+});

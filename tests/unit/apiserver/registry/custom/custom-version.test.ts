@@ -116,6 +116,15 @@ properties:
   );
 });
 
+test('what is nested without end is not taken, though no schema looks into it', (t) => {
+  const definition = definitionOf('{ type: object, x-kubernetes-preserve-unknown-fields: true }');
+  const deep: unknown = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+  const [version] = definition.spec.versions;
+  const shape = version && customVersion(definition, version).shape;
+  t.is(shape?.decode?.({ metadata: { name: 'x' }, free: deep }).wrong, 'exceeded max depth');
+  t.is(shape?.decode?.({ metadata: { name: 'x' }, free: [[[1]]] }).wrong, undefined);
+});
+
 test('values are held to their schema in the words of Kubernetes', (t) => {
   const definition = definitionOf(`
 type: object
