@@ -211,6 +211,16 @@ export const reviewKinds = {
   selfSubjectRulesReview: question('SelfSubjectRulesReview', 'authorization.k8s.io'),
 } as const;
 
+/** What is answered by get and list, and never stored; bindings are only created. */
+export const unstoredKinds = {
+  bindings: { ...row('Binding', 'bindings'), verbs: ['create'] },
+  componentstatuses: row('ComponentStatus', 'componentstatuses', {
+    namespaced: false,
+    shortNames: ['cs'],
+    verbs: ['get', 'list'],
+  }),
+} as const;
+
 /** All rows, and a check, made once, that no two share a name that must be unique. */
 export const allKinds: readonly Kind[] = checked(Object.values(kinds));
 

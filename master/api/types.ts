@@ -54,6 +54,7 @@ export type ContainerStatus = Wire<k8s.V1ContainerStatus>;
 export type Probe = Wire<k8s.V1Probe>;
 export type Volume = Wire<k8s.V1Volume>;
 export type Binding = Wire<k8s.V1Binding>;
+export type ComponentStatus = Wire<k8s.V1ComponentStatus>;
 export type Eviction = Wire<k8s.V1Eviction>;
 export type Service = Wire<k8s.V1Service>;
 export type ServicePort = Wire<k8s.V1ServicePort>;

@@ -292,5 +292,8 @@ const plainOptions = () => ({ dryRun: false, fieldManager: undefined, fieldValid
 
 const isAction = (name: string): name is ActionSubresource => name === 'binding' || name === 'eviction';
 
-const isPart = (name: string): name is Subresource =>
-  name === 'status' || name === 'scale' || name === 'finalize' || name === 'approval';
+const parts: ReadonlySet<string> = new Set<Subresource>([
+  ...(['status', 'scale', 'finalize', 'approval', 'ephemeralcontainers', 'resize'] as const),
+]);
+
+const isPart = (name: string): name is Subresource => parts.has(name);

@@ -21,6 +21,7 @@ import type {
 import { KeyExists, RevisionMismatch } from '../store/errors.ts';
 import { consistent, type Store } from '../store/types.ts';
 import { addressText } from './allocation/ranges.ts';
+import { firstObjects } from './bootstrap-objects.ts';
 import type { RequestContext } from './context.ts';
 import type { Registry } from './registry.ts';
 import type { Resource } from './resource.ts';
@@ -33,6 +34,8 @@ export interface BootstrapOptions {
   readonly advertise: () => { readonly address: string; readonly port: number };
   /** The first address of the range of Services: the cluster's own way to its API. */
   readonly firstAddress: number;
+  /** The range of the addresses of Services, as a CIDR. */
+  readonly serviceRange: string;
 }
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
@@ -125,6 +128,10 @@ export class Bootstrap {
       },
     };
     await this.#createOnce(ctx, 'services', 'default', service);
+    const { registry, serviceRange } = this.#options;
+    const served = registry.all.map(({ kind }) => kind);
+    const first = firstObjects(served, serviceRange);
+    await Promise.all(first.map(([resource, object]) => this.#createOnce(ctx, resource, undefined, object)));
   }
 
   async #createOnce(

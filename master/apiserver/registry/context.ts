@@ -106,7 +106,7 @@ export interface Column {
 }
 
 /** The subresources that are got, updated and patched (the others are only created). */
-export type Subresource = 'status' | 'scale' | 'finalize' | 'approval';
+export type Subresource = 'status' | 'scale' | 'finalize' | 'approval' | 'ephemeralcontainers' | 'resize';
 /** The subresources that are created: each does something to its parent. */
 export type ActionSubresource = 'binding' | 'eviction';
 

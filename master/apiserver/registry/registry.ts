@@ -5,7 +5,7 @@
  * Guarantees: the generic verbs are the same for every resource; what is particular to one is in its strategy.
  */
 import type { Clock } from '../../api/clock.ts';
-import { apiVersionOf, type Kind, kinds } from '../../api/kinds.ts';
+import { apiVersionOf, type Kind, kinds, unstoredKinds } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
 import type { Judge } from '../admission/authorizer-functions.ts';
 import { createAdmission } from '../admission/chain.ts';
@@ -15,6 +15,7 @@ import type { Store } from '../store/types.ts';
 import type { WebhookClient } from '../webhooks/client.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
 import { Bootstrap, systemContext } from './bootstrap.ts';
+import { ComponentStatuses } from './component-statuses.ts';
 import { CustomKinds, nameOf } from './custom/custom-kinds.ts';
 import { runDefinitions } from './custom/definition-controller.ts';
 import { expireEvents } from './event-expiry.ts';
@@ -99,7 +100,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   });
   const reviews = (options.reviews ?? []).map((review) => new ReviewResource(review));
   const custom = new CustomKinds({ store, admission, clock, logger, webhooks: options.webhooks });
-  const all: readonly Resource[] = [...resources, ...reviews];
+  const pods = resources.find(({ kind }) => kind === kinds.pods);
+  const bindings = pods && new ReviewResource(bindingReview(pods));
+  const unstored = [...(bindings ? [bindings] : []), new ComponentStatuses(store, clock)];
+  const all: readonly Resource[] = [...resources, ...unstored, ...reviews];
   const byName = new Map(all.map((resource) => [nameOf(resource.kind), resource]));
   const events = resources.find(({ kind }) => kind === kinds.events);
   const definitions = resources.find(({ kind }) => kind === kinds.customresourcedefinitions);
@@ -127,6 +131,19 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     leave: () => bootstrap.leave(),
   };
-  const bootstrap = new Bootstrap({ ...options, registry, firstAddress: addresses.first });
+  const bootstrap = new Bootstrap({
+    ...options,
+    registry,
+    firstAddress: addresses.first,
+    serviceRange: addresses.cidr,
+  });
   return registry;
 }
+
+/** `POST bindings`, the older way to what `pods/binding` does. */
+const bindingReview = (pods: Resource): Review => ({
+  kind: unstoredKinds.bindings,
+  answer(ctx, namespace = '', binding) {
+    return pods.createSubresource(ctx, { namespace, name: binding.metadata?.name ?? '' }, 'binding', binding);
+  },
+});

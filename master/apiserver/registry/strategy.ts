@@ -75,6 +75,8 @@ export interface SubresourceStrategy<T extends KubeObject = KubeObject> {
     readonly kind: Pick<Kind, 'group' | 'version' | 'kind'>;
     of(object: T): KubeObject;
   };
+  /** It is a part of the spec, so it is applied (in the sense of server-side apply) with the object. */
+  readonly partOfSpec?: true;
   /** The object as it becomes; `incoming` is the caller's, of the view's kind if there is a view. */
   apply(incoming: KubeObject, old: T, now: string): T;
   validate?(object: T, old: T, errors: FieldErrors): void;

@@ -168,7 +168,7 @@ export class Writer {
     subresource?: Subresource,
   ): Promise<{ stored: Stored; created: boolean }> {
     const sub = subresource && this.#subresource(subresource);
-    if (sub?.view) throw takesNoApply(subresource);
+    if (sub?.view || sub?.partOfSpec) throw takesNoApply(subresource);
     const { kind } = this.#strategy;
     if (config.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
     const version = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), config, name).resourceVersion ?? '';

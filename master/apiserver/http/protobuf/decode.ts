@@ -22,7 +22,8 @@ export function decodeProtobuf(body: Buffer): Decoded {
   const { apiVersion = '', kind = '' } = isRecord(type) ? type : {};
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') throw new Error('the type is missing');
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  const fields = fieldsOf(group === '' || kind === 'DeleteOptions' ? kind : (groupMessages[`${group}/${kind}`] ?? ''));
+  const ofGroup = groupMessages[`${apiVersion}/${kind}`] ?? groupMessages[`${group}/${kind}`] ?? '';
+  const fields = fieldsOf(group === '' || kind === 'DeleteOptions' ? kind : ofGroup);
   const bytes = Buffer.from(typeof raw === 'string' ? raw : '', 'base64');
   return { apiVersion, kind, object: readMessage(new Wire(bytes), fields) };
 }

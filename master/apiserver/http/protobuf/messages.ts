@@ -6,7 +6,18 @@
  * without a name is written into its parent in JSON. A zero value is left out, as JSON leaves out what is empty, unless
  * the type is followed by `?` (zero is a value that somebody chose) or `!` (always there).
  */
+import { clusterMessages } from './cluster-messages.ts';
+import { deviceMessages } from './device-messages.ts';
+import { policyMessages } from './policy-messages.ts';
+import { volumeMessages } from './volume-messages.ts';
+import { workloadMessages } from './workload-messages.ts';
+
 export const messages: Readonly<Record<string, string>> = {
+  ...clusterMessages,
+  ...deviceMessages,
+  ...policyMessages,
+  ...volumeMessages,
+  ...workloadMessages,
   AWSElasticBlockStoreVolumeSource: 'volumeID=1:string! fsType=2:string partition=3:int readOnly=4:bool',
   Affinity: 'nodeAffinity=1:NodeAffinity? podAffinity=2:PodAffinity? podAntiAffinity=3:PodAntiAffinity?',
   AppArmorProfile: 'type=1:string! localhostProfile=2:string?',
@@ -307,8 +318,45 @@ export const messages: Readonly<Record<string, string>> = {
   'rbac.Subject': 'kind=1:string! apiGroup=2:string name=3:string! namespace=4:string',
 };
 
-/** The messages of kinds that are not of the core group, by `<group>/<kind>`. */
+/** The messages of kinds that are not of the core group, by `<group>/<kind>`; by `<group>/<version>/<kind>` where versions differ. */
 export const groupMessages: Readonly<Record<string, string>> = {
+  'apps/Deployment': 'apps.Deployment',
+  'apps/ReplicaSet': 'apps.ReplicaSet',
+  'apps/StatefulSet': 'apps.StatefulSet',
+  'apps/DaemonSet': 'apps.DaemonSet',
+  'apps/ControllerRevision': 'apps.ControllerRevision',
+  'batch/Job': 'batch.Job',
+  'batch/CronJob': 'batch.CronJob',
+  'autoscaling/HorizontalPodAutoscaler': 'autoscaling.HorizontalPodAutoscaler',
+  'autoscaling/v2/HorizontalPodAutoscaler': 'autoscaling2.HorizontalPodAutoscaler',
+  'policy/PodDisruptionBudget': 'policy.PodDisruptionBudget',
+  'networking.k8s.io/Ingress': 'networking.Ingress',
+  'networking.k8s.io/IngressClass': 'networking.IngressClass',
+  'networking.k8s.io/NetworkPolicy': 'networking.NetworkPolicy',
+  'networking.k8s.io/IPAddress': 'networking.IPAddress',
+  'networking.k8s.io/ServiceCIDR': 'networking.ServiceCIDR',
+  'events.k8s.io/Event': 'events.Event',
+  'storage.k8s.io/StorageClass': 'storage.StorageClass',
+  'storage.k8s.io/VolumeAttachment': 'storage.VolumeAttachment',
+  'storage.k8s.io/CSIDriver': 'storage.CSIDriver',
+  'storage.k8s.io/CSINode': 'storage.CSINode',
+  'storage.k8s.io/CSIStorageCapacity': 'storage.CSIStorageCapacity',
+  'storage.k8s.io/VolumeAttributesClass': 'storage.VolumeAttributesClass',
+  'scheduling.k8s.io/PriorityClass': 'scheduling.PriorityClass',
+  'node.k8s.io/RuntimeClass': 'node.RuntimeClass',
+  'admissionregistration.k8s.io/MutatingWebhookConfiguration': 'admissionregistration.MutatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingWebhookConfiguration': 'admissionregistration.ValidatingWebhookConfiguration',
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy': 'admissionregistration.ValidatingAdmissionPolicy',
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding':
+    'admissionregistration.ValidatingAdmissionPolicyBinding',
+  'admissionregistration.k8s.io/MutatingAdmissionPolicy': 'admissionregistration.MutatingAdmissionPolicy',
+  'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': 'admissionregistration.MutatingAdmissionPolicyBinding',
+  'flowcontrol.apiserver.k8s.io/FlowSchema': 'flowcontrol.FlowSchema',
+  'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': 'flowcontrol.PriorityLevelConfiguration',
+  'resource.k8s.io/DeviceClass': 'resource.DeviceClass',
+  'resource.k8s.io/ResourceClaim': 'resource.ResourceClaim',
+  'resource.k8s.io/ResourceClaimTemplate': 'resource.ResourceClaimTemplate',
+  'resource.k8s.io/ResourceSlice': 'resource.ResourceSlice',
   'discovery.k8s.io/EndpointSlice': 'discovery.EndpointSlice',
   'coordination.k8s.io/Lease': 'coordination.Lease',
   'certificates.k8s.io/CertificateSigningRequest': 'certificates.CertificateSigningRequest',

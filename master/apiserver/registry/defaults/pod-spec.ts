@@ -37,6 +37,11 @@ export function defaultPod({ spec }: Pod): void {
   }
 }
 
+/** The defaults of a container that is added to a running pod. Changes it in place. */
+export function defaultEphemeralContainer(container: NonNullable<PodSpec['ephemeralContainers']>[number]): void {
+  defaultContainer(container, false);
+}
+
 function defaultContainer(container: Container, hostNetwork: boolean): void {
   container.imagePullPolicy ??= pullPolicyFor(container.image ?? '');
   container.terminationMessagePath ??= '/dev/termination-log';

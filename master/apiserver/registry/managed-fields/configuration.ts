@@ -16,6 +16,6 @@ export function onlyStatus({ apiVersion, kind, metadata, ...rest }: KubeObject):
   return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) }, ...status };
 }
 
-/** A scale is a view of an object, and has no fields that anybody could manage. */
+/** A scale is a view of an object, and has no fields that anybody could manage; parts of a spec are managed with the whole. */
 export const takesNoApply = (subresource: string | undefined): Error =>
   statusError('UnsupportedMediaType', `${subresource} takes no apply patch: apply to the object that it belongs to`);

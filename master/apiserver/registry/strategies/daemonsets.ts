@@ -17,7 +17,7 @@ import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { numberOf, validateAtMostAll, validateIntOrPercent, validateNotNegative } from '../validation/numbers.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
-import { withStatus } from './plain.ts';
+import { withStatus } from './with-status.ts';
 
 type Status = NonNullable<DaemonSet['status']>;
 

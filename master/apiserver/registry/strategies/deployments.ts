@@ -8,8 +8,8 @@ import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { numberOf, validateAtMostAll, validateIntOrPercent, validateNotNegative } from '../validation/numbers.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
-import { withStatus } from './plain.ts';
 import { scaleOf } from './scale.ts';
+import { withStatus } from './with-status.ts';
 
 type Spec = NonNullable<Deployment['spec']>;
 

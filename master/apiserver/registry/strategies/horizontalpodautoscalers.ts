@@ -10,7 +10,7 @@ import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { pathSegmentErrors, validateLabels } from '../validation/metadata.ts';
 import { autoscalingV1 } from '../versions/autoscaling-v1.ts';
-import { withStatus } from './plain.ts';
+import { withStatus } from './with-status.ts';
 
 type Hpa = HorizontalPodAutoscaler;
 type Spec = NonNullable<Hpa['spec']>;

@@ -5,27 +5,60 @@ import { allKinds, groupResource, type Kind } from '../../../api/kinds.ts';
 import type { ServiceRanges } from '../allocation/service-allocator.ts';
 import { definitionStrategy } from '../custom/definition.ts';
 import type { Strategy } from '../strategy.ts';
+import {
+  mutatingPolicyBindingStrategy,
+  mutatingPolicyStrategy,
+  validatingPolicyBindingStrategy,
+  validatingPolicyStrategy,
+} from './admission-policies.ts';
+import { apiServiceStrategy } from './apiservices.ts';
 import { csrStrategy } from './certificatesigningrequests.ts';
+import { priorityClassStrategy, runtimeClassStrategy } from './classes-of-pods.ts';
 import { configMapStrategy } from './configmaps.ts';
 import { controllerRevisionStrategy } from './controllerrevisions.ts';
+import { cronJobStrategy } from './cronjobs.ts';
 import { daemonSetStrategy } from './daemonsets.ts';
 import { deploymentStrategy } from './deployments.ts';
+import {
+  deviceClassStrategy,
+  resourceClaimStrategy,
+  resourceClaimTemplateStrategy,
+  resourceSliceStrategy,
+} from './devices.ts';
 import { endpointsStrategy } from './endpoints.ts';
 import { endpointSliceStrategy } from './endpointslices.ts';
 import { eventStrategy } from './events.ts';
+import { flowSchemaStrategy, priorityLevelStrategy } from './flowcontrol.ts';
 import { hpaStrategy } from './horizontalpodautoscalers.ts';
+import { ingressClassStrategy, ingressStrategy } from './ingresses.ts';
+import { jobStrategy } from './jobs.ts';
 import { leaseStrategy } from './leases.ts';
+import { limitRangeStrategy, resourceQuotaStrategy } from './limits.ts';
 import { namespaceStrategy } from './namespaces.ts';
+import { networkPolicyStrategy } from './networkpolicies.ts';
 import { nodeStrategy } from './nodes.ts';
-import { plainStrategies } from './plain.ts';
+import { persistentVolumeClaimStrategy } from './persistentvolumeclaims.ts';
+import { persistentVolumeStrategy } from './persistentvolumes.ts';
+import { podDisruptionBudgetStrategy } from './poddisruptionbudgets.ts';
 import { podStrategy } from './pods.ts';
+import { podTemplateStrategy } from './podtemplates.ts';
 import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
 import { replicaSetStrategy } from './replicasets.ts';
 import { replicationControllerStrategy } from './replicationcontrollers.ts';
 import { secretStrategy } from './secrets.ts';
+import { ipAddressStrategy, serviceCidrStrategy } from './service-ranges.ts';
 import { serviceAccountStrategy } from './serviceaccounts.ts';
 import { createServiceStrategy } from './services.ts';
 import { statefulSetStrategy } from './statefulsets.ts';
+import {
+  csiDriverStrategy,
+  csiNodeStrategy,
+  csiStorageCapacityStrategy,
+  storageClassStrategy,
+  volumeAttachmentStrategy,
+  volumeAttributesClassStrategy,
+} from './storage.ts';
+import { mutatingWebhookStrategy, validatingWebhookStrategy } from './webhooks.ts';
 
 /** All strategies. Throws when two are for one kind, or a kind has none. */
 export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
@@ -33,28 +66,61 @@ export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
     namespaceStrategy,
     nodeStrategy,
     podStrategy,
+    replicationControllerStrategy,
     createServiceStrategy(ranges),
     endpointsStrategy,
-    endpointSliceStrategy,
-    replicationControllerStrategy,
     eventStrategy,
-    leaseStrategy,
     configMapStrategy,
     secretStrategy,
     serviceAccountStrategy,
-    csrStrategy,
-    definitionStrategy,
-    roleStrategy,
-    roleBindingStrategy,
-    clusterRoleStrategy,
-    clusterRoleBindingStrategy,
+    podTemplateStrategy,
+    limitRangeStrategy,
+    resourceQuotaStrategy,
+    persistentVolumeStrategy,
+    persistentVolumeClaimStrategy,
+    apiServiceStrategy,
     deploymentStrategy,
     replicaSetStrategy,
     statefulSetStrategy,
     daemonSetStrategy,
     controllerRevisionStrategy,
     hpaStrategy,
-    ...plainStrategies,
+    jobStrategy,
+    cronJobStrategy,
+    csrStrategy,
+    ingressStrategy,
+    ingressClassStrategy,
+    networkPolicyStrategy,
+    ipAddressStrategy,
+    serviceCidrStrategy,
+    podDisruptionBudgetStrategy,
+    roleStrategy,
+    roleBindingStrategy,
+    clusterRoleStrategy,
+    clusterRoleBindingStrategy,
+    storageClassStrategy,
+    volumeAttachmentStrategy,
+    csiDriverStrategy,
+    csiNodeStrategy,
+    csiStorageCapacityStrategy,
+    volumeAttributesClassStrategy,
+    mutatingWebhookStrategy,
+    validatingWebhookStrategy,
+    validatingPolicyStrategy,
+    validatingPolicyBindingStrategy,
+    mutatingPolicyStrategy,
+    mutatingPolicyBindingStrategy,
+    definitionStrategy,
+    priorityClassStrategy,
+    leaseStrategy,
+    runtimeClassStrategy,
+    endpointSliceStrategy,
+    deviceClassStrategy,
+    resourceClaimStrategy,
+    resourceClaimTemplateStrategy,
+    resourceSliceStrategy,
+    flowSchemaStrategy,
+    priorityLevelStrategy,
   ]);
 }
 

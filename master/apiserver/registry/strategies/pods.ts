@@ -12,6 +12,7 @@ import { type Action, type Strategy, type SubresourceStrategy, statusOnly, succe
 import { FieldErrors } from '../validation/field-errors.ts';
 import { validatePodSpec } from '../validation/pod-spec.ts';
 import { validatePodUpdate } from '../validation/pod-update.ts';
+import { ephemeralContainers, resize } from './pod-parts.ts';
 
 /** Selectable fields, and where they are read. */
 const fields: Readonly<Record<string, (pod: Pod) => string | undefined>> = {
@@ -112,17 +113,19 @@ export const podStrategy: Strategy<Pod> = {
     if (old.status) pod.status = old.status;
     else delete pod.status;
   },
-  validate({ spec }, errors) {
+  validate({ metadata, spec }, errors) {
     if (!spec) errors.required('spec.containers');
     else validatePodSpec(spec, 'spec', errors);
+    // They are added by a path of their own, which raises the generation.
+    if (spec?.ephemeralContainers?.length && metadata?.generation === 1) {
+      errors.forbidden('spec.ephemeralContainers', 'cannot be set on create');
+    }
   },
   validateUpdate: validatePodUpdate,
   gracePeriodSeconds({ spec, status }, requested) {
     if (!spec?.nodeName || status?.phase === 'Succeeded' || status?.phase === 'Failed') return 0;
     return requested ?? spec.terminationGracePeriodSeconds ?? 30;
   },
-  subresources: {
-    status,
-  },
+  subresources: { status, ephemeralcontainers: ephemeralContainers, resize },
   actions: { binding, eviction },
 };

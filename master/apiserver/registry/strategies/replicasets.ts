@@ -7,8 +7,8 @@ import { defaultTemplate } from '../defaults/pod-spec.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateNotNegative } from '../validation/numbers.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
-import { withStatus } from './plain.ts';
 import { scaleOf } from './scale.ts';
+import { withStatus } from './with-status.ts';
 
 const counts = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas'] as const;
 

@@ -9,8 +9,8 @@ import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateIntOrPercent, validateNotNegative, validateOneOf } from '../validation/numbers.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
-import { withStatus } from './plain.ts';
 import { scaleOf } from './scale.ts';
+import { withStatus } from './with-status.ts';
 
 type Spec = NonNullable<StatefulSet['spec']>;
 

@@ -1,0 +1,26 @@
+/** How kubectl prints what volumes can do. */
+
+const short: Readonly<Record<string, string>> = {
+  ReadWriteOnce: 'RWO',
+  ReadOnlyMany: 'ROX',
+  ReadWriteMany: 'RWX',
+  ReadWriteOncePod: 'RWOP',
+};
+
+/** `RWO,ROX`, each once and in this order. */
+export function accessModesText(modes: readonly string[] | undefined): string {
+  return Object.keys(short)
+    .filter((mode) => modes?.includes(mode))
+    .map((mode) => short[mode])
+    .join(',');
+}
+
+/** The class of a volume or claim, which an annotation said before there was a field. */
+export function classOf(object: {
+  metadata?: { annotations?: Record<string, string> };
+  spec?: { storageClassName?: string };
+}): string {
+  return (
+    object.metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? object.spec?.storageClassName ?? ''
+  );
+}
