@@ -77,7 +77,7 @@ export function masterProcesses(config: MasterConfig, masters: Masters): Process
   const etcdServers = (): string[] => ownFirst(config, masters).map(({ clientUrl }) => clientUrl);
   const apiservers = (): string[] => ownFirst(config, masters).map(({ apiserver }) => apiserver);
   return [
-    { name: 'etcd', stopLevel: 0, graceMs: etcdGraceMs, ...etcd(config, masters) },
+    { name: 'etcd', stopLevel: 0, graceMs: etcdGraceMs, niceness: etcdNiceness, ...etcd(config, masters) },
     {
       name: 'apiserver',
       stopLevel: 1,
@@ -116,6 +116,9 @@ function releaseOf(
  * in vain. What it has acknowledged is on disk, so it may then be killed.
  */
 const etcdGraceMs = 2_000;
+
+/** A heartbeat that waits for a processor is an election: little work, but at once. */
+const etcdNiceness = -10;
 
 /** An API server that ends serves on until every balancer has seen that it is not ready: they look each second. */
 const drainMs = 1_500;

@@ -21,6 +21,8 @@ import { buildConnector, type Dispatcher, Pool } from 'undici';
 /** Silence after which a server is asked whether it is there, and how long it may take to answer. */
 const quietMs = 1_000;
 const answerMs = 1_000;
+/** The same after a request was not answered in its time, while nothing else came from the server. */
+const doubtful = { quietMs: 400, answerMs: 600 } as const;
 const lookEveryMs = 250;
 /** Looks that come so late are due to a pause of this process: what seems silence may be the answers that it has yet to read. */
 const lateMs = 500;
@@ -121,7 +123,10 @@ export class ApiServer {
       this.#isDoubtful = false;
       return answer;
     } catch (error) {
-      if (error instanceof NoAnswer) this.#isDoubtful = true;
+      if (error instanceof NoAnswer) {
+        this.#isDoubtful = true;
+        if (this.#look) this.#lookAgain();
+      }
       throw error;
     } finally {
       clearTimeout(timer);
@@ -147,20 +152,22 @@ export class ApiServer {
     if (hears || late || !waits) this.#heardMs = now;
     this.#received = received;
     if (!this.isFailing) this.#failingSinceMs = now;
-    const isDue = this.isFailing ? now - this.#failingSinceMs >= recoveryMs : now - this.#heardMs >= quietMs;
+    const patienceMs = this.#isDoubtful ? doubtful.quietMs : quietMs;
+    const isDue = this.isFailing ? now - this.#failingSinceMs >= recoveryMs : now - this.#heardMs >= patienceMs;
     if (isDue && !this.#asking) void this.#ask();
   }
 
   async #ask(): Promise<void> {
     this.#asking = true;
     const askedMs = performance.now();
+    const withinMs = this.#isDoubtful ? doubtful.answerMs : answerMs;
     try {
-      await (this.#silenced ? this.#health() : this.#breaker.execute(() => this.#health()));
+      await (this.#silenced ? this.#health(withinMs) : this.#breaker.execute(() => this.#health(withinMs)));
       this.#silenced?.dispose();
       this.#silenced = undefined;
     } catch (error) {
       this.#failingSinceMs = performance.now();
-      const paused = performance.now() - askedMs > answerMs + lateMs;
+      const paused = performance.now() - askedMs > withinMs + lateMs;
       const isSilent = !(error instanceof BrokenCircuitError) && !paused && this.#heardMs < askedMs;
       if (isSilent && !this.#silenced) this.#silence();
     } finally {
@@ -168,8 +175,8 @@ export class ApiServer {
     }
   }
 
-  async #health(): Promise<void> {
-    const { statusCode, body } = await this.#send({ method: 'GET', path: '/readyz' }, answerMs);
+  async #health(withinMs: number): Promise<void> {
+    const { statusCode, body } = await this.#send({ method: 'GET', path: '/readyz' }, withinMs);
     // Whatever it says, it is not silent.
     this.#heardMs = performance.now();
     await body.dump();

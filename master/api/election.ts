@@ -22,7 +22,7 @@ export interface ElectionConfig {
 
 /**
  * A killed master's leads move within two seconds: at most the lease's duration after the last renewal, and a moment. The renew
- * deadline outlasts an ordinary election of etcd's (its time-out is 0.7 s), so that a leader lives through that.
+ * deadline outlasts an ordinary election of etcd's (its time-out is 0.5 s), so that a leader lives through that.
  */
 export const defaultTimings = { leaseDurationMs: 1_700, renewDeadlineMs: 1_400, retryPeriodMs: 250 };
 

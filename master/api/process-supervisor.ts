@@ -10,6 +10,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { aborted, type Clock, sleep, steadyClock } from './clock.ts';
 
@@ -34,6 +35,8 @@ export interface ProcessSpec {
   readonly ready?: () => Promise<boolean>;
   /** Processes of a higher level stop first, those of one level together. The place in the list, if left out. */
   readonly stopLevel?: number;
+  /** It goes before other processes where that is allowed: a negative niceness (setpriority(2) wants CAP_SYS_NICE for it). */
+  readonly niceness?: number;
   /** Between SIGTERM and SIGKILL for this process, where it is not the supervisor's. */
   readonly graceMs?: number;
   /** Called at once when the process ended unasked; the next start waits for it. What it gives or throws is logged. */
@@ -177,7 +180,9 @@ class Supervised {
     const prepared = await this.#prepared();
     if ('error' in prepared) return prepared;
     const { command, args } = prepared;
-    const child = spawn(command, [...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const start = () =>
+      spawn(command, [...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = withNiceness(this.#spec.niceness, start);
     this.#child = child;
     child.stdout.setEncoding('utf8').on('data', lines(name, output));
     child.stderr.setEncoding('utf8').on('data', lines(name, output));
@@ -242,6 +247,23 @@ class Supervised {
   #removePid(): void {
     const { pidDir } = this.#options;
     if (pidDir) rmSync(join(pidDir, `${this.#spec.name}.pid`), { force: true });
+  }
+}
+
+/** All threads of a process inherit the niceness of the thread that starts it; set afterwards it would be that of the first alone. */
+function withNiceness<T>(niceness: number | undefined, start: () => T): T {
+  if (niceness === undefined) return start();
+  const own = getPriority();
+  try {
+    setPriority(Math.min(own, niceness));
+  } catch {
+    // It may not: then the process runs as the others do.
+    return start();
+  }
+  try {
+    return start();
+  } finally {
+    setPriority(own);
   }
 }
 

@@ -152,7 +152,9 @@ test.serial('the API server of the leading master is paused alone: the leader go
   const { leader, generation } = await leadership(loops[0]);
   await pause(leader.apiserver.pid);
   t.teardown(() => leader.apiserver.resume());
+  const fromMs = performance.now();
   await bothLoopsAct('server-paused');
+  t.log(`both loops acted ${Math.round(performance.now() - fromMs)} ms after it was paused`);
   t.like(await says(leader, loops[0]), { isSelf: true, generation });
   leader.apiserver.resume();
   await cluster.ready();

@@ -1,5 +1,5 @@
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { lines, type ProcessSpec, ProcessSupervisor } from '../../../master/api/process-supervisor.ts';
@@ -278,3 +278,30 @@ test('what is to be done before the processes stop is done first, and if it fail
   t.deepEqual(done, ['before']);
   t.regex(out.text(), /stopped/);
 });
+
+test('a process that goes before others does so with all its threads where that is allowed, and the supervisor stays as it is', async (t) => {
+  const end = new AbortController();
+  const out = collector();
+  const supervisor = new ProcessSupervisor({ logger: silent, output: out.output });
+  const own = getPriority();
+  const allowed = mayGoFirst(own);
+  // The 19th field of proc_pid_stat(5), of a child of the process: what it inherited.
+  const running = supervisor.run(
+    [script('a', 'cut -d" " -f19 /proc/self/stat; sleep 60', { niceness: own - 1 })],
+    end.signal,
+  );
+  await out.seen(`[a] ${allowed ? own - 1 : own}\n`);
+  t.is(getPriority(), own);
+  end.abort();
+  await running;
+});
+
+function mayGoFirst(own: number): boolean {
+  try {
+    setPriority(own - 1);
+    setPriority(own);
+    return true;
+  } catch {
+    return false;
+  }
+}
