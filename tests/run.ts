@@ -44,7 +44,7 @@ const stages: readonly Stage[] = [
   {
     name: 'chaos',
     title: 'Chaos run on the compose cluster',
-    expectedS: 500,
+    expectedS: 340,
     needs: ['kubectl'],
     engine: true,
     commands: [['node', 'compose/start.ts', '--build-only'], ava('--concurrency=1', '--timeout=15m', 'tests/chaos/**')],
