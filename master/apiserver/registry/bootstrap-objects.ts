@@ -1,8 +1,7 @@
-/** What every cluster has from the start beside namespaces and the way to its API: classes, levels and names of what is served. */
+/** What every cluster has from the start beside namespaces and the way to its API: classes, ranges and names of what is served. */
 import { apiVersionOf, type Kind } from '../../api/kinds.ts';
 import type { APIService, KubeObject, ResourceName, ServiceCIDR } from '../../api/types.ts';
 import { systemPriorityClasses } from './strategies/classes-of-pods.ts';
-import { mandatoryFlowSchemas, mandatoryLevels } from './strategies/flowcontrol.ts';
 
 const corePriority = 18_000;
 const groupPriority = 17_800;
@@ -15,8 +14,6 @@ export function firstObjects(served: readonly Kind[], serviceRange: string): [Re
   const range: ServiceCIDR = { metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceRange] } };
   return [
     ...of('priorityclasses', systemPriorityClasses),
-    ...of('prioritylevelconfigurations', mandatoryLevels),
-    ...of('flowschemas', mandatoryFlowSchemas),
     ...of('servicecidrs', [range]),
     ...of('apiservices', localServices(served)),
   ];

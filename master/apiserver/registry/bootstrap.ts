@@ -9,15 +9,7 @@ import { type Clock, sleep } from '../../api/clock.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { deepEqual } from '../../api/meta.ts';
-import type {
-  EndpointSlice,
-  Endpoints,
-  KubeObject,
-  Namespace,
-  PriorityClass,
-  ResourceName,
-  Service,
-} from '../../api/types.ts';
+import type { EndpointSlice, Endpoints, KubeObject, Namespace, ResourceName, Service } from '../../api/types.ts';
 import { KeyExists, RevisionMismatch } from '../store/errors.ts';
 import { consistent, type Store } from '../store/types.ts';
 import { addressText } from './allocation/ranges.ts';
@@ -39,19 +31,6 @@ export interface BootstrapOptions {
 }
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
-const systemPriorities = [
-  {
-    name: 'system-cluster-critical',
-    value: 2_000_000_000,
-    description:
-      'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
-  },
-  {
-    name: 'system-node-critical',
-    value: 2_000_001_000,
-    description: 'Used for system critical pods that must not be moved from their current node.',
-  },
-];
 const serviceName = 'kubernetes';
 const leasePrefix = '/registry/masterleases/';
 const renewMs = 3_000;
@@ -111,10 +90,6 @@ export class Bootstrap {
     for (const name of systemNamespaces) {
       const namespace: Namespace = { metadata: { name } };
       await this.#createOnce(ctx, 'namespaces', undefined, namespace);
-    }
-    for (const { name, value, description } of systemPriorities) {
-      const priorityClass: PriorityClass = { metadata: { name }, value, description, globalDefault: false };
-      await this.#createOnce(ctx, 'priorityclasses', undefined, priorityClass);
     }
     const clusterIP = addressText(this.#options.firstAddress);
     const { port } = this.#options.advertise();
