@@ -1,6 +1,6 @@
 /**
  * ComponentStatuses: whether the parts of the control plane work. They are not stored, but answered from what this server
- * sees: its etcd, and whether the leaders of the elected components renew their Leases. (Kubernetes has called them deprecated since 1.19.)
+ * sees: the members of etcd, with their alarms, and whether the leaders of the elected components renew their Leases. (Kubernetes has called them deprecated since 1.19.)
  */
 import type { Clock } from '../../api/clock.ts';
 import { methodNotAllowed, notFound } from '../../api/errors.ts';
@@ -52,8 +52,10 @@ export class ComponentStatuses implements Resource {
     const leaders = Object.entries(elected).map(async ([name, lease]) =>
       status(name, await this.#leaderProblem(lease)),
     );
-    const etcd = status('etcd-0', this.#store.ready ? undefined : 'etcd was not heard lately');
-    const all = [...(await Promise.all(leaders)), etcd];
+    const members = (await this.#store.memberProblems()).map(({ url, problem }, number) =>
+      status(`etcd-${number}`, problem && `${url}: ${problem}`),
+    );
+    const all = [...(await Promise.all(leaders)), ...members];
     return { items: all.map((component) => asStored('', component, 0)), revision: 0 };
   }
 

@@ -14,7 +14,17 @@ import { OwnWrites } from './own-writes.ts';
 import { RequestDurations } from './request-durations.ts';
 import { RevisionCheck } from './revision-check.ts';
 import type { Sealing } from './sealing/sealing.ts';
-import type { Deleted, Freshness, Listed, Store, Stored, WatchListener, WatchSource, WriteOptions } from './types.ts';
+import type {
+  Deleted,
+  Freshness,
+  Listed,
+  MemberProblem,
+  Store,
+  Stored,
+  WatchListener,
+  WatchSource,
+  WriteOptions,
+} from './types.ts';
 import { storedFromValue } from './value.ts';
 import { undecryptable, WatchCache } from './watch-cache.ts';
 import { readPrefix, WatchFeed } from './watch-feed.ts';
@@ -105,6 +115,20 @@ export class EtcdStore implements Store {
   /** How the members that are well say they are, for metrics. */
   memberStatuses(): ReturnType<Members['statuses']> {
     return this.#members.statuses();
+  }
+
+  async memberProblems(): Promise<readonly MemberProblem[]> {
+    const statuses = await this.memberStatuses();
+    const problemOf = (url: string): string | undefined => {
+      const status = statuses.find((each) => each.url === url);
+      if (!status) return 'does not answer';
+      // Every member tells of the alarms of all, and refuses writes while there is one.
+      if (status.alarms.length === 0) return undefined;
+      return `alarm ${status.alarms.join(', ')}${status.alarms.includes('NOSPACE') ? ': no space is left, writes are refused' : ''}`;
+    };
+    return this.members
+      .map(({ url }) => ({ url, problem: problemOf(url) }))
+      .toSorted((a, b) => (a.url < b.url ? -1 : 1));
   }
 
   /** Writes of leaders, for metrics. */

@@ -10,11 +10,19 @@
 import type { Fence } from '../../api/fence.ts';
 import type { KubeObject } from '../../api/types.ts';
 
+export interface MemberProblem {
+  readonly url: string;
+  /** Undefined when nothing is. */
+  readonly problem: string | undefined;
+}
+
 export interface Store {
   /** The cache is filled and the etcd members were heard lately. */
   readonly ready: boolean;
   /** The revision that the cache has reached. */
   readonly cacheRevision: number;
+  /** The etcd members, in the order of their URLs, and what is wrong with each as far as it is known here. */
+  memberProblems(): Promise<readonly MemberProblem[]>;
   /** The newest revision that etcd has acknowledged to anybody: one linearizable request, shared by those who wait. */
   currentRevision(): Promise<number>;
 

@@ -81,7 +81,7 @@ test("what only a member's log has is kept when its data begins a new cluster", 
   t.is(await member.get('key-49'), '49');
 });
 
-test("an API server's metrics show the sizes of the members, and the alarm while it is raised", async (t) => {
+test("an API server's metrics and conditions show the sizes of the members, and the alarm while it is raised", async (t) => {
   const member = await MasterMember.start(t, '--quota-backend-bytes', String(8 * 1024 ** 2));
   const { pkiDir, clientUrl } = member.config;
   const { store, stop } = await startStore([clientUrl], { tls: etcdCredentials(pkiDir) });
@@ -89,10 +89,13 @@ test("an API server's metrics show the sizes of the members, and the alarm while
   const registry = new Registry();
   registerStoreMetrics(store, registry);
   t.regex(await registry.metrics(), /trimaster_etcd_alarm\{alarm="NOSPACE"\} 0/);
+  t.deepEqual(await store.memberProblems(), [{ url: clientUrl, problem: undefined }]);
   let answer = await member.put('big', Buffer.alloc(1024 ** 2));
   for (let i = 0; i < 20 && answer.status === 200; i += 1) answer = await member.put('big', Buffer.alloc(1024 ** 2));
   const metrics = await registry.metrics();
   t.regex(metrics, /trimaster_etcd_alarm\{alarm="NOSPACE"\} 1/);
+  const problem = 'alarm NOSPACE: no space is left, writes are refused';
+  t.deepEqual(await store.memberProblems(), [{ url: clientUrl, problem }]);
   t.regex(metrics, /trimaster_etcd_db_size_bytes\{member="https:\/\/localhost:\d+"\} [1-9]\d{6}/);
 });
 

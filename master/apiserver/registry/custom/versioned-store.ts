@@ -72,6 +72,10 @@ export class VersionedStore implements Store {
     return this.#store.cacheRevision;
   }
 
+  memberProblems(): ReturnType<Store['memberProblems']> {
+    return this.#store.memberProblems();
+  }
+
   currentRevision(): Promise<number> {
     return this.#store.currentRevision();
   }
