@@ -30,6 +30,7 @@ import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
 import { followConfiguration, makeDefaultFlowControl } from './flowcontrol/configuration.ts';
 import { FlowControl } from './flowcontrol/flow-control.ts';
 import { openIdRoutes, tokenRequests } from './http/account-tokens.ts';
+import { Aggregation } from './http/aggregation.ts';
 import { BackendProxy } from './http/backend-proxy.ts';
 import type { HealthCheck } from './http/health.ts';
 import { KubeletProxy } from './http/kubelet-proxy.ts';
@@ -101,8 +102,9 @@ await runMain(async (signal) => {
     keyFile: options.kubeletClientKey,
     addressTypes: options.kubeletPreferredAddressTypes,
   });
+  const dial = serviceDialer({ objects: objectsOf(store), kubelets });
   const webhooks = new WebhookClient({
-    dial: serviceDialer({ objects: objectsOf(store), kubelets }),
+    dial,
     userAgent: 'kube-apiserver-admission',
   });
   const disabledPlugins = new Set(options.disableAdmissionPlugins);
@@ -135,6 +137,12 @@ await runMain(async (signal) => {
     ],
   });
   const backends = new BackendProxy();
+  const { proxyClientCertFile: proxyCert, proxyClientKeyFile: proxyKey } = options;
+  const aggregation = new Aggregation({
+    ...{ store, registry, dial, backends, logger, clock: systemClock },
+    client: proxyCert && proxyKey ? { cert: textOf(proxyCert), key: textOf(proxyKey) } : undefined,
+  });
+  const aggregationRun = aggregation.run(storeEnd.signal);
 
   const audit = openTrail(options, logger);
   const flow = new FlowControl({
@@ -152,6 +160,7 @@ await runMain(async (signal) => {
   const server = await startServer(
     {
       registry,
+      aggregated: aggregation,
       authenticate: createAuthenticator({
         certificate: certificateUser,
         tokens: [accounts.authenticate, ...otherTokens],
@@ -216,7 +225,7 @@ await runMain(async (signal) => {
   kubelets.close();
   backends.close();
   storeEnd.abort();
-  await Promise.all([storeRun, reloading, rolesRun, flowRun, audit?.close()]);
+  await Promise.all([storeRun, reloading, rolesRun, flowRun, aggregationRun, audit?.close()]);
 });
 
 /** Resolves when the default roles are there, and requests are judged by them. */

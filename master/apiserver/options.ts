@@ -26,6 +26,8 @@ export interface Options {
   readonly kubeletCertificateAuthority?: string;
   readonly kubeletClientCertificate?: string;
   readonly kubeletClientKey?: string;
+  readonly proxyClientCertFile?: string;
+  readonly proxyClientKeyFile?: string;
   readonly kubeletPreferredAddressTypes: readonly string[];
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: string;
@@ -91,6 +93,8 @@ export function apiServerCommand(): Command {
     .option('--kubelet-certificate-authority <file>', 'the authority of kubelets; without it they are not verified')
     .option('--kubelet-client-certificate <file>', 'client certificate for kubelets')
     .option('--kubelet-client-key <file>', 'its key')
+    .option('--proxy-client-cert-file <file>', 'by which the servers of aggregated APIs know this server')
+    .option('--proxy-client-key-file <file>', 'its key')
     .option(
       '--kubelet-preferred-address-types <types>',
       'which address of a node to use, the most wanted first',

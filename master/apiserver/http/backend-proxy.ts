@@ -18,6 +18,8 @@ export interface Backend {
   readonly verify: boolean;
   /** The path under which clients see the backend's root: its redirects are put under it. */
   readonly prefix?: string;
+  /** Sent beside the client's. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 interface Passing {
@@ -59,6 +61,7 @@ export class BackendProxy {
     };
     const { method = 'GET', headers } = request;
     for (const name of Object.keys(headers)) if (credentials.test(name)) delete headers[name];
+    Object.assign(headers, backend.headers);
     const options = { target: backend.url, agent: backend.agent, secure: backend.verify, method };
     if (!isUpgrade(request)) {
       // The library cuts off the body of a DELETE that does not say how long it is.

@@ -6,6 +6,7 @@ import { sleep } from '../../api/clock.ts';
 import { pathNotFound } from '../../api/errors.ts';
 import type { Kind } from '../../api/kinds.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Aggregated } from './aggregation.ts';
 import { discoveryRoutes } from './discovery.ts';
 import type { Handler } from './exchange.ts';
 import { openApiRoutes } from './openapi/routes.ts';
@@ -17,18 +18,22 @@ const changing = /^\/(api|apis|openapi)(\/|$)/;
 /** How long an answer waits to be as new as any other server's; an old one is better than none. */
 const catchUpMs = 1_000;
 
+const none: readonly Kind[] = [];
+
 export class Paths {
   readonly #fixed: ReadonlyMap<string, Handler>;
   readonly #registry: Registry;
-  #madeOf: readonly Kind[] | undefined;
+  readonly #aggregated: Aggregated | undefined;
+  #madeOf: readonly (readonly Kind[] | undefined)[] = [];
   #made: ReadonlyMap<string, Handler> = new Map();
 
-  constructor(fixed: ReadonlyMap<string, Handler>, registry: Registry) {
+  constructor(fixed: ReadonlyMap<string, Handler>, registry: Registry, aggregated?: Aggregated) {
     const root: Handler = ({ response }) => {
       sendJson(response, 200, { paths: [...this.#fixed.keys(), ...this.#present().keys()].sort() });
     };
     this.#fixed = new Map([...fixed, ['/', root]]);
     this.#registry = registry;
+    this.#aggregated = aggregated;
   }
 
   has(path: string): boolean {
@@ -51,10 +56,11 @@ export class Paths {
 
   #present(): ReadonlyMap<string, Handler> {
     const { all, customKinds } = this.#registry;
-    if (this.#madeOf !== customKinds) {
-      const kinds = [...all.map(({ kind }) => kind), ...customKinds];
-      this.#made = new Map([...discoveryRoutes(kinds), ...openApiRoutes(kinds)]);
-      this.#madeOf = customKinds;
+    const others = this.#aggregated?.kinds ?? none;
+    if (this.#madeOf[0] !== customKinds || this.#madeOf[1] !== others) {
+      const own = [...all.map(({ kind }) => kind), ...customKinds];
+      this.#made = new Map([...discoveryRoutes([...own, ...others]), ...openApiRoutes(own)]);
+      this.#madeOf = [customKinds, others];
     }
     return this.#made;
   }

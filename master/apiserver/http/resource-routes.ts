@@ -9,6 +9,7 @@ import { type Authorizer, refusal } from '../auth/authorize.ts';
 import type { ActionSubresource, ObjectName, RequestContext, Subresource } from '../registry/context.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
+import type { Aggregated } from './aggregation.ts';
 import { deletedStatus, sendList, sendStored } from './answers.ts';
 import {
   decodeApply,
@@ -43,16 +44,20 @@ export interface ResourceRoutesOptions {
   readonly connect: ReadonlyMap<string, ConnectHandler>;
   readonly guard: WriteGuard;
   readonly authorizer: Authorizer;
+  readonly aggregated: Aggregated | undefined;
 }
 
 type SubresourceRow = Resource['kind']['subresources'][number];
 
-export function resourceRoutes({ registry, watch, connect, guard, authorizer }: ResourceRoutesOptions): Handler {
+export function resourceRoutes(options: ResourceRoutesOptions): Handler {
+  const { registry, watch, connect, guard, authorizer, aggregated } = options;
   return async (exchange) => {
     const { info } = exchange;
     const { group, version } = info;
     let resource = registry.resource(group, version, info.resource);
     if (!resource) {
+      const remote = aggregated?.handlerFor(group, version);
+      if (remote) return remote(exchange);
       // Another server may have begun to serve it a moment ago.
       await registry.catchUp();
       resource = registry.resource(group, version, info.resource);

@@ -21,6 +21,7 @@ import type { Authorizer } from '../auth/authorize.ts';
 import type { FlowControl } from '../flowcontrol/flow-control.ts';
 import { registerFlowMetrics } from '../flowcontrol/metrics.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Aggregated } from './aggregation.ts';
 import type { Handler } from './exchange.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { ServerMetrics } from './metrics.ts';
@@ -35,6 +36,8 @@ import { Watches } from './watch-routes.ts';
 
 export interface ServerOptions {
   readonly registry: Registry;
+  /** What other servers serve; absent: nothing. */
+  readonly aggregated?: Aggregated;
   readonly authenticate: Authenticator;
   readonly authorizer: Authorizer;
   /** Whether what was refused to a user is to be judged again, since more is known now. */
@@ -89,6 +92,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     secondThoughts: options.secondThoughts,
     resources: resourceRoutes({
       ...options,
+      aggregated: options.aggregated,
       connect: new Map([...options.connect, ...options.actions]),
       watch: watches.serve,
     }),
@@ -209,7 +213,7 @@ function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: Abor
     ['/metrics', metrics.route],
     ...options.routes,
   ]);
-  return new Paths(routes, registry);
+  return new Paths(routes, registry, options.aggregated);
 }
 
 /** The one place where an error becomes an answer. What is no Status was not foreseen: 500, and its cause is logged. */
