@@ -82,6 +82,18 @@ test.serial('a pod reaches the Service too, and its node port on every node, ove
   t.is(addresses.length, 2);
 });
 
+test.serial(
+  "a pod finds its account's token, the authority and its namespace where clients look for them",
+  async (t) => {
+    const file = (name: string): Promise<string> =>
+      cluster.kubectl('exec', 'rc/echo', '--', 'cat', `/var/run/secrets/kubernetes.io/serviceaccount/${name}`);
+    t.is((await file('namespace')).trim(), 'default');
+    t.regex(await file('ca.crt'), /^-----BEGIN CERTIFICATE-----/);
+    const [, claims = ''] = (await file('token')).trim().split('.');
+    t.is(JSON.parse(Buffer.from(claims, 'base64url').toString()).sub, 'system:serviceaccount:default:default');
+  },
+);
+
 test.serial('nothing acknowledged is lost while each master and then a node is killed and started again', async (t) => {
   const load = new Load(cluster.kubeconfig, new Random(1));
   await load.start();
