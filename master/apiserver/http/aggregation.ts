@@ -12,7 +12,7 @@ import { type Clock, sleep } from '../../api/clock.ts';
 import { isConflict, isNotFound, serviceUnavailable } from '../../api/errors.ts';
 import type { Kind } from '../../api/kinds.ts';
 import type { Logger } from '../../api/logging.ts';
-import { deepEqual, nowSeconds, setCondition } from '../../api/meta.ts';
+import { deepEqual, getCondition, nowSeconds, setCondition } from '../../api/meta.ts';
 import type { APIService } from '../../api/types.ts';
 import { type FollowStore, followed } from '../admission/followed.ts';
 import { systemContext } from '../registry/bootstrap.ts';
@@ -157,6 +157,8 @@ export class Aggregation implements Aggregated {
   async #check(service: APIService, signal: AbortSignal): Promise<void> {
     const { group = '', version = '' } = service.spec ?? {};
     const remote = this.#remotes.get(`${group}/${version}`);
+    // The registry says so of those of this server when it makes them.
+    if (!remote && getCondition(service.status?.conditions, 'Available')?.reason === local.reason) return;
     const verdict = remote ? await this.#ask(remote) : local;
     if (remote) remote.available = verdict.status === 'True';
     await this.#tell(service, verdict, signal);
