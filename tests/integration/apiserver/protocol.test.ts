@@ -188,7 +188,7 @@ test('a watch of the initial state says where that ends', async (t) => {
   t.deepEqual(types, ['ADDED', 'ADDED', 'ADDED', 'ADDED', 'BOOKMARK']);
 });
 
-test('a watcher that does not read is closed, and those that read miss nothing', async (t) => {
+test('a hundred watchers that do not read are closed, and those that read miss nothing', async (t) => {
   const url = '/api/v1/namespaces/default/secrets';
   const { metadata } = await admin.json<{ metadata: { resourceVersion: string } }>('GET', `${url}?limit=1`);
   const path = `${url}?watch=1&resourceVersion=${metadata.resourceVersion}`;
@@ -199,8 +199,10 @@ test('a watcher that does not read is closed, and those that read miss nothing',
   const before = await watchers();
   // Begun, and never read from again.
   const idle = new AbortController();
-  const stuck = admin.watch(path, idle.signal);
-  const first = stuck.next();
+  const idlers = new ApiClient(api.first.kubeconfig, { connections: 100, timeoutMs: 30_000 });
+  const stuck = Array.from({ length: 100 }, () => idlers.watch(path, idle.signal));
+  const first = Promise.all(stuck.map((watch) => watch.next()));
+  while ((await watchers()) < before + 100) await new Promise(setImmediate);
   const count = 60;
   const reading = (async () => {
     let seen = 0;
@@ -219,4 +221,5 @@ test('a watcher that does not read is closed, and those that read miss nothing',
   for (let tries = 0; (await watchers()) > before && tries < 100; tries += 1) await new Promise(setImmediate);
   t.is(await watchers(), before);
   idle.abort();
+  await idlers.close();
 });
