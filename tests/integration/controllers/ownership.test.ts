@@ -105,7 +105,7 @@ test('an object with an owner of an unknown kind is left alone, one with another
   const reference = { apiVersion: 'v1', kind: 'ConfigMap', name: 'living', uid };
   const dead = { ...reference, name: 'dead', uid: '00000000-0000-4000-8000-000000000001' };
   await configMap('partly', 'child', [reference, dead]);
-  await configMap('partly', 'foreign', [{ ...dead, apiVersion: 'example.com/v1', kind: 'Widget' }]);
+  await configMap('partly', 'foreign', [{ ...dead, apiVersion: 'nobody.example.com/v1', kind: 'Unheard' }]);
   const child = await within(
     15,
     () => client.get('configmaps', { namespace: 'partly', name: 'child' }),
