@@ -20,7 +20,11 @@ export function admissionEnvironment(variables: Readonly<Record<string, CelType>
   return new CelEnvironment({ ...requestVariables, ...variables }, registerAuthorizer);
 }
 
-const conditionsEnvironment = admissionEnvironment();
+/** Of the match conditions of webhooks. */
+export const conditionsEnvironment = admissionEnvironment();
+
+/** Of everything in policies. */
+export const policyEnvironment = admissionEnvironment({ params: 'dyn', namespaceObject: 'dyn', variables: 'dyn' });
 
 export interface Condition {
   readonly name: string;

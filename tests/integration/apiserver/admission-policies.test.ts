@@ -39,12 +39,17 @@ spec:
   paramRef: {name: limits, namespace: kube-public, parameterNotFoundAction: Deny}
 `;
 
-test('a policy with parameters takes effect, and follows its parameters', async (t) => {
+test('a policy that does not compile is refused; one with parameters takes effect, and follows its parameters', async (t) => {
   const etcd = await startEtcd();
   t.teardown(() => etcd.stop());
   const api = await startApiServers({ etcd: etcd.endpoints });
   t.teardown(api.stop);
   const kubectl = new Kubectl(api.first.kubeconfig);
+  const broken = manifests.replace('int(params.data.most)', 'int(parameters.data.most)');
+  t.regex(
+    (await kubectl.try(['apply', '--dry-run=server', '-f', '-'], broken)).stderr,
+    /spec\.variables\[0\]\.expression: Invalid value: .*: compilation failed: ERROR: <input>:1:5: undeclared reference to 'parameters'/,
+  );
   await kubectl.feed(manifests, 'apply', '-f', '-');
   const create = (replicas: number) => kubectl.try(['create', '--dry-run=server', '-f', '-'], deployment(replicas));
   const { stderr } = await within(

@@ -3,9 +3,9 @@
  * (KEP-3488). Every expression is judged by itself; what cannot be evaluated falls under the policy's failure policy.
  */
 import type { KubeObject, ValidatingAdmissionPolicy } from '../../../api/types.ts';
-import type { Bindings, CelEnvironment } from '../../cel/environment.ts';
+import type { Bindings } from '../../cel/environment.ts';
 import { toJson } from '../../cel/environment.ts';
-import { admissionEnvironment, type CompiledExpression, compileExpression } from '../expressions.ts';
+import { type CompiledExpression, compileExpression, policyEnvironment } from '../expressions.ts';
 import { type Matching, matchingOf } from './matching.ts';
 
 /** The values of the variables that a request has; see `requestValues`. */
@@ -41,11 +41,9 @@ interface Named {
   readonly compiled: CompiledExpression;
 }
 
-const environment: CelEnvironment = admissionEnvironment({ params: 'dyn', namespaceObject: 'dyn', variables: 'dyn' });
-
 const compile = (expression: string): Named => ({
   text: expression,
-  compiled: compileExpression(environment, expression),
+  compiled: compileExpression(policyEnvironment, expression),
 });
 
 const nothing: Evaluation = { findings: [], annotations: [] };
@@ -69,7 +67,7 @@ export function compilePolicy({ metadata, spec = {} }: ValidatingAdmissionPolicy
     paramKind: paramKind && { apiVersion: paramKind.apiVersion ?? '', kind: paramKind.kind ?? '' },
     evaluate(subject, params) {
       const values = { ...subject.values, params: params ?? null, namespaceObject: subject.namespaceObject ?? null };
-      const bindings: Bindings = environment.bind({ ...values, variables: lazyVariables(named, () => bindings) });
+      const bindings: Bindings = policyEnvironment.bind({ ...values, variables: lazyVariables(named, () => bindings) });
       const failed = (message: string): Finding[] => (failsOpen ? [] : [{ message, reason: 'Invalid', index: -1 }]);
       const chosen = choose(conditions, bindings);
       if (chosen === false) return nothing;

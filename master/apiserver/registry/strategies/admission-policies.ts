@@ -11,6 +11,7 @@ import { isDns1123Subdomain, isQualifiedName } from '../../../api/validation-nam
 import { ageColumn, column, integerColumn, nameColumn } from '../columns/common.ts';
 import type { Column } from '../context.ts';
 import type { Strategy } from '../strategy.ts';
+import { validateExpression } from '../validation/admission-expressions.ts';
 import { validateMatchConditions, validateRules } from '../validation/admission-rules.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabelSelector } from '../validation/label-selector.ts';
@@ -68,6 +69,8 @@ export const validatingPolicyStrategy: Strategy<ValidatingAdmissionPolicy> = {
       if (messageExpression?.trim() === '') {
         errors.invalid(`${field}.messageExpression`, messageExpression, 'must be non-empty if specified');
       }
+      validateExpression(expression, 'policy', 'bool', `${field}.expression`, errors);
+      validateExpression(messageExpression ?? '', 'policy', 'string', `${field}.messageExpression`, errors);
       if (reason) validateOneOf(reason, reasons, `${field}.reason`, errors);
     });
     auditAnnotations.forEach(({ key = '', valueExpression = '' }, index) => {
@@ -75,6 +78,7 @@ export const validatingPolicyStrategy: Strategy<ValidatingAdmissionPolicy> = {
       if (key === '') errors.required(`${field}.key`, 'key is required');
       else errors.invalidFor(`${field}.key`, key, isQualifiedName(key));
       if (valueExpression.trim() === '') errors.required(`${field}.valueExpression`, 'valueExpression is required');
+      validateExpression(valueExpression, 'policy', 'any', `${field}.valueExpression`, errors);
     });
   },
 };
@@ -144,7 +148,7 @@ function validatePolicy(spec: Policy | MutatingSpec | undefined, errors: FieldEr
     validateMatching(matchConstraints, 'spec.matchConstraints', errors);
     if (!matchConstraints.resourceRules?.length) errors.required('spec.matchConstraints.resourceRules');
   }
-  validateMatchConditions(matchConditions, 'spec.matchConditions', errors);
+  validateMatchConditions(matchConditions, 'policy', 'spec.matchConditions', errors);
   const names = new Set<string>();
   variables.forEach(({ name = '', expression = '' }, index) => {
     const field = `spec.variables[${index}]`;
@@ -154,6 +158,7 @@ function validatePolicy(spec: Policy | MutatingSpec | undefined, errors: FieldEr
     if (names.has(name)) errors.duplicate(`${field}.name`, name);
     names.add(name);
     if (expression.trim() === '') errors.required(`${field}.expression`, 'expression is not specified');
+    else validateExpression(expression, 'policy', 'any', `${field}.expression`, errors);
   });
 }
 

@@ -95,7 +95,7 @@ function validateWebhook(webhook: Validating, field: string, errors: FieldErrors
   validateLabelSelector(webhook.namespaceSelector, `${field}.namespaceSelector`, errors);
   validateLabelSelector(webhook.objectSelector, `${field}.objectSelector`, errors);
   validateClientConfig(clientConfig, `${field}.clientConfig`, errors);
-  validateMatchConditions(webhook.matchConditions ?? [], `${field}.matchConditions`, errors);
+  validateMatchConditions(webhook.matchConditions ?? [], 'webhook', `${field}.matchConditions`, errors);
 }
 
 function validateQualifiedDomain(name: string, field: string, errors: FieldErrors): void {

@@ -1,5 +1,6 @@
 /** Which requests an admission webhook or policy is about: rules and conditions. Whether a CEL expression is right is not looked at here. */
 import { isQualifiedName } from '../../../api/validation-names.ts';
+import { validateExpression } from './admission-expressions.ts';
 import type { FieldErrors } from './field-errors.ts';
 import { validateOneOf } from './numbers.ts';
 
@@ -48,6 +49,7 @@ const mostConditions = 64;
 
 export function validateMatchConditions(
   conditions: readonly MatchCondition[],
+  of: 'webhook' | 'policy',
   field: string,
   errors: FieldErrors,
 ): void {
@@ -56,6 +58,7 @@ export function validateMatchConditions(
   conditions.forEach(({ name = '', expression = '' }, index) => {
     const at = `${field}[${index}]`;
     if (expression.trim() === '') errors.required(`${at}.expression`);
+    else validateExpression(expression, of, 'bool', `${at}.expression`, errors);
     if (name === '') errors.required(`${at}.name`);
     else {
       errors.invalidFor(`${at}.name`, name, isQualifiedName(name));

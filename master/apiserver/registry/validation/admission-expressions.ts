@@ -1,0 +1,21 @@
+/** What an expression of a webhook or a policy must be, so that it can be judged by later: it compiles, and gives such a value. */
+import { conditionsEnvironment, policyEnvironment } from '../../admission/expressions.ts';
+import type { FieldErrors } from './field-errors.ts';
+
+const environments = { webhook: conditionsEnvironment, policy: policyEnvironment };
+
+/** `type` is what it must give; what is only known later (`dyn`) passes. An empty expression is somebody else's matter. */
+export function validateExpression(
+  expression: string,
+  of: keyof typeof environments,
+  type: 'bool' | 'string' | 'any',
+  field: string,
+  errors: FieldErrors,
+): void {
+  if (expression.trim() === '') return;
+  const compiled = environments[of].compile(expression);
+  if (!compiled.ok) errors.invalid(field, expression, `compilation failed: ${compiled.message}`);
+  else if (type !== 'any' && compiled.program.type !== type && compiled.program.type !== 'dyn') {
+    errors.invalid(field, expression, `must evaluate to ${type}`);
+  }
+}
