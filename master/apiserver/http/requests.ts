@@ -109,11 +109,13 @@ export class Requests {
   async #afterWaiting(
     waiting: Promise<Ticket>,
     request: IncomingMessage,
-    response: ServerResponse,
+    response: Answer,
     info: RequestInfo,
     flight: Flight,
     user: UserInfo,
   ): Promise<void> {
+    // A refusal says too where the request belonged.
+    response.flowHeaders = this.#options.flow?.flowFor(user, info).headers;
     const ticket = await waiting;
     this.#seat(response, flight, ticket);
     // Its client may have gone just then.

@@ -5,7 +5,7 @@
 import { getCondition, nowSeconds } from '../../../master/api/meta.ts';
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../../master/api/types.ts';
 import type { ContainerState, RuntimePod } from '../../runtime/runtime.ts';
-import { usableSandbox } from './actions.ts';
+import { shouldRestart, usableSandbox } from './actions.ts';
 import { phaseOf } from './phase.ts';
 import { containersOf, hasFinished, initContainersOf, isSidecar } from './pod.ts';
 import { qosClassOf } from './qos.ts';
@@ -96,7 +96,9 @@ function statusOf(pod: Pod, container: Container, state: RuntimePod, context: St
     status.ready = status.started && context.isReady(container, newest.id);
   } else if (newest.state === 'exited') {
     if (isInit(pod, container) && !isSidecar(container)) status.ready = newest.exitCode === 0;
-    const waiting = context.over ? undefined : context.waiting.get(container.name);
+    // What was noted before its start says nothing of a container that has ended for good.
+    const again = !context.over && shouldRestart(pod, container, newest.exitCode);
+    const waiting = again ? context.waiting.get(container.name) : undefined;
     if (waiting) {
       status.lastState = status.state ?? {};
       status.state = { waiting: { ...waiting } };

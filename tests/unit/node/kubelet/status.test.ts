@@ -38,6 +38,14 @@ test('a pod that was just seen is Pending and its containers are being created',
   t.is(status.conditions?.[2]?.message, 'containers with unready status: [main]');
 });
 
+test('a container that has ended for good has ended, whatever was noted before its start', (t) => {
+  const noted = waitingFor('main', { reason: 'ContainerCreating' });
+  const ended = state([has('main', { exit: 1 })]);
+  const status = computeStatus(podWith({ restartPolicy: 'Never' }), ended, noted);
+  t.is(status.phase, 'Failed');
+  t.is(status.containerStatuses?.[0]?.state?.terminated?.exitCode, 1);
+});
+
 test('a pod whose containers run is Running and Ready, with its address', (t) => {
   const status = computeStatus(podWith(), state([has('main', 'running')]), context);
   t.is(status.phase, 'Running');
