@@ -27,8 +27,7 @@ export interface Audited {
 export class AuditTrail {
   readonly #policy: AuditPolicy;
   readonly #sink: LineSink;
-  /** Lines written, for metrics. */
-  lines = 0;
+  #lines = 0;
 
   constructor(policy: AuditPolicy, sink: LineSink) {
     this.#policy = policy;
@@ -53,13 +52,20 @@ export class AuditTrail {
     record.stage('ResponseStarted');
   }
 
+  /** In Prometheus' text format, under Kubernetes' name. */
+  metricsText(): string {
+    const name = 'apiserver_audit_event_total';
+    const help = 'Counter of audit events generated and sent to the audit backend.';
+    return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${this.#lines}\n`;
+  }
+
   /** Resolves when everything is written. */
   close(): Promise<void> {
     return this.#sink.close();
   }
 
   readonly #write = (line: string): void => {
-    this.lines += 1;
+    this.#lines += 1;
     this.#sink.write(line);
   };
 }

@@ -86,6 +86,8 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
   const watches = new Watches();
   const metrics = new ServerMetrics(watches);
   registerFlowMetrics(options.flow, metrics.registry);
+  const { audit } = options;
+  if (audit) metrics.add(() => audit.metricsText());
   const requests = new Requests({
     authenticate: options.authenticate,
     authorizer: options.authorizer,

@@ -108,5 +108,6 @@ test('requests are recorded as the policy says, with who asked from where and wh
     t.deepEqual(seen?.sourceIPs, ['192.0.2.7']);
     secure.destroy();
   }
+  t.regex((await client.send('GET', '/metrics')).text, /^apiserver_audit_event_total [1-9]/m);
   await client.close();
 });
