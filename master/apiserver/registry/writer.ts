@@ -4,7 +4,6 @@
  * Guarantees: an object in the store was defaulted, admitted and validated; a change is applied to the state that it was
  * checked against, or refused; a dry run does everything but the transaction.
  */
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../api/clock.ts';
 import {
   badRequest,
@@ -19,30 +18,22 @@ import {
 } from '../../api/errors.ts';
 import type { Kind } from '../../api/kinds.ts';
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
-import type { DeleteOptions, KubeObject, ObjectMeta } from '../../api/types.ts';
-import type { Admission, AdmissionRequest } from '../admission/types.ts';
+import type { DeleteOptions, KubeObject } from '../../api/types.ts';
+import type { Admission } from '../admission/types.ts';
 import { RevisionMismatch } from '../store/errors.ts';
 import { objectKey } from '../store/keys.ts';
 import { anyRevision, consistent, type Store, type Stored } from '../store/types.ts';
-import { checkBody, inheritMetadata, initMetadata, withGeneratedName } from './body.ts';
+import { checkBody, withGeneratedName } from './body.ts';
 import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
 import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
 import { onlyStatus, takesNoApply, withoutStatus } from './managed-fields/configuration.ts';
-import {
-  afterCreate,
-  afterFirstApply,
-  afterUpdate,
-  applied,
-  isTracked,
-  type Writing,
-} from './managed-fields/managers.ts';
+import { afterFirstApply, applied, isTracked } from './managed-fields/managers.ts';
 import { applyPatch } from './patch/apply.ts';
-import { decode } from './schema/decode.ts';
+import { type ManagedFields, Preparation } from './preparation.ts';
 import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
 import { FieldErrors } from './validation/field-errors.ts';
-import { validateMetadata, validateMetadataUpdate } from './validation/metadata.ts';
 import type { ServedVersion } from './versions/served-version.ts';
 
 export interface WriterParts {
@@ -69,8 +60,6 @@ export interface ApplyOptions {
   readonly mayCreate: () => void;
 }
 
-type ManagedFields = NonNullable<ObjectMeta['managedFields']>;
-
 /** Makes the object that an update or patch wants out of the present one. Called anew for each attempt. */
 type Change = (old: Stored) => KubeObject | Promise<KubeObject>;
 
@@ -83,6 +72,7 @@ export class Writer {
   readonly #store: Store;
   readonly #admission: Admission;
   readonly #clock: Clock;
+  readonly #preparation: Preparation;
   readonly #committer: Committer;
 
   constructor({ strategy, store, admission, clock, version }: WriterParts) {
@@ -93,15 +83,9 @@ export class Writer {
     this.#store = store;
     this.#admission = admission;
     this.#clock = clock;
+    this.#preparation = new Preparation({ strategy, shape: this.#shape, store, admission, clock });
     this.#committer = new Committer(strategy, store);
   }
-
-  /** For admission: one function for all requests. */
-  readonly #complete = (object: KubeObject): void => {
-    const { wrong } = decode(this.#shape, object);
-    if (wrong !== undefined) throw internalError(wrong);
-    this.#strategy.setDefaults?.(object);
-  };
 
   async create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
     const { kind, shape } = this.#spoken;
@@ -179,7 +163,7 @@ export class Writer {
       if (sub || version !== '') throw notFound(kind, name.name);
       mayCreate();
       const created = structuredClone(mine);
-      const writing = this.#writing(ctx, undefined);
+      const writing = this.#preparation.writing(ctx, undefined);
       const entries = afterFirstApply(this.#shape, mine, writing);
       try {
         return { stored: await this.#createNamed(ctx, name.namespace, created, entries), created: true };
@@ -188,7 +172,13 @@ export class Writer {
       }
     }
     const change: Change = (old) => {
-      const { object, entries } = applied(this.#shape, old.object, mine, this.#writing(ctx, subresource), force);
+      const { object, entries } = applied(
+        this.#shape,
+        old.object,
+        mine,
+        this.#preparation.writing(ctx, subresource),
+        force,
+      );
       const changed = this.#applied(sub, structuredClone(object), old);
       return { ...changed, metadata: { ...changed.metadata, managedFields: entries } };
     };
@@ -236,22 +226,9 @@ export class Writer {
     object: KubeObject,
     managedFields?: ManagedFields,
   ): Promise<Stored> {
-    const strategy = this.#strategy;
-    const { kind } = strategy;
-    const now = nowSeconds(this.#clock.now());
+    const { kind } = this.#strategy;
     const name = object.metadata?.name ?? '';
-    initMetadata(object, namespace, now, randomUUID());
-    strategy.setDefaults?.(object);
-    if (object.metadata) object.metadata.managedFields = managedFields ?? this.#managedByCreator(ctx, object);
-    const complete = this.#complete;
-    const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, namespace, name, object, complete };
-    await this.#admission.admit(request);
-    if (strategy.hasGeneration && object.metadata) object.metadata.generation = 1;
-    strategy.prepareForCreate?.(object, ctx, now);
-    await strategy.completeForCreate?.(object, async (key) => (await this.#store.get(key, consistent))?.bytes);
-    this.#validate(object);
-    await this.#admission.validate(request);
-    this.#warn(ctx, object);
+    await this.#preparation.ofNew(ctx, namespace, object, managedFields);
     try {
       return await this.#committer.create(ctx, objectKey(kind.storedAs ?? kind.resource, namespace, name), object);
     } catch (error) {
@@ -290,10 +267,10 @@ export class Writer {
         this.#requireVersion(name, how.version, old);
         const changed = change(old);
         const object = changed instanceof Promise ? await changed : changed;
-        if (!how.trusted) await this.#prepareUpdate(ctx, name, object, old, how.subresource, how.applies === true);
+        if (!how.trusted) await this.#preparation.ofChange(ctx, name, object, old.object, how);
         if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
         if (!deepEqual(object, old.object) || this.#store.isStale(old.key)) {
-          if (isTracked(object) && !how.applies) this.#track(ctx, object, old.object, how.subresource);
+          if (isTracked(object) && !how.applies) this.#preparation.track(ctx, object, old.object, how.subresource);
           return await this.#committer.put(ctx, old, object);
         }
         if (certain) return old;
@@ -308,55 +285,6 @@ export class Writer {
         }
       }
     }
-  }
-
-  async #prepareUpdate(
-    ctx: RequestContext,
-    name: ObjectName,
-    object: KubeObject,
-    old: Stored,
-    subresource: Subresource | undefined,
-    applies: boolean,
-  ): Promise<void> {
-    const strategy = this.#strategy;
-    const { kind } = strategy;
-    const { managedFields } = object.metadata ?? {};
-    inheritMetadata(object, old.object);
-    if (applies && managedFields && object.metadata) object.metadata.managedFields = managedFields;
-    if (!subresource) strategy.setDefaults?.(object);
-    const { namespace } = name;
-    const request: AdmissionRequest = {
-      ctx,
-      operation: 'UPDATE',
-      kind,
-      subresource,
-      namespace,
-      name: name.name,
-      object,
-      old: old.object,
-      part: subresource && strategy.subresources?.[subresource],
-      complete: this.#complete,
-    };
-    await this.#admission.admit(request);
-    if (!subresource) strategy.prepareForUpdate?.(object, old.object);
-    if (strategy.hasGeneration) bumpGeneration(strategy, object, old.object);
-    this.#validate(object, old.object, subresource);
-    await this.#admission.validate(request);
-    if (!subresource) this.#warn(ctx, object);
-  }
-
-  #validate(object: KubeObject, old?: KubeObject, subresource?: Subresource): void {
-    const errors = new FieldErrors();
-    const strategy = this.#strategy;
-    validateMetadata(object, strategy.kind, strategy.nameErrors, errors);
-    if (old) validateMetadataUpdate(object, old, errors);
-    if (subresource && old) {
-      strategy.subresources?.[subresource]?.validate?.(object, old, errors);
-    } else {
-      strategy.validate?.(object, errors, old);
-      if (old) strategy.validateUpdate?.(object, old, errors);
-    }
-    if (errors.any) throw invalid(strategy.kind, object.metadata?.name ?? '', errors.causes);
   }
 
   #applied(sub: SubresourceStrategy | undefined, incoming: KubeObject, old: Stored): KubeObject {
@@ -379,23 +307,6 @@ export class Writer {
     const found = this.#strategy.subresources?.[name];
     if (!found) throw internalError(`${this.#strategy.kind.resource} has no subresource ${name}`);
     return found;
-  }
-
-  /** Notes who has made this change, on an object whose fields have managers. */
-  #track(ctx: RequestContext, object: KubeObject, old: KubeObject, subresource: Subresource | undefined): void {
-    const managedFields = afterUpdate(this.#shape, old, object, this.#writing(ctx, subresource));
-    object.metadata = { ...object.metadata, managedFields };
-  }
-
-  /** As in Kubernetes: what the client says and what is so by default is the client's, what admission adds is nobody's. */
-  #managedByCreator(ctx: RequestContext, object: KubeObject): ManagedFields {
-    const ownStatus = this.#strategy.subresources?.status !== undefined;
-    return afterCreate(this.#shape, object, this.#writing(ctx, undefined), ownStatus);
-  }
-
-  #writing(ctx: RequestContext, subresource: Subresource | undefined): Writing {
-    const now = nowSeconds(this.#clock.now());
-    return { manager: ctx.fieldManager ?? 'unknown', kind: this.#strategy.kind, subresource, now };
   }
 
   /** The kind that a request to the object or its subresource speaks. */
@@ -429,10 +340,6 @@ export class Writer {
     return this.#toStored(version, changed(JSON.stringify(shown), old));
   }
 
-  #warn(ctx: RequestContext, object: KubeObject): void {
-    ctx.warnings.push(...(this.#strategy.warnings?.(object) ?? []));
-  }
-
   #keyOf({ namespace, name }: ObjectName): string {
     const { storedAs, resource } = this.#strategy.kind;
     return objectKey(storedAs ?? resource, namespace, name);
@@ -458,15 +365,3 @@ const noStrategicMerge = (): Error =>
     'UnsupportedMediaType',
     'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
   );
-
-function bumpGeneration(strategy: Strategy, object: KubeObject, old: KubeObject): void {
-  if (!object.metadata) return;
-  const before = old.metadata?.generation ?? 0;
-  if (strategy.changesGeneration) {
-    object.metadata.generation = strategy.changesGeneration(object, old) ? before + 1 : before;
-    return;
-  }
-  const spec = 'spec' in object ? object.spec : undefined;
-  const oldSpec = 'spec' in old ? old.spec : undefined;
-  object.metadata.generation = deepEqual(spec, oldSpec) ? before : before + 1;
-}
