@@ -3,6 +3,7 @@
  * (https://kubernetes.io/docs/reference/access-authn-authz/node/). Looked up in the cache when a node asks, which is seldom: nothing
  * is kept up for it.
  */
+import { eachReference } from '../../api/pod-references.ts';
 import type { KubeObject, PersistentVolume, Pod } from '../../api/types.ts';
 import { listPrefix, objectKey } from '../store/keys.ts';
 import type { Attributes } from './rbac/rules.ts';
@@ -64,25 +65,10 @@ function gatherNames({ metadata, spec }: Pod): ReadonlySet<string> {
   };
   for (const { name } of spec?.imagePullSecrets ?? []) add('secrets', name);
   const { containers = [], initContainers = [], ephemeralContainers = [], volumes = [] } = spec ?? {};
-  for (const { env = [], envFrom = [] } of [...containers, ...initContainers, ...ephemeralContainers]) {
-    for (const { valueFrom } of env) {
-      add('configmaps', valueFrom?.configMapKeyRef?.name);
-      add('secrets', valueFrom?.secretKeyRef?.name);
-    }
-    for (const { configMapRef, secretRef } of envFrom) {
-      add('configmaps', configMapRef?.name);
-      add('secrets', secretRef?.name);
-    }
-  }
+  eachReference([...containers, ...initContainers, ...ephemeralContainers], volumes, add);
   for (const volume of volumes) {
-    add('configmaps', volume.configMap?.name);
-    add('secrets', volume.secret?.secretName);
     add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName);
     if (volume.ephemeral) add('persistentvolumeclaims', `${metadata?.name}-${volume.name}`);
-    for (const { configMap, secret } of volume.projected?.sources ?? []) {
-      add('configmaps', configMap?.name);
-      add('secrets', secret?.name);
-    }
     const { azureFile, cephfs, csi, flexVolume, iscsi, rbd, scaleIO, storageos } = volume;
     add('secrets', azureFile?.secretName);
     for (const source of [cephfs, flexVolume, iscsi, rbd, scaleIO, storageos]) add('secrets', source?.secretRef?.name);

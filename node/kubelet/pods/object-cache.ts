@@ -7,6 +7,7 @@ import type { Client } from '../../../master/api/client.ts';
 import { aborted } from '../../../master/api/clock.ts';
 import { Informer } from '../../../master/api/informer.ts';
 import type { Logger } from '../../../master/api/logging.ts';
+import { eachReference } from '../../../master/api/pod-references.ts';
 import type { ConfigMap, Pod, Secret } from '../../../master/api/types.ts';
 import { allContainersOf, namespaceOf, uidOf } from './pod.ts';
 
@@ -103,23 +104,6 @@ export function referencesOf(pod: Pod): { resource: Referable; name: string }[] 
   const add = (resource: Referable, name: string | undefined): void => {
     if (name) found.set(`${resource}/${name}`, { resource, name });
   };
-  for (const { env = [], envFrom = [] } of allContainersOf(pod)) {
-    for (const { valueFrom } of env) {
-      add('configmaps', valueFrom?.configMapKeyRef?.name);
-      add('secrets', valueFrom?.secretKeyRef?.name);
-    }
-    for (const { configMapRef, secretRef } of envFrom) {
-      add('configmaps', configMapRef?.name);
-      add('secrets', secretRef?.name);
-    }
-  }
-  for (const { configMap, secret, projected } of pod.spec?.volumes ?? []) {
-    add('configmaps', configMap?.name);
-    add('secrets', secret?.secretName);
-    for (const source of projected?.sources ?? []) {
-      add('configmaps', source.configMap?.name);
-      add('secrets', source.secret?.name);
-    }
-  }
+  eachReference(allContainersOf(pod), pod.spec?.volumes ?? [], add);
   return [...found.values()];
 }
