@@ -115,7 +115,7 @@ export class Requests {
     user: UserInfo,
   ): Promise<void> {
     // A refusal says too where the request belonged.
-    response.flowHeaders = this.#options.flow?.flowFor(user, info).headers;
+    response.flowHeaders = this.#options.flow.flowFor(user, info).headers;
     const ticket = await waiting;
     this.#seat(response, flight, ticket);
     // Its client may have gone just then.

@@ -3,15 +3,15 @@
  * sees: the members of etcd, with their alarms, and whether the leaders of the elected components renew their Leases. (Kubernetes has called them deprecated since 1.19.)
  */
 import type { Clock } from '../../api/clock.ts';
-import { methodNotAllowed, notFound } from '../../api/errors.ts';
+import { notFound } from '../../api/errors.ts';
 import { unstoredKinds } from '../../api/kinds.ts';
-import type { ComponentStatus, KubeObject, Lease } from '../../api/types.ts';
+import type { ComponentStatus, Lease } from '../../api/types.ts';
 import { objectKey } from '../store/keys.ts';
 import { anyRevision, type Store, type Stored } from '../store/types.ts';
 import { column, nameColumn } from './columns/common.ts';
 import { asStored } from './committer.ts';
-import type { Column, DeleteResult, ListResult, ObjectName, RequestContext } from './context.ts';
-import type { Resource } from './resource.ts';
+import type { Column, ListResult, ObjectName, RequestContext } from './context.ts';
+import { UnservedVerbs } from './unserved-verbs.ts';
 
 const deprecated = 'v1 ComponentStatus is deprecated in v1.19+';
 const elected = { 'controller-manager': 'kube-controller-manager', scheduler: 'kube-scheduler' };
@@ -21,7 +21,7 @@ type Condition = NonNullable<ComponentStatus['conditions']>[number];
 
 const conditionOf = ({ conditions }: ComponentStatus): Partial<Condition> => conditions?.[0] ?? {};
 
-export class ComponentStatuses implements Resource {
+export class ComponentStatuses extends UnservedVerbs {
   readonly kind = unstoredKinds.componentstatuses;
   readonly columns: readonly Column[] = [
     nameColumn,
@@ -43,11 +43,12 @@ export class ComponentStatuses implements Resource {
   readonly #clock: Clock;
 
   constructor(store: Store, clock: Clock) {
+    super();
     this.#store = store;
     this.#clock = clock;
   }
 
-  async list(ctx: RequestContext): Promise<ListResult> {
+  override async list(ctx: RequestContext): Promise<ListResult> {
     ctx.warnings.push(deprecated);
     const leaders = Object.entries(elected).map(async ([name, lease]) =>
       status(name, await this.#leaderProblem(lease)),
@@ -59,21 +60,12 @@ export class ComponentStatuses implements Resource {
     return { items: all.map((component) => asStored('', component, 0)), revision: 0 };
   }
 
-  async get(ctx: RequestContext, { name }: ObjectName): Promise<Stored> {
+  override async get(ctx: RequestContext, { name }: ObjectName): Promise<Stored> {
     const { items } = await this.list(ctx);
     const found = items.find(({ object }) => object.metadata?.name === name);
     if (!found) throw notFound(this.kind, name);
     return found;
   }
-
-  readonly create = (): Promise<Stored> => refused();
-  readonly update = (): Promise<Stored> => refused();
-  readonly patch = (): Promise<Stored> => refused();
-  readonly apply = (): Promise<{ stored: Stored; created: boolean }> => refused();
-  readonly delete = (): Promise<DeleteResult> => refused();
-  readonly deleteCollection = (): Promise<ListResult> => refused();
-  readonly watch = (): Promise<void> => refused();
-  readonly createSubresource = (): Promise<KubeObject> => refused();
 
   /** Why the leader of a component is not known to work; undefined when it is. */
   async #leaderProblem(name: string): Promise<string | undefined> {
@@ -93,5 +85,3 @@ function status(name: string, problem: string | undefined): ComponentStatus {
       : { type: 'Healthy', status: 'False', error: problem };
   return { apiVersion: 'v1', kind: 'ComponentStatus', metadata: { name }, conditions: [condition] };
 }
-
-const refused = (): Promise<never> => Promise.reject(methodNotAllowed());

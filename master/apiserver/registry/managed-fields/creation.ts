@@ -11,9 +11,9 @@ import { itemStep } from './typed.ts';
 
 const leaf: FieldsV1 = {};
 
-/** What an object is, and what only the server says: nobody manages it. */
-const identity = new Set(['apiVersion', 'kind']);
-const serverOnly = new Set([
+/** Nobody manages what an object is, nor, in its metadata, what only the server says. */
+export const identity = new Set(['apiVersion', 'kind']);
+export const serverOnly = new Set([
   'name',
   'namespace',
   'uid',

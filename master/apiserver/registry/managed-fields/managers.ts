@@ -9,7 +9,7 @@ import { statusError } from '../../../api/errors.ts';
 import { apiVersionOf, type Kind } from '../../../api/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../../../api/types.ts';
 import { isRecord, type Shape } from '../schema/shape.ts';
-import { fieldsOfNew } from './creation.ts';
+import { fieldsOfNew, identity, serverOnly } from './creation.ts';
 import {
   type FieldSet,
   fromFieldsV1,
@@ -161,16 +161,15 @@ function isSame(a: Entry, b: Entry): boolean {
   );
 }
 
-/** What nobody manages: what an object is, and what only the server says. */
+/** What nobody manages, as a set. */
 const untracked = fromFieldsV1({
-  'f:apiVersion': {},
-  'f:kind': {},
-  'f:metadata': {
-    '.': {},
-    ...{ 'f:name': {}, 'f:namespace': {}, 'f:uid': {}, 'f:creationTimestamp': {}, 'f:selfLink': {} },
-    ...{ 'f:generation': {}, 'f:resourceVersion': {}, 'f:managedFields': {} },
-  },
+  ...leaves(identity),
+  'f:metadata': { '.': {}, ...leaves(serverOnly) },
 });
+
+function leaves(names: Iterable<string>): Record<string, object> {
+  return Object.fromEntries(Array.from(names, (name) => [`f:${name}`, {}]));
+}
 
 const tracked = (fields: FieldSet): FieldSet => minus(fields, untracked);
 
