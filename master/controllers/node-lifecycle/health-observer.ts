@@ -95,7 +95,12 @@ export class NodeHealthObserver {
     return Math.max(0, this.#clock.now() - observed.aliveMs);
   }
 
-  /** When the node's NoExecute taint was first seen here (ms since the epoch); undefined if it was not. */
+  /** The present moment, in ms on the clock of all times that the observer tells: not that of the day. */
+  get now(): number {
+    return this.#clock.now();
+  }
+
+  /** When the node's NoExecute taint was first seen here (see `now`); undefined if it was not. */
   taintedSince(name: string, taint: Pick<Taint, 'key' | 'effect'>): number | undefined {
     return this.#nodes.get(name)?.taintsMs.get(taintKey(taint));
   }

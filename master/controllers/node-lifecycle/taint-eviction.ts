@@ -66,7 +66,7 @@ class TaintEviction {
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {
-    const { caches, health, clock } = this.#context;
+    const { caches, health } = this.#context;
     const pod = caches.pods.get(key);
     if (!pod || isTerminating(pod) || isTerminated(pod)) {
       this.#scheduled.delete(key);
@@ -74,7 +74,7 @@ class TaintEviction {
     }
     const node = caches.nodes.get(pod.spec?.nodeName ?? '');
     const taints = node ? noExecuteTaints(node) : [];
-    const now = clock.now();
+    const { now } = health;
     const nodeName = pod.spec?.nodeName ?? '';
     const since = (taint: Taint): number => health.taintedSince(nodeName, taint) ?? now;
     const due = evictionTime(pod.spec?.tolerations ?? [], taints, since);

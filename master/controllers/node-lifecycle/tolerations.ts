@@ -1,7 +1,7 @@
 /** When a pod must leave a node because of its NoExecute taints (Kubernetes, "Taints and Tolerations"). Pure. */
 import type { Taint, Toleration } from '../../api/types.ts';
 
-/** 'never', or the time (ms since the epoch) from which the pod is to be evicted. */
+/** 'never', or the time (ms, on the clock that says since when) from which the pod is to be evicted. */
 export type Eviction = 'never' | number;
 
 /**

@@ -48,6 +48,11 @@ test.serial('the pods of a lost node leave the endpoints and are replaced on the
     return subsets.flatMap((subset) => subset.addresses ?? []).map(({ nodeName = '' }) => nodeName);
   };
   await within(20, addresses, (names) => names.length === 6 && names.includes('node-1'));
+  const tolerations = [
+    { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 3_600 },
+  ];
+  const spec = { nodeName: 'node-1', containers: [{ name: 'main', image: 'a:1' }], tolerations };
+  await plane.client.create('pods', { metadata: { namespace, name: 'patient' }, spec });
   nodes.kill('node-1');
   const lost = await within(
     15,
@@ -57,6 +62,8 @@ test.serial('the pods of a lost node leave the endpoints and are replaced on the
   t.deepEqual(taints(lost), ['node.kubernetes.io/unreachable:NoExecute', 'node.kubernetes.io/unreachable:NoSchedule']);
   const names = await within(15, addresses, (all) => all.length === 6 && !all.includes('node-1'));
   t.is(names.length, 6);
+  const patient = await plane.client.get('pods', { namespace, name: 'patient' });
+  t.is(patient.metadata?.deletionTimestamp, undefined, 'a pod stays for as long as it tolerates the loss');
   const slices = await within(
     10,
     () => plane.client.list('endpointslices', { namespace, labelSelector: 'kubernetes.io/service-name=web' }),
