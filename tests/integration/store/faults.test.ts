@@ -126,11 +126,11 @@ test('reads and writes go on through another member when the own one falls silen
   const after = await create(store, 'after');
   t.is((await store.get(key('after'), consistent))?.revision, after.revision);
   const gapMs = Date.now() - started;
-  t.true(gapMs < 5000, `the gap was ${gapMs} ms`);
-  // Once it is known to be silent, nobody waits for it again.
+  t.log(`a gap of ${gapMs} ms`);
+  // Once it is known to be silent, nobody waits for it again: three reads together take less than the one that found out.
   const next = Date.now();
-  await store.get(key('after'), consistent);
-  t.true(Date.now() - next < 500);
+  for (let read = 0; read < 3; read += 1) await store.get(key('after'), consistent);
+  t.true(Date.now() - next < gapMs);
 });
 
 test('a read over an etcd that answers slowly is answered with the first answer, however many attempts were late', async (t) => {
@@ -144,14 +144,17 @@ test('a read over an etcd that answers slowly is answered with the first answer,
     await running;
   });
   let asked = 0;
+  const third = Promise.withResolvers<void>();
   const slow = async (): Promise<string> => {
     asked += 1;
-    const answer = `answer ${asked}`;
-    await delay(1_000);
-    return answer;
+    if (asked === 3) third.resolve();
+    // The first is answered once two more have been made for its lateness, the others never.
+    if (asked === 1) await third.promise;
+    else await new Promise<never>(() => {});
+    return 'the first answer';
   };
-  t.is(await members.read(slow, true), 'answer 1');
-  t.is(asked, 3, 'at 0, 400 and 800 ms');
+  t.is(await members.read(slow, true), 'the first answer');
+  t.is(asked, 3);
 });
 
 test('a create whose answer is lost happens once and is acknowledged when etcd answers again', async (t) => {
