@@ -3,7 +3,7 @@
  * on Kubernetes for `peer.json`.
  */
 import { ApiClient } from '../support/api-client.ts';
-import { type Figures, figures, measure, total } from './measure.ts';
+import { type Figures, figures, measure, type Pids, stopwatch } from './measure.ts';
 
 const connections = 32;
 const namespace = '/api/v1/namespaces/default/configmaps';
@@ -12,27 +12,39 @@ const watchers = 100;
 const warmUps = 3_000;
 const fanOutEvents = 600;
 
+const nobody: Pids = { apiservers: [], etcd: [] };
+
 export interface Servers {
   readonly kubeconfig: string;
-  /** Of the API servers and the etcd members. */
-  readonly pids: readonly number[];
+  readonly pids: Pids;
 }
 
-/** Runs the whole work, `size` 1 being the full one; tells each figure as soon as it is there. */
+export interface Work {
+  /** 1: the full one. */
+  readonly size: number;
+  /** Which parts to do, by a part of their names. Objects are created in any case: the others need them. */
+  readonly only?: string | undefined;
+  /** Does a part, and may look on meanwhile. */
+  readonly around: (name: string, part: () => Promise<Figures>) => Promise<Figures>;
+}
+
+/** Runs the work; tells each figure as soon as it is there. */
 export async function apiWorkload(
   servers: Servers,
-  size: number,
+  { size, only = '', around }: Work,
   tell: (name: string, figures: Figures) => void,
 ): Promise<void> {
   const api = new ApiClient(servers.kubeconfig, { connections, timeoutMs: 30_000 });
   const times = (count: number): number => Math.max(connections, Math.round(count * size));
-  const run = async (name: string, count: number, operation: (turn: number) => Promise<unknown>): Promise<void> => {
-    tell(name, await measure(servers.pids, count, connections, async (turn) => void (await operation(turn))));
+  const part = async (name: string, work: () => Promise<Figures>): Promise<void> => {
+    if (name === 'create' || name.includes(only)) tell(name, await around(name, work));
   };
+  const run = (name: string, count: number, operation: (turn: number) => Promise<unknown>): Promise<void> =>
+    part(name, () => measure(servers.pids, count, connections, async (turn) => void (await operation(turn))));
   const nameOf = (turn: number): string => `bench-${turn % objects}`;
   try {
     // What is measured is a server that has served for a while, not its start.
-    await measure([], warmUps, connections, async (turn) => {
+    await measure(nobody, warmUps, connections, async (turn) => {
       await api.json('POST', namespace, configMap(`warm-${turn}`, turn));
       await api.json('DELETE', `${namespace}/warm-${turn}`);
     });
@@ -52,7 +64,7 @@ export async function apiWorkload(
     await run('merge patch', times(4_000), (turn) =>
       api.json('PATCH', `${namespace}/${nameOf(turn)}`, { data: { turn: `p${turn}` } }, 'application/merge-patch+json'),
     );
-    tell('watch fan-out, 100 watchers', await fanOut(servers, api));
+    await part('watch fan-out, 100 watchers', () => fanOut(servers, api));
     await run('delete', objects, (turn) => api.json('DELETE', `${namespace}/${nameOf(turn)}`));
   } finally {
     await api.close();
@@ -83,14 +95,14 @@ async function fanOut({ kubeconfig, pids }: Servers, writer: ApiClient): Promise
   );
   // A watch is there once the server has sent its headers: give each of them a first event to count from.
   await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const cpuBefore = total(pids);
+  const spent = stopwatch(pids);
   const from = performance.now();
-  await measure([], fanOutEvents, connections, async (turn) => {
+  await measure(nobody, fanOutEvents, connections, async (turn) => {
     const patch = { data: { sentAt: String(performance.now()) } };
     await writer.json('PATCH', `${namespace}/bench-${turn}`, patch, 'application/merge-patch+json');
   });
   await done.promise;
-  const result = figures(times, performance.now() - from, total(pids) - cpuBefore);
+  const result = figures(times, performance.now() - from, spent());
   stop.abort();
   await Promise.all(watching);
   await client.close();

@@ -13,6 +13,7 @@ import { createProgress } from '../../compose/progress.ts';
 import { command } from '../../master/api/flags.ts';
 import { apiWorkload } from './api-workload.ts';
 import { type Figures, memoryBytes } from './measure.ts';
+import { attachProfiler } from './profile.ts';
 
 type Table = Record<string, Pick<Figures, 'perSecond' | 'p50' | 'p99' | 'serverCpuMs'>>;
 
@@ -22,8 +23,10 @@ const read = (file: string): Table => (existsSync(file) ? JSON.parse(readFileSyn
 const flags = command('npm run bench --', 'Measures what requests take and cost on three local masters.')
   .option('--record', 'keep the figures as the ones to compare with')
   .option('--size <share>', 'how much of the full work to do', Number, 1)
+  .option('--only <text>', 'do the parts alone that have this in their name')
+  .option('--profile', 'print where the time of the first API server went (which makes it slower)')
   .parse()
-  .opts<{ record?: boolean; size: number }>();
+  .opts<{ record?: boolean; size: number; only?: string; profile?: boolean }>();
 
 await ensureInstalled(['etcd'], createProgress({ output: process.stdout }));
 const dataDir = mkdtempSync(join(tmpdir(), 'trimaster-bench-'));
@@ -42,14 +45,28 @@ try {
 }
 
 async function runWork({ masters, kubeconfig }: LocalCluster): Promise<Table> {
-  const pids = masters.flatMap(({ apiserver, etcd }) => [apiserver.pid, etcd.pid]).filter((pid) => pid !== undefined);
+  const running = (pid: number | undefined): pid is number => pid !== undefined;
+  const pids = {
+    apiservers: masters.map(({ apiserver }) => apiserver.pid).filter(running),
+    etcd: masters.map(({ etcd }) => etcd.pid).filter(running),
+  };
+  const profiler = flags.profile && pids.apiservers[0] ? await attachProfiler(pids.apiservers[0]) : undefined;
   const [peer, recorded] = [read(join(import.meta.dirname, 'peer.json')), read(recordFile)];
   const table: Table = {};
   console.log(
-    'work                              ops/s   p50 ms   p99 ms   max ms       n  CPU ms/op   × recorded   × Kubernetes',
+    'work                              ops/s   p50 ms   p99 ms   max ms       n  CPU ms/op   of etcd   × recorded   × Kubernetes',
   );
-  await apiWorkload({ kubeconfig, pids }, flags.size, (name, measured) => {
-    const { perSecond, p50, p99, max, operations, serverCpuMs } = measured;
+  const work = {
+    ...flags,
+    async around(name: string, part: () => Promise<Figures>): Promise<Figures> {
+      await profiler?.start();
+      const measured = await part();
+      await profiler?.print(name);
+      return measured;
+    },
+  };
+  await apiWorkload({ kubeconfig, pids }, work, (name, measured) => {
+    const { perSecond, p50, p99, max, operations, serverCpuMs, etcdCpuMs } = measured;
     table[name] = { perSecond: round(perSecond), p50: round(p50), p99: round(p99), serverCpuMs: round(serverCpuMs) };
     const ratio = (to: Table): string => (to[name] ? (serverCpuMs / to[name].serverCpuMs).toFixed(2) : '-');
     const columns = [
@@ -57,11 +74,13 @@ async function runWork({ masters, kubeconfig }: LocalCluster): Promise<Table> {
       ...[p50, p99, max].map((ms) => ms.toFixed(1).padStart(9)),
       String(operations).padStart(8),
       serverCpuMs.toFixed(3).padStart(11),
+      etcdCpuMs.toFixed(3).padStart(10),
       ratio(recorded).padStart(13),
       ratio(peer).padStart(15),
     ];
     console.log(`${name.padEnd(30)}${columns.join('')}`);
   });
+  profiler?.close();
   return table;
 }
 

@@ -10,6 +10,20 @@ export interface Figures {
   readonly max: number;
   /** Of all API servers and etcd members, per operation. */
   readonly serverCpuMs: number;
+  /** The etcd members' part of it. */
+  readonly etcdCpuMs: number;
+}
+
+/** The processes whose time is measured. */
+export interface Pids {
+  readonly apiservers: readonly number[];
+  readonly etcd: readonly number[];
+}
+
+/** Processor time in milliseconds. */
+interface Spent {
+  readonly all: number;
+  readonly etcd: number;
 }
 
 /** Linux counts a process's time in these: `getconf CLK_TCK`. */
@@ -30,7 +44,7 @@ export function memoryBytes(pid: number): number {
 
 /** Does `count` operations, `concurrency` at a time; `operation` gets the number of its turn. */
 export async function measure(
-  pids: readonly number[],
+  pids: Pids,
   count: number,
   concurrency: number,
   operation: (turn: number) => Promise<void>,
@@ -44,13 +58,13 @@ export async function measure(
       times.push(performance.now() - from);
     }
   };
-  const cpuBefore = total(pids);
+  const spent = stopwatch(pids);
   const from = performance.now();
   await Promise.all(Array.from({ length: concurrency }, worker));
-  return figures(times, performance.now() - from, total(pids) - cpuBefore);
+  return figures(times, performance.now() - from, spent());
 }
 
-export function figures(times: number[], tookMs: number, serverCpuMs: number): Figures {
+export function figures(times: number[], tookMs: number, spent: Spent): Figures {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
@@ -60,8 +74,17 @@ export function figures(times: number[], tookMs: number, serverCpuMs: number): F
     p50: at(0.5),
     p99: at(0.99),
     max: at(1),
-    serverCpuMs: serverCpuMs / times.length,
+    serverCpuMs: spent.all / times.length,
+    etcdCpuMs: spent.etcd / times.length,
   };
 }
 
-export const total = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+/** Gives the function that says what the processes have spent since. */
+export function stopwatch({ apiservers, etcd }: Pids): () => Spent {
+  const total = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
+  const before = { apiservers: total(apiservers), etcd: total(etcd) };
+  return () => {
+    const ofEtcd = total(etcd) - before.etcd;
+    return { all: total(apiservers) - before.apiservers + ofEtcd, etcd: ofEtcd };
+  };
+}
