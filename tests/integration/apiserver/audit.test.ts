@@ -56,7 +56,7 @@ test('requests are recorded as the policy says, with who asked from where and wh
     for (let tries = 0; ; tries += 1) {
       const lines = (await readFile(log, 'utf8')).trimEnd().split('\n');
       const found = lines.map((line): AuditEvent => JSON.parse(line)).filter(what);
-      if (found.length >= count || tries === 200) return found;
+      if (found.length >= count || tries === 1_000) return found;
       await delay(10);
     }
   };

@@ -28,7 +28,7 @@ test('what one server has acknowledged, another one shows', async (t) => {
 test('a server that is told to stop turns red, serves on, ends its watches and goes', async (t) => {
   const etcd = await startEtcd();
   t.teardown(etcd.stop);
-  const api = await startApiServers({ etcd: etcd.endpoints, extraArgs: ['--shutdown-delay-duration', '1s'] });
+  const api = await startApiServers({ etcd: etcd.endpoints, extraArgs: ['--shutdown-delay-duration', '3s'] });
   t.teardown(api.stop);
   const client = new ApiClient(api.first.kubeconfig);
   const path = '/api/v1/namespaces?watch=1&allowWatchBookmarks=true';
@@ -39,7 +39,7 @@ test('a server that is told to stop turns red, serves on, ends its watches and g
   while (lines.length < 4) await delay(10);
 
   const gone = api.first.end('SIGTERM');
-  for (let tries = 0; (await api.first.ask('/readyz')).status === 200 && tries < 50; tries += 1) await delay(10);
+  for (let tries = 0; (await api.first.ask('/readyz')).status === 200 && tries < 250; tries += 1) await delay(10);
   const { status, text } = await api.first.ask('/readyz');
   t.is(status, 500);
   t.regex(text, /\[-\]shutdown failed/);
