@@ -5,12 +5,14 @@
  * is signed by the same authorities; each component's directory holds only what that component may have. It does not
  * hand anything out: compose mounts each directory as the volume of one container.
  *
- * There are two authorities. The cluster's signs API servers, their clients and (later, on request) kubelets; etcd's
- * signs etcd members and the API servers as their clients. They are two so that no certificate that the cluster gives
- * away on request ever opens etcd.
+ * There are three authorities. The cluster's signs API servers, their clients and (later, on request) kubelets; etcd's
+ * signs etcd members and the API servers as their clients; the front proxy's signs the API servers as those whose word
+ * counts on who asks. They are three so that no certificate that the cluster gives away on request ever opens etcd, or
+ * makes its holder whoever he says he is.
  *
- *   <dir>/ca/        both authorities with their keys, the service account keys, the bootstrap token
+ *   <dir>/ca/        the authorities with their keys, the service account keys, the bootstrap token
  *   <dir>/master-1/  ca.crt ca.key apiserver.* apiserver-kubelet-client.* apiserver-etcd-client.* sa.key sa.pub
+ *                    front-proxy-ca.crt front-proxy-client.*
  *                    etcd/ca.crt etcd/server.* etcd/peer.* scheduler.conf controller-manager.conf
  *   <dir>/node-1/    ca.crt bootstrap.conf
  *   <dir>/lb/        ca.crt
@@ -56,6 +58,7 @@ export async function createPki(options: PkiOptions): Promise<Pki> {
 
   const ca = await pair(join(dir, 'ca/ca'), () => createAuthority('kubernetes'));
   const etcdCa = await pair(join(dir, 'ca/etcd-ca'), () => createAuthority('etcd-ca'));
+  const frontProxyCa = await pair(join(dir, 'ca/front-proxy-ca'), () => createAuthority('front-proxy-ca'));
   const signing = await serviceAccountKeys(join(dir, 'ca'));
   const bootstrapToken = kept(join(dir, 'ca/bootstrap-token'), options.bootstrapToken ?? newBootstrapToken());
 
@@ -78,6 +81,7 @@ export async function createPki(options: PkiOptions): Promise<Pki> {
     // The controller manager of every master signs certificate requests of nodes.
     copy(at('ca.key'), ca.key);
     copy(at('etcd/ca.crt'), etcdCa.cert);
+    copy(at('front-proxy-ca.crt'), frontProxyCa.cert);
     copy(at('sa.key'), signing.key);
     copy(at('sa.pub'), signing.pub);
     await leaf(etcdCa, 'etcd/server', member);
@@ -89,6 +93,7 @@ export async function createPki(options: PkiOptions): Promise<Pki> {
       usages: ['server'],
     });
     await leaf(ca, 'apiserver-kubelet-client', client('kube-apiserver-kubelet-client', 'system:masters'));
+    await leaf(frontProxyCa, 'front-proxy-client', client('front-proxy-client'));
     await config(client('system:kube-scheduler'), at('scheduler.conf'), masterServer(master));
     await config(client('system:kube-controller-manager'), at('controller-manager.conf'), masterServer(master));
   }

@@ -1,4 +1,5 @@
 /** The four processes of a master, from its settings: commands, arguments, and the order in which they stop. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
@@ -199,8 +200,22 @@ function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): st
     ...['--kubelet-certificate-authority', pki('ca.crt')],
     ...['--kubelet-client-certificate', pki('apiserver-kubelet-client.crt')],
     ...['--kubelet-client-key', pki('apiserver-kubelet-client.key')],
+    ...frontProxyArgs(pki),
     ...['--shutdown-delay-duration', `${drainMs}ms`],
     ...apiserverArg,
+  ];
+}
+
+/** As kubeadm sets it up; keys that an earlier set-up handed over are without it until the next one. */
+function frontProxyArgs(pki: (file: string) => string): string[] {
+  if (!existsSync(pki('front-proxy-client.crt'))) return [];
+  return [
+    ...['--proxy-client-cert-file', pki('front-proxy-client.crt')],
+    ...['--proxy-client-key-file', pki('front-proxy-client.key')],
+    ...['--requestheader-client-ca-file', pki('front-proxy-ca.crt')],
+    ...['--requestheader-allowed-names', 'front-proxy-client'],
+    ...['--requestheader-username-headers', 'X-Remote-User', '--requestheader-uid-headers', 'X-Remote-Uid'],
+    ...['--requestheader-group-headers', 'X-Remote-Group', '--requestheader-extra-headers-prefix', 'X-Remote-Extra-'],
   ];
 }
 

@@ -17,11 +17,13 @@ import { openTrail } from './audit/open.ts';
 import { accessReviews } from './auth/access-reviews.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
-import { certificateUser } from './auth/certificates.ts';
+import { certificateUser, signedBy } from './auth/certificates.ts';
+import { keepClusterTrust } from './auth/cluster-trust.ts';
 import { authorizeCreation } from './auth/create-authorization.ts';
+import { type FrontProxyOptions, frontProxies } from './auth/front-proxy.ts';
 import { nodeGraph } from './auth/node-graph.ts';
 import { nodeOf, restrictNode } from './auth/node-restriction.ts';
-import { makeDefaultRoles } from './auth/rbac/bootstrap.ts';
+import { makeDefaultNamespacedRoles, makeDefaultRoles } from './auth/rbac/bootstrap.ts';
 import { preventEscalation } from './auth/rbac/escalation.ts';
 import { RoleCache } from './auth/rbac/role-cache.ts';
 import { serviceAccounts } from './auth/service-accounts/service-accounts.ts';
@@ -144,6 +146,10 @@ await runMain(async (signal) => {
   });
   const aggregationRun = aggregation.run(storeEnd.signal);
 
+  const frontProxy = frontProxyOptions(options);
+  const clientAuthority = textOf(options.clientCaFile);
+  const isClient = frontProxy && signedBy(clientAuthority);
+
   const audit = openTrail(options, logger);
   const flow = new FlowControl({
     seats: options.maxRequestsInflight + options.maxMutatingRequestsInflight,
@@ -162,7 +168,8 @@ await runMain(async (signal) => {
       registry,
       aggregated: aggregation,
       authenticate: createAuthenticator({
-        certificate: certificateUser,
+        frontProxy: frontProxy && frontProxies(frontProxy),
+        certificate: (connection) => certificateUser(connection, Date.now(), isClient),
         tokens: [accounts.authenticate, ...otherTokens],
       }),
       authorizer,
@@ -195,7 +202,11 @@ await runMain(async (signal) => {
       health: healthChecks(store, () => bootstrapped),
       host: options.bindAddress,
       port: options.securePort,
-      tls: { certFile: options.tlsCertFile, keyFile: options.tlsPrivateKeyFile, clientCaFile: options.clientCaFile },
+      tls: {
+        certFile: options.tlsCertFile,
+        keyFile: options.tlsPrivateKeyFile,
+        clientCaFiles: [options.clientCaFile, options.requestheaderClientCaFile].filter((file) => file !== undefined),
+      },
       requestTimeoutMs: options.requestTimeout,
       shutdownDelayMs: options.shutdownDelayDuration,
       flow,
@@ -214,9 +225,11 @@ await runMain(async (signal) => {
     .then(() => startRoles(registry, roles, store, signal))
     .then(() => registry.start(signal))
     .then(() => startFlowControl(registry, signal))
+    .then(() => startNamespacedRoles(registry, signal))
     .then(() => {
       bootstrapped = true;
       if (!signal.aborted) logger.info('ready');
+      return keepClusterTrust({ registry, clientAuthority, frontProxy, clock: systemClock, logger }, signal);
     });
   const left = aborted(signal).then(() => leave(registry, logger));
   // A failure to start ends the process, which is started again.
@@ -238,6 +251,25 @@ async function startRoles(registry: Registry, roles: RoleCache, store: EtcdStore
 /** Resolves when the default flow schemas and priority levels are there. */
 async function startFlowControl(registry: Registry, signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await makeDefaultFlowControl(registry, { ...ownContext, signal });
+}
+
+/** Resolves when the default roles of the system's namespaces are there. */
+async function startNamespacedRoles(registry: Registry, signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await makeDefaultNamespacedRoles(registry, { ...ownContext, signal });
+}
+
+/** Undefined where no front proxy is believed. */
+function frontProxyOptions(options: Options): FrontProxyOptions | undefined {
+  const { requestheaderClientCaFile: file } = options;
+  if (file === undefined) return undefined;
+  return {
+    authority: textOf(file),
+    allowedNames: options.requestheaderAllowedNames,
+    usernameHeaders: options.requestheaderUsernameHeaders,
+    uidHeaders: options.requestheaderUidHeaders,
+    groupHeaders: options.requestheaderGroupHeaders,
+    extraPrefixes: options.requestheaderExtraHeadersPrefix,
+  };
 }
 
 /** Takes this server out of the endpoints of the Service `kubernetes`, if etcd lets it soon: the others notice anyway. */

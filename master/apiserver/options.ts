@@ -28,6 +28,12 @@ export interface Options {
   readonly kubeletClientKey?: string;
   readonly proxyClientCertFile?: string;
   readonly proxyClientKeyFile?: string;
+  readonly requestheaderClientCaFile?: string;
+  readonly requestheaderAllowedNames: readonly string[];
+  readonly requestheaderUsernameHeaders: readonly string[];
+  readonly requestheaderUidHeaders: readonly string[];
+  readonly requestheaderGroupHeaders: readonly string[];
+  readonly requestheaderExtraHeadersPrefix: readonly string[];
   readonly kubeletPreferredAddressTypes: readonly string[];
   readonly serviceClusterIpRange: string;
   readonly serviceNodePortRange: string;
@@ -95,6 +101,25 @@ export function apiServerCommand(): Command {
     .option('--kubelet-client-key <file>', 'its key')
     .option('--proxy-client-cert-file <file>', 'by which the servers of aggregated APIs know this server')
     .option('--proxy-client-key-file <file>', 'its key')
+    .option(
+      '--requestheader-client-ca-file <file>',
+      'the authority of front proxies: who has its certificate says in headers who asks',
+    )
+    .option(
+      '--requestheader-allowed-names <names>',
+      'common names of front proxies, with commas; without them whoever has a certificate of that authority',
+      commaList,
+      [],
+    )
+    .option('--requestheader-username-headers <names>', 'headers that name the user', commaList, ['X-Remote-User'])
+    .option('--requestheader-uid-headers <names>', 'headers that say its uid', commaList, ['X-Remote-Uid'])
+    .option('--requestheader-group-headers <names>', 'headers that name its groups', commaList, ['X-Remote-Group'])
+    .option(
+      '--requestheader-extra-headers-prefix <prefixes>',
+      'what headers begin with that say more of the user',
+      commaList,
+      ['X-Remote-Extra-'],
+    )
     .option(
       '--kubelet-preferred-address-types <types>',
       'which address of a node to use, the most wanted first',

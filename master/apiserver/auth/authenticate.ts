@@ -1,9 +1,10 @@
 /**
- * Who asks. Authenticators are tried in order: the client's certificate, then its bearer token; a request with neither is
- * anonymous, one whose credentials nobody vouches for is refused with 401.
+ * Who asks. Authenticators are tried in order: a front proxy's word, the client's certificate, its bearer token; a request
+ * with none of these is anonymous, one whose credentials nobody vouches for is refused with 401.
  *
  * Everyone known is in system:authenticated; the anonymous user is in system:unauthenticated.
  */
+import type { IncomingMessage } from 'node:http';
 import { unauthorized } from '../../api/errors.ts';
 import type { UserInfo } from '../registry/context.ts';
 import type { ClientConnection } from './certificates.ts';
@@ -11,6 +12,7 @@ import type { ClientConnection } from './certificates.ts';
 /** What authentication looks at. */
 export interface Credentials {
   readonly connection: ClientConnection;
+  readonly request: Pick<IncomingMessage, 'headersDistinct'>;
   /** The Authorization header. */
   readonly authorization: string | undefined;
 }
@@ -21,6 +23,8 @@ export type TokenAuthenticator = (token: string) => Promise<UserInfo | undefined
 export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 export interface AuthenticatorOptions {
+  /** Given: whom a front proxy says that it asks for; undefined for what is none. */
+  readonly frontProxy?: ((credentials: Credentials) => UserInfo | undefined) | undefined;
   readonly certificate: (connection: ClientConnection) => UserInfo | undefined;
   readonly tokens: readonly TokenAuthenticator[];
 }
@@ -28,9 +32,10 @@ export interface AuthenticatorOptions {
 /** Gives the user of a request, at once where the connection's certificate says it. Throws 401. */
 export type Authenticator = (credentials: Credentials) => UserInfo | Promise<UserInfo>;
 
-export function createAuthenticator({ certificate, tokens }: AuthenticatorOptions): Authenticator {
-  return ({ connection, authorization }) => {
-    const user = certificate(connection);
+export function createAuthenticator({ frontProxy, certificate, tokens }: AuthenticatorOptions): Authenticator {
+  return (credentials) => {
+    const { connection, authorization } = credentials;
+    const user = frontProxy?.(credentials) ?? certificate(connection);
     if (user) return user;
     if (authorization === undefined || authorization === '') return anonymous;
     const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];

@@ -2,13 +2,17 @@
  * x509 client certificates: the common name is the user, the organizations are the groups. A connection's certificate is
  * looked at once, and its validity at every request, because connections live long.
  */
+import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { unauthorized } from '../../api/errors.ts';
 import type { UserInfo } from '../registry/context.ts';
 import { known } from './authenticate.ts';
 
-/** As much of a TLS connection as is needed here. `authorized`: its certificate was verified against the client CA. */
-export type ClientConnection = Pick<TLSSocket, 'authorized' | 'getPeerCertificate'>;
+/** As much of a TLS connection as is needed here. `authorized`: an authority that the server knows signed its certificate. */
+export type ClientConnection = Pick<TLSSocket, 'authorized' | 'getPeerCertificate' | 'getPeerX509Certificate'>;
+
+/** Says whether some authorities signed a certificate, directly or through others. */
+export type SignedBy = (connection: ClientConnection) => boolean;
 
 interface Presented {
   readonly user: UserInfo | undefined;
@@ -21,12 +25,17 @@ const presented = new WeakMap<ClientConnection, Presented>();
 
 /**
  * The user of a connection's certificate; undefined when it presented none. Throws 401 for one that the CA did not sign
- * or that has run out.
+ * or that has run out. `isClient` tells the client CA's certificates from those of other authorities that the server knows;
+ * without it there are none.
  */
-export function certificateUser(connection: ClientConnection, now = Date.now()): UserInfo | undefined {
+export function certificateUser(
+  connection: ClientConnection,
+  now = Date.now(),
+  isClient?: SignedBy,
+): UserInfo | undefined {
   let seen = presented.get(connection);
   if (seen === undefined) {
-    seen = look(connection);
+    seen = look(connection, isClient);
     presented.set(connection, seen);
   }
   if (seen.user === undefined) return undefined;
@@ -34,7 +43,28 @@ export function certificateUser(connection: ClientConnection, now = Date.now()):
   return seen.user;
 }
 
-function look(connection: ClientConnection): Presented {
+/** The authorities of a PEM file. */
+export function signedBy(pem: string): SignedBy {
+  const authorities = certificatesIn(pem).map((text) => new X509Certificate(text));
+  return (connection) => {
+    let presented = connection.getPeerX509Certificate();
+    for (let depth = 0; presented && depth < maxChain; depth++) {
+      const certificate = presented;
+      if (authorities.some((one) => certificate.checkIssued(one) && certificate.verify(one.publicKey))) return true;
+      presented = certificate.issuerCertificate;
+    }
+    return false;
+  };
+}
+
+/** The certificates of a bundle, each as PEM. */
+export function certificatesIn(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}
+
+const maxChain = 8;
+
+function look(connection: ClientConnection, isClient: SignedBy | undefined): Presented {
   const certificate = connection.getPeerCertificate();
   if (!certificate || Object.keys(certificate).length === 0) {
     return { user: undefined, validUntil: Number.POSITIVE_INFINITY, verified: false };
@@ -42,7 +72,7 @@ function look(connection: ClientConnection): Presented {
   return {
     user: userOf(certificate),
     validUntil: Date.parse(certificate.valid_to),
-    verified: connection.authorized,
+    verified: connection.authorized && (isClient === undefined || isClient(connection)),
   };
 }
 

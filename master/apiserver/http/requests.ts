@@ -80,7 +80,7 @@ export class Requests {
     // Its client shall come back over another connection, to a server that stays.
     if (this.#draining) response.shouldKeepAlive = false;
 
-    const credentials = { connection: tlsSocketOf(request), authorization: request.headers.authorization };
+    const credentials = { connection: tlsSocketOf(request), request, authorization: request.headers.authorization };
     if (audit) return this.#recorded(audit, request, response, info, flight, credentials);
     const who = authenticate(credentials);
     const asker: UserInfo = who instanceof Promise ? await who : who;

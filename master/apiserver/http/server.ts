@@ -53,8 +53,8 @@ export interface ServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  /** Files: the serving certificate with its key, and the authority that signs clients. */
-  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile: string };
+  /** Files: the serving certificate with its key, and the authorities that sign clients. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string; readonly clientCaFiles: readonly string[] };
   readonly requestTimeoutMs: number;
   /** How long, once told to stop, the server still serves with a red /readyz. */
   readonly shutdownDelayMs: number;
@@ -118,7 +118,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
     {
       cert: readFileSync(tls.certFile),
       key: readFileSync(tls.keyFile),
-      ca: readFileSync(tls.clientCaFile),
+      ca: tls.clientCaFiles.map((file) => readFileSync(file)),
       requestCert: true,
       // As much as Go's servers take: selectors may be long.
       maxHeaderSize: 1024 * 1024,

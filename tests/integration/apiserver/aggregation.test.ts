@@ -1,10 +1,11 @@
 /** A group and version that another server serves, behind a Service that an APIService names. */
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { createServer, request, type Server } from 'node:https';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import test from 'ava';
 import { createAuthority, issue } from '../../../compose/certificates.ts';
@@ -12,7 +13,6 @@ import { startApiServers, type TestApiServers } from '../../support/apiserver.ts
 import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
-let dir: string;
 let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
@@ -43,18 +43,18 @@ const address = Object.values(networkInterfaces())
   .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 
 test.before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'trimaster-aggregation-'));
   const authority = await createAuthority('extension');
   const server = await issue(authority, { commonName: 'ext', names: ['ext.default.svc'], usages: ['server'] });
-  const proxy = await issue(authority, { commonName: 'front-proxy', names: [], usages: ['client'] });
-  await writeFile(join(dir, 'proxy.crt'), proxy.cert);
-  await writeFile(join(dir, 'proxy.key'), proxy.key);
   caBundle = Buffer.from(authority.cert).toString('base64');
-  extension = createServer({ cert: server.cert, key: server.key, ca: authority.cert, requestCert: true });
+  etcd = await startEtcd();
+  api = await startApiServers({ etcd: etcd.endpoints, count: 2 });
+  kubectl = new Kubectl(api.first.kubeconfig);
+  const frontProxyCa = await readFile(join(api.dir, 'master-1/front-proxy-ca.crt'), 'utf8');
+  extension = createServer({ cert: server.cert, key: server.key, ca: frontProxyCa, requestCert: true });
   extension.on('request', (request, response) => {
     const { url = '', headers } = request;
-    const { subject } = (request.socket as TLSSocket).getPeerCertificate();
-    seen.push({ url, headers, proxy: String(subject?.CN) });
+    const socket = request.socket as TLSSocket;
+    seen.push({ url, headers, proxy: socket.authorized ? String(socket.getPeerCertificate().subject?.CN) : '' });
     const answer = url.startsWith('/apis/ext.example.com/v1/')
       ? url.includes('/gauges/')
         ? gauge
@@ -64,10 +64,6 @@ test.before(async () => {
   });
   extension.listen(0, '0.0.0.0');
   await once(extension, 'listening');
-  etcd = await startEtcd();
-  const flags = ['--proxy-client-cert-file', join(dir, 'proxy.crt'), '--proxy-client-key-file', join(dir, 'proxy.key')];
-  api = await startApiServers({ etcd: etcd.endpoints, count: 2, extraArgs: flags });
-  kubectl = new Kubectl(api.first.kubeconfig);
 });
 
 test.after.always(async () => {
@@ -75,7 +71,6 @@ test.after.always(async () => {
   await etcd?.stop();
   extension?.closeAllConnections();
   extension?.close();
-  await rm(dir, { recursive: true, force: true });
 });
 
 test.serial('requests go to the server that serves them, in the name of who asks', async (t) => {
@@ -121,7 +116,7 @@ spec:
   t.regex(asked?.url ?? '', /^\/apis\/ext\.example\.com\/v1\/namespaces\/default\/gauges/);
   t.is(asked?.headers['x-remote-group'], 'system:masters, system:authenticated');
   t.is(asked?.headers['impersonate-user'], undefined);
-  t.is(asked?.proxy, 'front-proxy');
+  t.is(asked?.proxy, 'front-proxy-client');
 });
 
 test.serial('a server that does not answer is said to be unavailable, and so are its resources', async (t) => {
@@ -140,4 +135,49 @@ test.serial('a server that does not answer is said to be unavailable, and so are
   t.regex(refused.stderr, /ServiceUnavailable|unable to handle the request|service unavailable/);
   await kubectl.run('delete', 'apiservice', 'v1.ext.example.com');
   t.notRegex(await kubectl.run('api-resources'), /gauges/);
+});
+
+test.serial('who has the certificate of a front proxy says in headers who asks', async (t) => {
+  const at = (file: string) => readFile(join(api.dir, 'master-1', file), 'utf8');
+  const agent = { ca: api.first.ca, cert: await at('front-proxy-client.crt'), key: await at('front-proxy-client.key') };
+  const whoAmI = async (headers: Record<string, string | string[]>): Promise<{ status: number; text: string }> => {
+    const sent = request(`${api.first.url}/apis/authentication.k8s.io/v1/selfsubjectreviews`, {
+      ...{ ...agent, agent: false, method: 'POST' },
+      headers: { ...headers, 'content-type': 'application/json' },
+    });
+    sent.end('{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}');
+    const [answer] = await once(sent, 'response');
+    return { status: answer.statusCode, text: await text(answer) };
+  };
+  const told = await whoAmI({ 'X-Remote-User': 'jane', 'X-Remote-Group': ['a', 'b'], 'X-Remote-Extra-Team': 'x' });
+  t.deepEqual(JSON.parse(told.text).status.userInfo, {
+    username: 'jane',
+    groups: ['a', 'b', 'system:authenticated'],
+    extra: { team: ['x'] },
+  });
+  t.is((await whoAmI({})).status, 401);
+});
+
+test.serial('who may be believed is published, and comes back when it is deleted', async (t) => {
+  const published = ['-n', 'kube-system', 'configmap', 'extension-apiserver-authentication'];
+  const { data } = JSON.parse(await kubectl.run('get', ...published, '-o', 'json'));
+  t.is(data['client-ca-file'].trim(), api.first.ca.trim());
+  t.is(data['requestheader-allowed-names'], '["front-proxy-client"]');
+  t.deepEqual(Object.keys(data), [
+    'client-ca-file',
+    'requestheader-allowed-names',
+    'requestheader-client-ca-file',
+    'requestheader-extra-headers-prefix',
+    'requestheader-group-headers',
+    'requestheader-uid-headers',
+    'requestheader-username-headers',
+  ]);
+  await kubectl.run('delete', ...published);
+  await kubectl.run('wait', '--for=create', '--timeout=60s', ...published);
+  const scheduler = ['--as', 'system:kube-scheduler', '-n', 'kube-system'];
+  t.is(
+    await kubectl.run('auth', 'can-i', 'get', 'configmap/extension-apiserver-authentication', ...scheduler),
+    'yes\n',
+  );
+  t.regex((await kubectl.try(['auth', 'can-i', 'get', 'configmap/other', ...scheduler])).stdout, /^no/);
 });

@@ -8,7 +8,7 @@ import type { ClusterRole, ClusterRoleBinding, KubeObject } from '../../../api/t
 import type { RequestContext } from '../../registry/context.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Resource } from '../../registry/resource.ts';
-import { defaultClusterRoleBindings, defaultClusterRoles } from './default-roles.ts';
+import { defaultClusterRoleBindings, defaultClusterRoles, defaultRoleBindings, defaultRoles } from './default-roles.ts';
 import { subjectKey } from './role-index.ts';
 import { missingRules } from './rules.ts';
 
@@ -22,6 +22,14 @@ export async function makeDefaultRoles(registry: Registry, ctx: RequestContext):
   const bindings = resource(registry, 'clusterrolebindings');
   await Promise.all(defaultClusterRoles().map((role) => reconcile(roles, ctx, role, completedRole)));
   await Promise.all(defaultClusterRoleBindings().map((binding) => reconcile(bindings, ctx, binding, completedBinding)));
+}
+
+/** The same for the roles and bindings of namespaces, which must be there. */
+export async function makeDefaultNamespacedRoles(registry: Registry, ctx: RequestContext): Promise<void> {
+  const roles = resource(registry, 'roles');
+  const bindings = resource(registry, 'rolebindings');
+  await Promise.all(defaultRoles().map((role) => reconcile(roles, ctx, role, completedRole)));
+  await Promise.all(defaultRoleBindings().map((binding) => reconcile(bindings, ctx, binding, completedBinding)));
 }
 
 /** The present role with what the default has and it has not. */
@@ -54,7 +62,8 @@ async function reconcile<T extends KubeObject>(
   wanted: T,
   completed: (present: T, wanted: T) => T,
 ): Promise<void> {
-  const name = { name: wanted.metadata?.name ?? '' };
+  const { name: own = '', namespace } = wanted.metadata ?? {};
+  const name = { name: own, ...(namespace !== undefined && { namespace }) };
   for (let attempt = 1; ; attempt++) {
     try {
       // What is stored under a resource is of its type.
@@ -74,7 +83,7 @@ async function reconcile<T extends KubeObject>(
 /** False when another server was quicker. */
 async function created(resource: Resource, ctx: RequestContext, object: KubeObject): Promise<boolean> {
   try {
-    await resource.create(ctx, undefined, structuredClone(object));
+    await resource.create(ctx, object.metadata?.namespace, structuredClone(object));
     return true;
   } catch (error) {
     if (isAlreadyExists(error)) return false;

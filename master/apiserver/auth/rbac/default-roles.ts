@@ -6,7 +6,7 @@
  * kube-controller-manager acts as one user here, and its garbage collector and namespace controller deal with objects of every
  * kind. So its role has what Kubernetes gives to the accounts of its controllers together, and there are no `system:controller:*`.
  */
-import type { ClusterRole, ClusterRoleBinding, Subject } from '../../../api/types.ts';
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding, Subject } from '../../../api/types.ts';
 import type { PolicyRule } from './rules.ts';
 
 const rbac = 'rbac.authorization.k8s.io';
@@ -208,6 +208,25 @@ const bindings: readonly (readonly [role: string, subjects: readonly string[], n
   ['system:node-bootstrapper', ['group:system:bootstrappers'], 'trimaster:kubelet-bootstrap'],
 ];
 
+/** Who looks after requests that the API server passes on reads there whose word counts. */
+const trustReader = 'extension-apiserver-authentication-reader';
+
+/** Roles of namespaces, with whom they are given. */
+export function defaultRoles(): Role[] {
+  const rules = [on(read, 'core', 'configmaps', 'extension-apiserver-authentication')];
+  return [{ metadata: { ...metadata(trustReader), namespace: 'kube-system' }, rules: rules.map(mutable) }];
+}
+
+export function defaultRoleBindings(): RoleBinding[] {
+  return [
+    {
+      metadata: { ...metadata(`system::${trustReader}`), namespace: 'kube-system' },
+      subjects: ['user:system:kube-controller-manager', 'user:system:kube-scheduler'].map(subjectOf),
+      roleRef: { apiGroup: rbac, kind: 'Role', name: trustReader },
+    },
+  ];
+}
+
 export function defaultClusterRoles(): ClusterRole[] {
   const plain = Object.entries(roles).map(
     ([name, rules]): ClusterRole => ({
@@ -236,7 +255,7 @@ function gatheredInto(role: string): Record<string, string> {
   return { [`${rbac}/aggregate-to-${role}`]: 'true' };
 }
 
-function metadata(name: string, own: Record<string, string> = {}): ClusterRole['metadata'] {
+function metadata(name: string, own: Record<string, string> = {}): NonNullable<ClusterRole['metadata']> {
   return {
     name,
     labels: { ...bootstrapping, ...own },

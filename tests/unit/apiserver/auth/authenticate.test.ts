@@ -50,11 +50,15 @@ test('static tokens are lines of a file, and a wrong line is named', async (t) =
 
 test('a request without credentials is anonymous, and one with a token that nobody knows is refused', async (t) => {
   const authenticate = createAuthenticator({ certificate: () => undefined, tokens: [staticTokens('t1,ann,')] });
-  const connection = { authorized: false, getPeerCertificate: () => t.fail() as never };
-  t.is(await authenticate({ connection, authorization: undefined }), anonymous);
-  t.deepEqual(await authenticate({ connection, authorization: 'Bearer t1' }), {
+  const unasked = (): never => t.fail() as never;
+  const connection = { authorized: false, getPeerCertificate: unasked, getPeerX509Certificate: unasked };
+  const request = { headersDistinct: {} };
+  t.is(await authenticate({ connection, request, authorization: undefined }), anonymous);
+  t.deepEqual(await authenticate({ connection, request, authorization: 'Bearer t1' }), {
     name: 'ann',
     groups: ['system:authenticated'],
   });
-  await t.throwsAsync(async () => authenticate({ connection, authorization: 'Bearer x' }), { message: 'Unauthorized' });
+  await t.throwsAsync(async () => authenticate({ connection, request, authorization: 'Bearer x' }), {
+    message: 'Unauthorized',
+  });
 });

@@ -4,7 +4,11 @@ import { type ClientConnection, certificateUser } from '../../../../master/apise
 /** A connection whose client showed a certificate with this subject, valid through 2026. */
 function connection(subject: Record<string, string | string[]>, authorized = true): ClientConnection {
   const certificate = { subject, valid_to: 'Dec 31 23:59:59 2026 GMT' };
-  return { authorized, getPeerCertificate: (() => certificate) as unknown as ClientConnection['getPeerCertificate'] };
+  return {
+    authorized,
+    getPeerCertificate: (() => certificate) as unknown as ClientConnection['getPeerCertificate'],
+    getPeerX509Certificate: () => undefined,
+  };
 }
 
 const in2026 = Date.parse('2026-06-01T00:00:00Z');
@@ -23,7 +27,7 @@ test('the common name is the user and the organizations are its groups', (t) => 
 
 test('a connection without a certificate has no user', (t) => {
   const none = (() => ({})) as unknown as ClientConnection['getPeerCertificate'];
-  t.is(certificateUser({ authorized: false, getPeerCertificate: none }, in2026), undefined);
+  t.is(certificateUser({ ...connection({}, false), getPeerCertificate: none }, in2026), undefined);
 });
 
 test('a certificate that another authority signed is refused', (t) => {
