@@ -8,6 +8,7 @@ import { badRequest, statusError } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Patch } from '../registry/context.ts';
 import { duplicateFields } from './duplicate-fields.ts';
+import { jsonSyntaxError } from './json-syntax.ts';
 import { decodeProtobuf, protobufType } from './protobuf/decode.ts';
 
 /** As Kubernetes: 3 MiB, because etcd takes requests of 1.5 MiB and JSON may shrink on the way. */
@@ -81,18 +82,53 @@ export function decodeApply(body: Buffer, expected: Expected, notes?: Notes): Ku
   return checkType(value, expected);
 }
 
-/** The body of a PATCH, whose content type says how it is meant. */
+/**
+ * The body of a PATCH, whose content type says how it is meant. The messages are those of Kubernetes' three patchers, which
+ * differ in what they begin with.
+ */
 export function decodePatch(contentType: string | undefined, body: Buffer, notes?: Notes): Patch {
   const type = patchTypes[mediaType(contentType)];
   if (type === undefined) throw unsupported([...Object.keys(patchTypes), applyType]);
-  const patch = parseJson(body, (why) => `error decoding patch: ${why}`, notes);
-  if (type === 'json' && !Array.isArray(patch)) {
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
-  }
-  if (type !== 'json' && (patch === null || typeof patch !== 'object' || Array.isArray(patch))) {
-    throw badRequest('error decoding patch: the patch must be an object');
+  const said = (why: string): string => (type === 'strategic' ? why : `error decoding patch: ${why}`);
+  const patch = parseJson(body, said, notes);
+  if (type === 'json') return { type, patch: operationsOf(patch, said, notes) };
+  if (!isRecord(patch)) {
+    throw badRequest(said(`json: cannot unmarshal ${goTypeOf(patch)} into Go value of type map[string]interface {}`));
   }
   return { type, patch };
+}
+
+const operationFields: ReadonlySet<string> = new Set(['op', 'path', 'from', 'value']);
+
+/** A JSON patch's operations, each an object whose texts are texts; what they lack is for the patch's application to say. */
+function operationsOf(patch: unknown, said: (why: string) => string, notes?: Notes): unknown[] {
+  if (patch === null) return [];
+  if (!Array.isArray(patch)) {
+    throw badRequest(said(`json: cannot unmarshal ${goTypeOf(patch)} into Go value of type []handlers.jsonPatchOp`));
+  }
+  const unknown: string[] = [];
+  for (const [index, operation] of patch.entries()) {
+    if (!isRecord(operation)) {
+      if (operation === null) continue;
+      throw badRequest(
+        said(`json: cannot unmarshal ${goTypeOf(operation)} into Go value of type handlers.jsonPatchOp`),
+      );
+    }
+    for (const field of ['op', 'path', 'from']) {
+      const held = operation[field] ?? '';
+      if (typeof held === 'string') continue;
+      const place = `Go struct field jsonPatchOp.${field} of type string`;
+      throw badRequest(said(`json: cannot unmarshal ${goTypeOf(held)} into ${place}`));
+    }
+    for (const field of Object.keys(operation)) {
+      if (!operationFields.has(field)) unknown.push(`json patch unknown field "[${index}].${field}"`);
+    }
+  }
+  if (notes) {
+    const twice = (notes.duplicateFields ?? []).map((message) => `json patch ${message}`);
+    notes.duplicateFields = [...twice, ...unknown];
+  }
+  return patch;
 }
 
 /** What the body should hold, for messages and for what the body leaves unsaid. */
@@ -115,7 +151,7 @@ export function decodeObject(
   const type = mediaType(contentType);
   let value: unknown;
   const why = (reason: string): string =>
-    `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; ${reason}`;
+    `the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; ${reason} (${summary(body)})`;
   if (type === '' || type === 'application/json') {
     value = parseJson(body, (reason) => why(`json parse error: ${reason}`), notes);
   } else if (type === 'application/yaml') {
@@ -125,8 +161,24 @@ export function decodeObject(
   } else {
     throw unsupported(objectTypes);
   }
-  if (!isRecord(value)) throw badRequest(why('json parse error: the body must be an object'));
+  if (!isRecord(value)) {
+    const found = `json: cannot unmarshal ${goTypeOf(value)} into Go value of type `;
+    throw badRequest(
+      why(
+        `json parse error: ${found}struct { APIVersion string "json:"apiVersion,omitempty""; Kind string "json:"kind,omitempty"" }`,
+      ),
+    );
+  }
   return checkType(value, expected);
+}
+
+const summaryBytes = 30;
+
+/** The beginning of a body that nobody can make sense of: as it is where it looks like JSON, otherwise in hexadecimal. */
+function summary(body: Buffer): string {
+  if (body.length === 0) return '<empty>';
+  const shown = body.subarray(0, summaryBytes).toString(body[0] === '{'.charCodeAt(0) ? 'utf8' : 'hex');
+  return body.length > summaryBytes ? `${shown} ...` : shown;
 }
 
 /** A body that may be missing: DeleteOptions. */
@@ -152,7 +204,7 @@ function checkType(value: Record<string, unknown>, expected: Expected): KubeObje
   }
   if (metadata !== undefined && metadata !== null && !isRecord(metadata)) {
     throw badRequest(
-      `${expected.kind} in version ${JSON.stringify(versionOf(expected.apiVersion))} cannot be handled as a ${expected.kind}: json: cannot unmarshal ${jsonTypeOf(metadata)} into Go struct field ${expected.kind}.metadata of type v1.ObjectMeta`,
+      `${expected.kind} in version ${JSON.stringify(versionOf(expected.apiVersion))} cannot be handled as a ${expected.kind}: json: cannot unmarshal ${goTypeOf(metadata)} into Go struct field ${expected.kind}.metadata of type v1.ObjectMeta`,
     );
   }
   return { ...value, kind: expected.kind, apiVersion: expected.apiVersion };
@@ -165,7 +217,7 @@ function parseJson(body: Buffer, message: (why: string) => string, notes?: Notes
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw badRequest(message(error instanceof Error ? error.message : String(error)));
+    throw badRequest(message(jsonSyntaxError(text, String(error))));
   }
   try {
     if (notes) notes.duplicateFields = duplicateFields(text, value);
@@ -210,7 +262,12 @@ function fromProtobuf(body: Buffer, message: (why: string) => string): unknown {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const jsonTypeOf = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value);
+/** What Go's decoder calls the type of a JSON value. */
+function goTypeOf(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  if (value === null) return 'null';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
 
 function versionOf(apiVersion: unknown): string {
   const text = String(apiVersion);

@@ -2,7 +2,7 @@
  * The verbs on resources, for every row of the table of kinds: each reads its parameters and body, asks the registry, and
  * writes the answer in the representation that the client wants. No resource is named here.
  */
-import { badRequest, methodNotAllowed, pathNotFound } from '../../api/errors.ts';
+import { methodNotAllowed, pathNotFound } from '../../api/errors.ts';
 import { apiVersionOf } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
@@ -164,7 +164,6 @@ export function resourceRoutes(options: ResourceRoutesOptions): Handler {
     if (options.apply) return apply(exchange, resource, context, body, options.apply.force, row, part);
     const change = decodePatch(exchange.request.headers['content-type'], body, notesFor(context));
     exchange.audit?.sent(change.patch);
-    if (change.type !== 'json') checkPatchType(change.patch, expectedOf(resource, row));
     await guard(exchange);
     const stored = await resource.patch(context, objectName(exchange), change, part);
     addWarnings(exchange.response, context.warnings);
@@ -281,16 +280,6 @@ async function readDeleteOptions({ request, info, audit }: Exchange): Promise<De
   const options = parseDeleteOptions(info.query, given);
   audit?.sent({ kind: 'DeleteOptions', apiVersion: 'v1', ...options });
   return options;
-}
-
-/** A patch may repeat kind and apiVersion, but not change them. */
-function checkPatchType(patch: unknown, expected: Expected): void {
-  const { kind, apiVersion }: KubeObject = typeof patch === 'object' && patch !== null ? patch : {};
-  if ((kind ?? expected.kind) !== expected.kind || (apiVersion ?? expected.apiVersion) !== expected.apiVersion) {
-    throw badRequest(
-      `the patch is of ${String(apiVersion)}, Kind=${String(kind)}, which does not match the expected ${expected.apiVersion}, Kind=${expected.kind}`,
-    );
-  }
 }
 
 const plainOptions = () => ({ dryRun: false, fieldManager: undefined, fieldValidation: 'Ignore' as const });

@@ -4,6 +4,7 @@ import { apiVersionOf, type Kind } from '../../api/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../../api/types.ts';
 import type { RequestContext } from './context.ts';
 import { takesManagersAway } from './managed-fields/managers.ts';
+import { type PatchSource, quotedOf } from './patch/apply.ts';
 import { decode } from './schema/decode.ts';
 import type { ObjectShape } from './schema/shape.ts';
 import { FieldErrors } from './validation/field-errors.ts';
@@ -12,7 +13,7 @@ import { FieldErrors } from './validation/field-errors.ts';
  * Checks that the object is of the kind and, where the request's path says them, of the namespace and name; that its
  * fields have the right types; and makes kind, apiVersion, metadata and namespace explicit. Drops fields that the kind does
  * not have, and says so as the request wants it. Changes the object in place.
- * `patch`: the object came about by this patch, and is not the client's own text.
+ * `source`: the object came about by this patch, and is not the client's own text.
  */
 export function checkBody(
   ctx: RequestContext,
@@ -20,15 +21,19 @@ export function checkBody(
   shape: ObjectShape,
   object: KubeObject,
   path: { namespace?: string | undefined; name?: string },
-  patch?: unknown,
+  source?: PatchSource,
 ): ObjectMeta {
   const apiVersion = apiVersionOf(kind);
   const { wrong, unknown } = decode(shape, object);
-  if (wrong !== undefined) throw undecodable(kind, wrong, patch);
-  checkFields(ctx, kind, unknown, patch);
+  if (wrong !== undefined) throw undecodable(kind, wrong, source);
+  checkFields(ctx, kind, unknown, source);
   if (object.kind && (object.kind !== kind.kind || (object.apiVersion && object.apiVersion !== apiVersion))) {
-    const given = `${object.kind} in version ${JSON.stringify(object.apiVersion ?? '')}`;
-    throw badRequest(`${given} cannot be handled as a ${kind.kind} of ${apiVersion}`);
+    if (!source) {
+      const given = `${object.kind} in version ${JSON.stringify(object.apiVersion ?? '')}`;
+      throw badRequest(`${given} cannot be handled as a ${kind.kind} of ${apiVersion}`);
+    }
+    // A strategic merge patch goes by the kind that it is sent to, whatever it says itself.
+    if (source.patch.type !== 'strategic') throw undecodable(kind, unregistered(object), source);
   }
   object.kind = kind.kind;
   object.apiVersion = apiVersion;
@@ -54,22 +59,29 @@ function checkFields(
   ctx: RequestContext,
   kind: Pick<Kind, 'version' | 'kind'>,
   unknown: readonly string[],
-  patch: unknown,
+  source: PatchSource | undefined,
 ): void {
   const { fieldValidation, duplicateFields = [] } = ctx;
   if (fieldValidation === 'Ignore' || (unknown.length === 0 && duplicateFields.length === 0)) return;
   const found = [...duplicateFields, ...unknown.map((field) => `unknown field ${JSON.stringify(field)}`)];
-  if (fieldValidation === 'Strict') throw undecodable(kind, `strict decoding error: ${found.join(', ')}`, patch);
+  if (fieldValidation === 'Strict') throw undecodable(kind, `strict decoding error: ${found.join(', ')}`, source);
   ctx.warnings.push(...found);
 }
 
 /** A body that is no such object is a bad request; a patch that would make it none cannot be processed. */
-function undecodable({ kind, version }: Pick<Kind, 'version' | 'kind'>, why: string, patch: unknown): Error {
-  if (patch === undefined) return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
+function undecodable(
+  { kind, version }: Pick<Kind, 'version' | 'kind'>,
+  why: string,
+  source: PatchSource | undefined,
+): Error {
+  if (!source) return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
   const errors = new FieldErrors();
-  errors.invalid('patch', JSON.stringify(patch), why);
+  errors.invalid('patch', quotedOf(source), why);
   return invalid({ group: '', kind: '' }, '', errors.causes);
 }
+
+const unregistered = ({ kind, apiVersion }: KubeObject): string =>
+  `no kind "${kind}" is registered for version "${apiVersion}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
 
 /** What a new object's metadata starts with: whatever only the server says is taken from nobody else. */
 export function initMetadata(object: KubeObject, namespace: string | undefined, now: string, uid: string): void {

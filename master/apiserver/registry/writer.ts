@@ -128,7 +128,7 @@ export class Writer {
     const served = sub?.view ? undefined : this.#version;
     const patchedFrom = (original: string, old: Stored): KubeObject => {
       const patched = applyPatch(patch, original, shape);
-      const metadata = checkBody(ctx, kind, shape, patched, name, patch.patch);
+      const metadata = checkBody(ctx, kind, shape, patched, name, { patch, original, shape });
       this.#requireVersion(name, metadata.resourceVersion ?? '', old);
       return patched;
     };

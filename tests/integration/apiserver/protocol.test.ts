@@ -100,7 +100,7 @@ test('metrics have Kubernetes’ names', async (t) => {
     /^apiserver_watch_events_total\{group="",version="v1",kind="ConfigMap"\} [1-9]/m,
     /^apiserver_longrunning_requests\{verb="WATCH",group="",version="v1",resource="configmaps"/m,
     /^apiserver_request_duration_seconds_bucket\{verb="POST".*resource="configmaps".*le="60"\} [1-9]/m,
-    /^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m,
+    /^apiserver_current_inflight_requests\{request_kind="readOnly"\} [1-9]/m,
     /^apiserver_storage_objects\{resource="configmaps"\} [1-9]/m,
   ]) {
     t.regex(text, line);
@@ -160,6 +160,77 @@ test('whatever is wrong with a request is a Status of the right code, and the se
     t.like(answer, { kind: 'Status', status: 'Failure', code }, path);
   }
   t.is((await api.first.ask('/readyz')).text, 'ok');
+});
+
+test('what is wrong with a patch is told as Kubernetes tells it', async (t) => {
+  await admin.json('POST', configMaps, { ...configMap('patched'), data: { a: 'b' } });
+  const [json, merge, strategic] = ['json', 'merge', 'strategic-merge'].map((type) => `application/${type}-patch+json`);
+  const rejected = 'the server rejected our request due to an error in our request';
+  const invalid = ' "" is invalid: patch: Invalid value: ';
+  const cases: [code: number, type: string | undefined, body: unknown, message: string | RegExp][] = [
+    [422, json, [{ op: 'test', path: '/data/a', value: 'c' }], rejected],
+    [422, json, [{ op: 'remove', path: '/data/none' }], rejected],
+    [
+      400,
+      json,
+      { op: 'add' },
+      'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp',
+    ],
+    [400, json, [1], 'error decoding patch: json: cannot unmarshal number into Go value of type handlers.jsonPatchOp'],
+    [
+      400,
+      merge,
+      [],
+      'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}',
+    ],
+    [400, merge, '{a}', "error decoding patch: invalid character 'a' looking for beginning of object key string"],
+    [400, strategic, '{"a"', 'unexpected end of JSON input'],
+    [400, strategic, { data: { $patch: 'explode' } }, 'unknown patch type: explode in map: map[$patch:explode]'],
+    [
+      422,
+      strategic,
+      { data: [1] },
+      `${invalid}"map[data:[1]]": json: cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string`,
+    ],
+    [
+      422,
+      merge,
+      { data: { a: 1 } },
+      /^ "" is invalid: patch: Invalid value: "\{.*\\"data\\":\{\\"a\\":1\}.*": json: cannot unmarshal number/,
+    ],
+    [422, merge, { kind: 'Nothing' }, /no kind "Nothing" is registered for version "v1" in scheme/],
+    [
+      422,
+      merge,
+      { metadata: { labels: { 'a b': 'c' } } },
+      /^ConfigMap "patched" is invalid: metadata.labels: Invalid value: "a b": /,
+    ],
+    [
+      400,
+      merge,
+      { metadata: { name: 'b' } },
+      'the name of the object (b) does not match the name on the URL (patched)',
+    ],
+    [
+      415,
+      'text/plain',
+      {},
+      /^the body of the request was in an unknown format - accepted media types include: application\/json-patch\+json, application\/merge-patch\+json, application\/strategic-merge-patch\+json, application\/apply-patch\+yaml$/,
+    ],
+  ];
+  for (const [code, type, body, message] of cases) {
+    const { status, text } = await admin.send('PATCH', `${configMaps}/patched`, body, type);
+    const answer = JSON.parse(text);
+    t.is(status, code, text);
+    if (typeof message === 'string') t.is(answer.message, message);
+    else t.regex(answer.message, message);
+    const cause = answer.details?.causes?.[0];
+    if (code === 422 && answer.message !== rejected) t.regex(cause?.field, /^(patch|metadata\.labels)$/, text);
+  }
+  const unknown = [{ op: 'replace', path: '/data/a', value: 'c', vaule: 1 }];
+  const strict = await admin.send('PATCH', `${configMaps}/patched?fieldValidation=Strict`, unknown, json);
+  t.is(strict.status, 422);
+  t.regex(strict.text, /strict decoding error: json patch unknown field \\"\[0\].vaule\\"/);
 });
 
 test('a watch begins where it is told, marks how far it is, and ends in time', async (t) => {

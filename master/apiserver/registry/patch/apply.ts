@@ -7,8 +7,10 @@ import { badRequest, isStatusError, statusError } from '../../../api/errors.ts';
 import type { KubeObject } from '../../../api/types.ts';
 import type { Patch } from '../context.ts';
 import { isRecord, type ObjectShape } from '../schema/shape.ts';
+import { goText } from './go-text.ts';
 import { mergePatch } from './merge-patch.ts';
 import { strategicMerge } from './strategic-merge.ts';
+import { unprocessable } from './unprocessable.ts';
 
 const maxOperations = 10_000;
 
@@ -21,13 +23,21 @@ export function applyPatch({ type, patch }: Patch, original: string, shape: Obje
 
 function patchedBy(type: Patch['type'], patch: unknown, object: unknown, shape: ObjectShape): unknown {
   if (type === 'json') return applyJsonPatch(patch, object);
-  if (!isRecord(patch)) {
-    const found = Array.isArray(patch) ? 'array' : patch === null ? 'null' : typeof patch;
-    throw badRequest(
-      `error decoding patch: json: cannot unmarshal ${found} into Go value of type map[string]interface {}`,
-    );
-  }
+  if (!isRecord(patch)) throw badRequest('invalid JSON document');
   return type === 'merge' ? mergePatch(object, patch) : strategicMerge(object, patch, shape);
+}
+
+/** The text that Kubernetes quotes when what a patch makes is no object of the kind: what it made, or the patch itself. */
+export function quotedOf(source: PatchSource): string {
+  const { patch, original, shape } = source;
+  return patch.type === 'strategic' ? goText(patch.patch) : JSON.stringify(applyPatch(patch, original, shape));
+}
+
+/** How an object came about: by this patch of that JSON text. */
+export interface PatchSource {
+  readonly patch: Patch;
+  readonly original: string;
+  readonly shape: ObjectShape;
 }
 
 /** Throws a StatusError; its cause says which operation cannot be done. */
@@ -42,24 +52,16 @@ export function applyJsonPatch(patch: unknown, object: unknown): unknown {
 }
 
 function readOperations(patch: unknown): Operation[] {
-  if (!Array.isArray(patch)) {
-    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
-  }
+  if (!Array.isArray(patch)) throw badRequest('invalid JSON document');
   if (patch.length > maxOperations) {
     const why = `The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`;
     throw statusError('RequestEntityTooLarge', why);
   }
   const operations = patch.filter(isOperation);
-  if (operations.length !== patch.length) throw badRequest('error decoding patch: an operation needs op and path');
+  if (operations.length !== patch.length) throw unprocessable();
   return operations;
 }
 
 function isOperation(value: unknown): value is Operation {
   return isRecord(value) && typeof value.op === 'string' && typeof value.path === 'string';
-}
-
-/** A patch that can be read but cannot be applied to this object. */
-function unprocessable(cause?: unknown): Error {
-  const message = 'the server rejected our request due to an error in our request';
-  return statusError('Invalid', message, {}, { cause });
 }

@@ -5,7 +5,9 @@
 import { badRequest, statusError } from '../../../api/errors.ts';
 import { deepEqual } from '../../../api/meta.ts';
 import { any, isRecord, type ListShape, type Shape } from '../schema/shape.ts';
+import { goText } from './go-text.ts';
 import { set } from './merge-patch.ts';
+import { unprocessable } from './unprocessable.ts';
 
 type Json = Record<string, unknown>;
 
@@ -19,7 +21,7 @@ export function strategicMerge(original: unknown, patch: Json, shape: Shape): Js
   const directive = patch[directiveKey];
   if (directive === 'replace') return withoutDirectives(patch, shape);
   if (directive === 'delete') return {};
-  if (directive !== undefined && directive !== 'merge') throw unknownDirective(directive);
+  if (directive !== undefined && directive !== 'merge') throw unknownDirective(directive, patch);
 
   const result: Json = isRecord(original) ? original : {};
   const live = { ...result };
@@ -50,7 +52,7 @@ function merged(original: unknown, patch: unknown, shape: Shape | undefined): un
 /** Items with a key that is known are merged, others are added; an item may say that its like goes, or all others. */
 function mergeItems(before: unknown[], patch: unknown[], shape: ListShape, mergeKey: string): unknown[] {
   const items = patch.map((item) => {
-    if (!isRecord(item)) throw badRequest(`invalid patch: expected a list of objects with the key ${mergeKey}`);
+    if (!isRecord(item)) throw badRequest(`list element types are not identical: ${goText([before, patch])}`);
     return item;
   });
   const replaces = items.some((item) => item[directiveKey] === 'replace');
@@ -80,7 +82,7 @@ function retainKeys(result: Json, patch: Json): void {
   if (!Array.isArray(retain)) throw badRequest('invalid patch format of retainKeys');
   for (const key of Object.keys(patch)) {
     if (!key.startsWith('$') && patch[key] !== null && !retain.includes(key)) {
-      throw badRequest('patch contains a key that is not in the retainKeys list');
+      throw unprocessable(`patch content doesn't match retainKeys list: ${key}`);
     }
   }
   for (const key of Object.keys(result)) if (!retain.includes(key)) delete result[key];
@@ -137,7 +139,8 @@ function fieldShape(shape: Shape, key: string): Shape | undefined {
   return shape.is === 'map' ? shape.values : undefined;
 }
 
-const unknownDirective = (directive: unknown): Error => badRequest(`unknown patch type: ${String(directive)}`);
+const unknownDirective = (directive: unknown, patch: Json): Error =>
+  badRequest(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`);
 
 const noMergeKey = (item: Json, mergeKey: string): Error =>
-  statusError('Invalid', `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`, {});
+  statusError('Invalid', `map: ${goText(item)} does not contain declared merge key: ${mergeKey}`, {});
