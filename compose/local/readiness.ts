@@ -4,13 +4,26 @@ import { sleep } from '../../master/api/clock.ts';
 import { loadKubeconfig } from '../../master/api/config.ts';
 import { troubleAt } from '../../master/api/health-probe.ts';
 import { getCondition } from '../../master/api/meta.ts';
-import type { LocalCluster, LocalMaster } from '../local-cluster.ts';
 
 const pollMs = 100;
 
+interface Master {
+  readonly name: string;
+  readonly url: string;
+  readonly ports: { readonly scheduler: number; readonly controllerManager: number };
+}
+
+/** As much of a local cluster as is looked at. */
+export interface Cluster {
+  readonly kubeconfig: string;
+  readonly masters: readonly Master[];
+  readonly nodes: readonly { readonly name: string }[];
+  readonly balancer: { readonly logFile: string };
+}
+
 /** Resolves when everything is up. Rejects after the time, with what was still missing and where to read on. */
 export async function allReady(
-  cluster: LocalCluster,
+  cluster: Cluster,
   withinMs: number,
   onProgress: (text: string) => void,
   signal?: AbortSignal,
@@ -36,14 +49,14 @@ export async function allReady(
 }
 
 /** The names of what is not up yet: the first such master, and once the masters are there the nodes. */
-async function missingOf(cluster: LocalCluster, client: Client, signal: AbortSignal): Promise<string[]> {
+async function missingOf(cluster: Cluster, client: Client, signal: AbortSignal): Promise<string[]> {
   // Asked in turn: each question costs the starting cluster a TLS handshake.
   for (const master of cluster.masters) if (!(await isUp(master))) return [master.name];
   const ready = await readyNodes(client, signal);
   return cluster.nodes.map(({ name }) => name).filter((name) => !ready.has(name));
 }
 
-async function isUp({ url, ports }: LocalMaster): Promise<boolean> {
+async function isUp({ url, ports }: Master): Promise<boolean> {
   // One after the other: while the API server is not ready, the rest need not be asked.
   for (const target of [`${url}/readyz`, healthOf(ports.scheduler), healthOf(ports.controllerManager)]) {
     if ((await troubleAt(target, 1_000)) !== undefined) return false;

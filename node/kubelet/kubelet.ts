@@ -10,34 +10,7 @@
  * back to statuses), volumes, probes, server. This file only wires them.
  */
 import { type Clock, systemClock } from '../../master/api/clock.ts';
-import type { Logger } from '../../master/api/logging.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import type { ClientIdentity } from './certificates/client-identity.ts';
-import type { KubeletMetrics } from './metrics.ts';
-import type { NodeIdentity } from './node/node-object.ts';
-import type { BackOffOptions } from './pods/back-off.ts';
-import { Session } from './session.ts';
-
-export interface KubeletOptions {
-  readonly identity: NodeIdentity;
-  readonly clientIdentity: ClientIdentity;
-  readonly runtime: Runtime;
-  readonly rootDirectory: string;
-  /** Where the serving certificate is kept. */
-  readonly servingCertificatePath: string;
-  readonly server: { readonly host: string; readonly port: number; readonly clientCa: string } | undefined;
-  readonly resolvConf?: string;
-  readonly relistMs: number;
-  readonly statusUpdateMs: number;
-  readonly statusReportMs: number;
-  readonly leaseRenewMs: number;
-  readonly leaseDurationSeconds: number;
-  readonly restartBackOff: BackOffOptions;
-  readonly metrics: KubeletMetrics;
-  readonly logger: Logger;
-  readonly clock?: Clock;
-  readonly configz: () => unknown;
-}
+import { type KubeletOptions, Session } from './session.ts';
 
 export class Kubelet {
   readonly #options: KubeletOptions;

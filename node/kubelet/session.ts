@@ -8,12 +8,15 @@ import type { ClientConfig } from '../../master/api/config.ts';
 import { EventRecorder } from '../../master/api/events.ts';
 import { Informer } from '../../master/api/informer.ts';
 import { kinds } from '../../master/api/kinds.ts';
+import type { Logger } from '../../master/api/logging.ts';
 import type { Node, Pod } from '../../master/api/types.ts';
-import type { ImageInfo, RuntimePod } from '../runtime/runtime.ts';
-import type { KubeletOptions } from './kubelet.ts';
+import type { ImageInfo, Runtime, RuntimePod } from '../runtime/runtime.ts';
+import type { ClientIdentity } from './certificates/client-identity.ts';
+import type { KubeletMetrics } from './metrics.ts';
 import { availableMemory, diskOf } from './node/machine.ts';
+import type { NodeIdentity } from './node/node-object.ts';
 import { NodeReporter } from './node/node-reporter.ts';
-import { BackOff } from './pods/back-off.ts';
+import { BackOff, type BackOffOptions } from './pods/back-off.ts';
 import { ImagePuller } from './pods/image-puller.ts';
 import { LifecycleEvents } from './pods/lifecycle-events.ts';
 import { ObjectCache } from './pods/object-cache.ts';
@@ -31,6 +34,27 @@ const engineGraceMs = 15_000;
 const networkRetryMs = 1_000;
 const noNetwork =
   'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: the node has no podCIDR yet';
+
+export interface KubeletOptions {
+  readonly identity: NodeIdentity;
+  readonly clientIdentity: ClientIdentity;
+  readonly runtime: Runtime;
+  readonly rootDirectory: string;
+  /** Where the serving certificate is kept. */
+  readonly servingCertificatePath: string;
+  readonly server: { readonly host: string; readonly port: number; readonly clientCa: string } | undefined;
+  readonly resolvConf?: string;
+  readonly relistMs: number;
+  readonly statusUpdateMs: number;
+  readonly statusReportMs: number;
+  readonly leaseRenewMs: number;
+  readonly leaseDurationSeconds: number;
+  readonly restartBackOff: BackOffOptions;
+  readonly metrics: KubeletMetrics;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly configz: () => unknown;
+}
 
 export class Session {
   readonly #options: KubeletOptions;

@@ -5,9 +5,12 @@
  * Everyone known is in system:authenticated; the anonymous user is in system:unauthenticated.
  */
 import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { unauthorized } from '../../api/errors.ts';
 import type { UserInfo } from '../registry/context.ts';
-import type { ClientConnection } from './certificates.ts';
+
+/** As much of a TLS connection as is needed here. `authorized`: an authority that the server knows signed its certificate. */
+export type ClientConnection = Pick<TLSSocket, 'authorized' | 'getPeerCertificate' | 'getPeerX509Certificate'>;
 
 /** What authentication looks at. */
 export interface Credentials {

@@ -3,13 +3,10 @@
  * looked at once, and its validity at every request, because connections live long.
  */
 import { X509Certificate } from 'node:crypto';
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
 import { unauthorized } from '../../api/errors.ts';
 import type { UserInfo } from '../registry/context.ts';
-import { known } from './authenticate.ts';
-
-/** As much of a TLS connection as is needed here. `authorized`: an authority that the server knows signed its certificate. */
-export type ClientConnection = Pick<TLSSocket, 'authorized' | 'getPeerCertificate' | 'getPeerX509Certificate'>;
+import { type ClientConnection, known } from './authenticate.ts';
 
 /** Says whether some authorities signed a certificate, directly or through others. */
 export type SignedBy = (connection: ClientConnection) => boolean;

@@ -12,7 +12,7 @@ import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { deepEqual } from '../../api/meta.ts';
 import type { ConfigMap } from '../../api/types.ts';
-import { systemContext } from '../registry/bootstrap.ts';
+import { systemContext } from '../registry/context.ts';
 import type { Registry } from '../registry/registry.ts';
 import { certificatesIn } from './certificates.ts';
 import type { FrontProxyOptions } from './front-proxy.ts';

@@ -3,8 +3,9 @@
  * documentation, "Authenticating Proxy". So does the API server itself towards the servers of aggregated APIs.
  */
 import type { UserInfo } from '../registry/context.ts';
+import type { ClientConnection } from './authenticate.ts';
 import { type Credentials, known } from './authenticate.ts';
-import { type ClientConnection, signedBy } from './certificates.ts';
+import { signedBy } from './certificates.ts';
 
 export interface FrontProxyOptions {
   /** PEM. */

@@ -14,12 +14,12 @@ import { KeyExists, RevisionMismatch } from '../store/errors.ts';
 import { consistent, type Store } from '../store/types.ts';
 import { addressText } from './allocation/ranges.ts';
 import { firstObjects } from './bootstrap-objects.ts';
-import type { RequestContext } from './context.ts';
-import type { Registry } from './registry.ts';
+import { type RequestContext, systemContext } from './context.ts';
 import type { Resource } from './resource.ts';
 
 export interface BootstrapOptions {
-  readonly registry: Registry;
+  /** All that is served from the start. */
+  readonly resources: readonly Resource[];
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -103,8 +103,8 @@ export class Bootstrap {
       },
     };
     await this.#createOnce(ctx, 'services', 'default', service);
-    const { registry, serviceRange } = this.#options;
-    const served = registry.all.map(({ kind }) => kind);
+    const { resources, serviceRange } = this.#options;
+    const served = resources.map(({ kind }) => kind);
     const first = firstObjects(served, serviceRange);
     await Promise.all(first.map(([resource, object]) => this.#createOnce(ctx, resource, undefined, object)));
   }
@@ -225,7 +225,7 @@ export class Bootstrap {
   }
 
   #resource(name: ResourceName): Resource {
-    const found = this.#options.registry.all.find(({ kind }) => kind.resource === name);
+    const found = this.#options.resources.find(({ kind }) => kind.resource === name);
     if (!found) throw new Error(`the registry lacks ${name}`);
     return found;
   }
@@ -259,16 +259,4 @@ function isLike<T extends KubeObject>(stored: KubeObject, _example: T): stored i
 
 function objectMeta(labels: Record<string, string>): KubeObject['metadata'] {
   return { name: serviceName, namespace: 'default', labels };
-}
-
-/** The API server's own writes: as whoever may do everything. */
-export function systemContext(signal: AbortSignal): RequestContext {
-  return {
-    user: { name: 'system:apiserver', groups: ['system:masters'] },
-    dryRun: false,
-    fieldValidation: 'Ignore',
-    warnings: [],
-    internal: true,
-    signal,
-  };
 }

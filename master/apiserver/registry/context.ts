@@ -34,6 +34,18 @@ export interface RequestContext {
   readonly signal: AbortSignal;
 }
 
+/** The API server's own writes: as whoever may do everything. */
+export function systemContext(signal: AbortSignal): RequestContext {
+  return {
+    user: { name: 'system:apiserver', groups: ['system:masters'] },
+    dryRun: false,
+    fieldValidation: 'Ignore',
+    warnings: [],
+    internal: true,
+    signal,
+  };
+}
+
 /** Whom a verb is about. `namespace` is absent for cluster-scoped resources. */
 export interface ObjectName {
   readonly namespace?: string;

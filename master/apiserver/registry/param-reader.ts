@@ -2,7 +2,7 @@
 import { isNotFound } from '../../api/errors.ts';
 import { labelSelectorText } from '../../api/selectors.ts';
 import type { ParamReader } from '../admission/policies/params.ts';
-import { systemContext } from './bootstrap.ts';
+import { systemContext } from './context.ts';
 import type { Resource } from './resource.ts';
 
 export function paramReader(find: (apiVersion: string, kind: string) => Resource | undefined): ParamReader {

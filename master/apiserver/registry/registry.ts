@@ -14,8 +14,9 @@ import type { Admission, AdmissionPlugin } from '../admission/types.ts';
 import type { Store } from '../store/types.ts';
 import type { WebhookClient } from '../webhooks/client.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
-import { Bootstrap, systemContext } from './bootstrap.ts';
+import { Bootstrap } from './bootstrap.ts';
 import { ComponentStatuses } from './component-statuses.ts';
+import { systemContext } from './context.ts';
 import { CustomKinds, nameOf } from './custom/custom-kinds.ts';
 import { runDefinitions } from './custom/definition-controller.ts';
 import { expireEvents } from './event-expiry.ts';
@@ -133,7 +134,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   };
   const bootstrap = new Bootstrap({
     ...options,
-    registry,
+    resources: all,
     firstAddress: addresses.first,
     serviceRange: addresses.cidr,
   });

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { type ClientConnection, certificateUser } from '../../../../master/apiserver/auth/certificates.ts';
+import type { ClientConnection } from '../../../../master/apiserver/auth/authenticate.ts';
+import { certificateUser } from '../../../../master/apiserver/auth/certificates.ts';
 
 /** A connection whose client showed a certificate with this subject, valid through 2026. */
 function connection(subject: Record<string, string | string[]>, authorized = true): ClientConnection {

@@ -1,12 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import test from 'ava';
 import { createAuthority, issue, type KeyPair } from '../../../../compose/certificates.ts';
-import {
-  type ClientConnection,
-  certificatesIn,
-  certificateUser,
-  signedBy,
-} from '../../../../master/apiserver/auth/certificates.ts';
+import type { ClientConnection } from '../../../../master/apiserver/auth/authenticate.ts';
+import { certificatesIn, certificateUser, signedBy } from '../../../../master/apiserver/auth/certificates.ts';
 import { trustData } from '../../../../master/apiserver/auth/cluster-trust.ts';
 import { frontProxies } from '../../../../master/apiserver/auth/front-proxy.ts';
 
