@@ -38,13 +38,16 @@ export async function greet(
   }
 }
 
-/** From the answer of a master that waits, or of etcd's own. A cluster decides on its version when it has its first leader. */
+/**
+ * From the answer of a master that waits, or of etcd's own. A cluster decides on its version when it has its first leader; a member
+ * that starts again does not know the version before it has read its log so far, which it does while it answers already.
+ */
 export function stateOf(answer: string): PeerState {
   const { etcdcluster, trimaster } = JSON.parse(answer);
   const kind = ownState(trimaster);
   if (kind) return { kind };
   if (typeof etcdcluster !== 'string') throw new Error('the answer is not that of an etcd member');
-  return { kind: etcdcluster === 'not_decided' ? 'forming' : 'member' };
+  return { kind: etcdcluster === 'not_decided' ? 'starting' : 'member' };
 }
 
 export interface GreeterOptions {

@@ -19,8 +19,8 @@ export type PeerState =
   | { readonly kind: 'rejoining' }
   /** It is about to become the first member of a cluster with a snapshot's data. */
   | { readonly kind: 'restoring' }
-  /** Its etcd runs, and has never been in a cluster with a leader. */
-  | { readonly kind: 'forming' }
+  /** Its etcd runs, and does not say yet whether it has data: it is new, or reads its log. */
+  | { readonly kind: 'starting' }
   /** It has the data of a cluster. */
   | { readonly kind: 'member' };
 
@@ -80,7 +80,7 @@ function makeOrWait({ peers, onlyJoin }: Seen): JoinStep {
   const those = (kind: PeerState['kind']): string[] =>
     [...peers].filter(([, state]) => state.kind === kind).map(([name]) => name);
   const names = (kind: PeerState['kind']): string => those(kind).join(' and ');
-  const [members, silent] = [names('member'), names('silent')];
+  const [members, silent, starting] = [names('member'), names('silent'), names('starting')];
   const replacing = names('restoring') || names('rejoining');
   if (those('member').length * 2 > peers.size + 1) return wait(`no majority of the cluster answers yet on ${members}`);
   if (members !== '') {
@@ -91,7 +91,11 @@ function makeOrWait({ peers, onlyJoin }: Seen): JoinStep {
   }
   if (replacing !== '') return wait(`the cluster's data is about to be replaced on ${replacing}`);
   if (onlyJoin) return wait('the cluster that this master was told to join does not answer yet');
-  if (silent !== '') return wait(`${silent} gave no answer and may have the cluster's data`);
+  const unsure = [
+    ...(silent === '' ? [] : [`${silent} gave no answer and may have the cluster's data`]),
+    ...(starting === '' ? [] : [`${starting} cannot say yet whether it has the cluster's data`]),
+  ];
+  if (unsure.length > 0) return wait(unsure.join('; '));
   return { do: 'form' };
 }
 

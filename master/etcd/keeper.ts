@@ -10,6 +10,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { sleep } from '../api/clock.ts';
 import type { Logger } from '../api/logging.ts';
 import { EtcdClient, etcdCredentials, type MemberList, type MemberStatus } from './client.ts';
+import { neverHadLeader } from './log.ts';
 import type { EtcdNow } from './member.ts';
 import { type Identity, readIdentity, readOrder, writeIdentity, writeOrder } from './order.ts';
 import { endProcess } from './settings.ts';
@@ -57,6 +58,8 @@ class Keeper {
   #identity: Identity | undefined;
   #freedAt = Number.NEGATIVE_INFINITY;
   #wellAt = Date.now();
+  /** Since when the log has been one that never had a leader. */
+  #neverLedAt: number | undefined;
   #reason = '';
   #reasonAt = Number.NEGATIVE_INFINITY;
 
@@ -102,6 +105,7 @@ class Keeper {
       now,
       own,
       unwellForMs,
+      neverLedForMs: this.#neverLedForMs(now, own, member.dataDir),
       // What the operator has said goes before what is found here.
       identity: readOrder(this.#dir) ? undefined : (this.#identity ?? readIdentity(this.#dir)),
       masters: member.initialCluster.length,
@@ -111,6 +115,12 @@ class Keeper {
       defragmentedAt: this.#defragmentedAt,
       freedAt: this.#freedAt,
     });
+  }
+
+  #neverLedForMs(now: number, own: MemberStatus | undefined, dataDir: string): number {
+    const neverLed = own === undefined && this.#identity === undefined && neverHadLeader(dataDir);
+    this.#neverLedAt = neverLed ? (this.#neverLedAt ?? now) : undefined;
+    return now - (this.#neverLedAt ?? now);
   }
 
   /** The data's owner, for a later start that finds the cluster gone on without it. */
@@ -156,6 +166,10 @@ class Keeper {
         writeOrder(this.#dir, { kind: 'rejoin' });
         this.#identity = undefined;
         this.#wellAt = Date.now();
+        return endProcess(this.#dir, 'etcd', 'SIGTERM');
+      case 'meet again':
+        logger.warn('the cluster did not come about with this member: what the others have is looked at again');
+        this.#neverLedAt = undefined;
         return endProcess(this.#dir, 'etcd', 'SIGTERM');
       case 'free space':
         return this.#freeSpace();

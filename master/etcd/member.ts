@@ -5,8 +5,8 @@
  * Members are named by the cluster's configuration and find one another by host names, so that every address may change between
  * two starts. A member with data rejoins as who it was; `start.ts` finds out what one without data is to do.
  */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { logFiles, neverHadLeader } from './log.ts';
 
 export interface InitialMember {
   readonly name: string;
@@ -45,17 +45,17 @@ export type StartMode = 'new' | 'existing';
 
 /** The command of a member, after a look into its data directory. Throws when the configuration does not name it. */
 export function etcdMember(config: EtcdMemberConfig): EtcdCommand {
-  return etcdCommand(config, startMode(writeAheadLog(config.dataDir)));
+  return etcdCommand(config, startMode(logFiles(config.dataDir)));
 }
 
-/** Whether there is a member's data. */
+/** Whether there is a member's data: what one has that never came into a cluster is none. */
 export function hasData(dataDir: string): boolean {
-  return startMode(writeAheadLog(dataDir)) === 'existing';
+  return startMode(logFiles(dataDir)) === 'existing' && !neverHadLeader(dataDir);
 }
 
 /** From the names of the files in the write-ahead log's directory: etcd itself takes any log for a member's data. */
-export function startMode(logFiles: readonly string[]): StartMode {
-  return logFiles.some((file) => file.endsWith('.wal')) ? 'existing' : 'new';
+export function startMode(files: readonly string[]): StartMode {
+  return files.some((file) => file.endsWith('.wal')) ? 'existing' : 'new';
 }
 
 /** The pure part: the same configuration and mode give the same command. */
@@ -105,12 +105,3 @@ const steadyArgs = [
   ...['--grpc-keepalive-min-time', '1s'],
   ...['--log-level', 'warn'],
 ];
-
-function writeAheadLog(dataDir: string): string[] {
-  try {
-    return readdirSync(join(dataDir, 'member', 'wal'));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
-}

@@ -14,6 +14,7 @@ import { EtcdClient, type EtcdCredentials, etcdCredentials, type MemberList } fr
 import { makeData, putAside, salvageData } from './data.ts';
 import { type Greeting, greet, type OwnState, startGreeter } from './greeting.ts';
 import { nextJoinStep, type PeerState } from './join.ts';
+import { neverHadLeader } from './log.ts';
 import { type EtcdCommand, type EtcdNow, etcdCommand, etcdMember, hasData } from './member.ts';
 import { type Order, readOrder, removeOrder } from './order.ts';
 import { endProcess } from './settings.ts';
@@ -31,7 +32,7 @@ const patientMs = 1_000;
 /** As long the others are asked often: on a first start all come up together. */
 const eagerForMs = 5_000;
 const repeatReasonMs = 30_000;
-/** A master that had no data so long ago, and has been silent since, may have some by now. */
+/** A master that had no data so long ago, and has not said so since, may have some by now. */
 const emptyForMs = 30_000;
 
 /** The command to start etcd with, once it may be started. When the signal is aborted the answer is of no use. */
@@ -50,6 +51,8 @@ async function decideStart(start: Start, signal: AbortSignal): Promise<EtcdComma
   const alone = member.initialCluster.every(({ name }) => name === member.name);
   if (!order && (alone || hasData(member.dataDir))) return etcdMember(member);
   if (order) endClients(dir);
+  // The cluster that it was to be made with did not come about, and what the others have now is looked at anew.
+  else if (neverHadLeader(member.dataDir)) rmSync(member.dataDir, { recursive: true, force: true });
   const meeting = new Meeting(start, order);
   try {
     return order && order.kind !== 'rejoin' ? await meeting.begin(order, signal) : await meeting.join(signal);
@@ -171,10 +174,12 @@ class Meeting {
     const others = initialCluster.filter((other) => other.name !== name);
     const asked = others.map(async (other): Promise<[string, PeerState]> => {
       const state = await greet(other.peerUrl, own, this.#tls, greetingTimeoutMs);
+      // Whoever had no data a moment ago makes the cluster now; of others nobody can tell.
+      const unsure = state.kind === 'silent' || state.kind === 'starting';
       if (state.kind === 'empty') this.#emptyAt.set(other.name, Date.now());
-      else if (state.kind !== 'silent') this.#emptyAt.delete(other.name);
+      else if (!unsure) this.#emptyAt.delete(other.name);
       const known = this.#emptyAt.get(other.name) ?? Number.NEGATIVE_INFINITY;
-      return [other.name, state.kind === 'silent' && Date.now() - known < emptyForMs ? { kind: 'empty' } : state];
+      return [other.name, unsure && Date.now() - known < emptyForMs ? { kind: 'empty' } : state];
     });
     return new Map(await Promise.all(asked));
   }
@@ -238,7 +243,7 @@ const started = { form: 'making the cluster together with the others', join: 'jo
 /** Why a snapshot is not restored now: another master would go on with other data. */
 export function inTheWayOfRestore(peers: ReadonlyMap<string, PeerState>): string | undefined {
   for (const [name, { kind }] of peers) {
-    if (kind === 'member' || kind === 'forming') {
+    if (kind === 'member' || kind === 'starting') {
       return `${name} still has the data of a cluster: tell it to rejoin, or stop it`;
     }
     if (kind === 'restoring') {

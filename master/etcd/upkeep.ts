@@ -12,6 +12,8 @@ export interface Seen {
   /** Undefined while the own member does not answer. */
   readonly own: MemberStatus | undefined;
   readonly unwellForMs: number;
+  /** How long its log has shown no leader at all, in ms; 0 when it has none, or has had one. */
+  readonly neverLedForMs: number;
   /** Whose data this master has. */
   readonly identity: Identity | undefined;
   /** How many masters the configuration has. */
@@ -31,6 +33,8 @@ export type Upkeep =
   | { readonly do: 'promote'; readonly id: string }
   /** The cluster goes on without this member, and will not take it back: its data is of no use. */
   | { readonly do: 'rejoin' }
+  /** The cluster that it is to make did not come about: the others may have begun anew, and find it only when it looks for them. */
+  | { readonly do: 'meet again' }
   /** A member's database has reached its bound, and etcd refuses all writes. */
   | { readonly do: 'free space' }
   | { readonly do: 'defragment'; readonly url: string }
@@ -47,6 +51,7 @@ const freeSpaceEveryMs = 60_000;
 
 export function nextUpkeep(seen: Seen): Upkeep | undefined {
   const { own } = seen;
+  if (!own && seen.neverLedForMs >= lostAfterMs) return { do: 'meet again' };
   if (!own) return isCastOut(seen) ? { do: 'rejoin' } : undefined;
   if (own.isLearner) return { do: 'promote', id: own.memberId };
   if (own.leaderId !== own.memberId) return undefined;

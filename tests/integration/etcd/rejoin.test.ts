@@ -24,8 +24,15 @@ test.after.always(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
+/** What the masters said last, where a test failed: nothing else tells why they did not come together. */
+test.serial.afterEach.always((t) => {
+  if (t.passed || !cluster) return;
+  for (const each of cluster.masters) t.log(`${each.name}:\n${logOf(each).split('\n').slice(-logLines).join('\n')}`);
+});
+
+const logLines = 60;
 const volumeOf = (master: LocalMaster): string => join(dataDir, master.name);
-const logOf = (master: LocalMaster): string => readFileSync(master.logFile, 'utf8');
+const logOf = ({ logFile }: LocalMaster): string => (existsSync(logFile) ? readFileSync(logFile, 'utf8') : '');
 
 function master(place: number): LocalMaster {
   const found = cluster.masters[place];

@@ -5,9 +5,10 @@ import test from 'ava';
 import { createLogger } from '../../../master/api/logging.ts';
 import { etcdCredentials } from '../../../master/etcd/client.ts';
 import { putAside } from '../../../master/etcd/data.ts';
-import { startGreeter } from '../../../master/etcd/greeting.ts';
+import { greet, startGreeter } from '../../../master/etcd/greeting.ts';
 import { keepMember } from '../../../master/etcd/keeper.ts';
-import { type EtcdCommand, etcdCommand } from '../../../master/etcd/member.ts';
+import { neverHadLeader } from '../../../master/etcd/log.ts';
+import { type EtcdCommand, etcdCommand, hasData } from '../../../master/etcd/member.ts';
 import { readOrder, removeOrder, writeIdentity, writeOrder } from '../../../master/etcd/order.ts';
 import { saveSnapshot } from '../../../master/etcd/snapshot.ts';
 import { prepareEtcd } from '../../../master/etcd/start.ts';
@@ -53,6 +54,32 @@ test('two masters without data make the cluster together, and not before both ar
   const commands = await Promise.all([early, prepare(second, [first, second])]);
   await Promise.all([first, second].map((member, i) => member.run(undefined, commands[i])));
   t.is((await first.client.members(true, 2_000)).members.length, 2);
+});
+
+test('a member without a leader is not taken for a new one; if it is one, it meets the others again at its next start', async (t) => {
+  const first = await MasterMember.start(t);
+  await first.end('SIGKILL');
+  putAside(first.config.dataDir);
+  const second = await first.another(t);
+  const { initialCluster, pkiDir, dataDir } = first.config;
+  const asked = () =>
+    greet(initialCluster[0]?.peerUrl ?? '', { name: 'master-2', state: 'empty' }, etcdCredentials(pkiDir), 1_000);
+  const begins = async () => {
+    if ((await asked()).kind !== 'starting') throw new Error('it does not answer yet');
+  };
+  await first.run(begins, etcdCommand(first.config, 'new'));
+  const { logger, reasons } = listening();
+  const waiting = prepare(second, [first, second], logger);
+  t.true(await isOpen(waiting));
+  t.deepEqual(reasons, ["master-1 cannot say yet whether it has the cluster's data"]);
+  await first.end('SIGTERM');
+  t.true(neverHadLeader(dataDir));
+  const commands = await Promise.all([prepare(first, [first, second]), waiting]);
+  await Promise.all([first, second].map((member, i) => member.run(undefined, commands[i])));
+  for (const { config } of [first, second]) {
+    t.false(neverHadLeader(config.dataDir));
+    t.true(hasData(config.dataDir));
+  }
 });
 
 test('a master without data joins the cluster that is there, and votes when it has the data', async (t) => {
@@ -164,7 +191,9 @@ test('a snapshot is not restored while another master restores one, and changes 
   await first.end('SIGTERM');
   await close();
   order();
-  await first.run(undefined, await prepare(first, [first, second]));
+  const command = await prepare(first, [first, second]);
+  t.true(hasData(first.config.dataDir), 'also before it has had a leader');
+  await first.run(undefined, command);
   t.is(await first.get('a'), 'in the snapshot');
   t.false(existsSync(join(dir, 'restore.db')));
 });

@@ -8,9 +8,9 @@ import { ask, etcdCredentials } from '../../../master/etcd/client.ts';
 import { type Greeting, greet, startGreeter, stateOf } from '../../../master/etcd/greeting.ts';
 import { inTheWayOfRestore } from '../../../master/etcd/start.ts';
 
-test("etcd's own answer says whether it has ever been in a cluster", (t) => {
+test("etcd's own answer says that it is in a cluster, or that it cannot tell yet", (t) => {
   t.deepEqual(stateOf('{"etcdserver":"3.5.16","etcdcluster":"3.5.0"}'), { kind: 'member' });
-  t.deepEqual(stateOf('{"etcdserver":"3.5.16","etcdcluster":"not_decided"}'), { kind: 'forming' });
+  t.deepEqual(stateOf('{"etcdserver":"3.5.16","etcdcluster":"not_decided"}'), { kind: 'starting' });
   t.throws(() => stateOf('{}'));
   t.throws(() => stateOf('<html>'));
 });
@@ -43,7 +43,7 @@ test('masters without data learn of each other when one of them has asked; stran
 });
 
 test('a snapshot is not restored while another master goes on with other data, or restores one itself', (t) => {
-  const others = (kind: 'empty' | 'rejoining' | 'restoring' | 'forming' | 'member') =>
+  const others = (kind: 'empty' | 'rejoining' | 'restoring' | 'starting' | 'member') =>
     inTheWayOfRestore(
       new Map([
         ['b', { kind: 'silent', why: '' }],
@@ -53,7 +53,7 @@ test('a snapshot is not restored while another master goes on with other data, o
   t.is(others('empty'), undefined);
   t.is(others('rejoining'), undefined);
   t.regex(others('member') ?? '', /^c still has the data of a cluster/);
-  t.regex(others('forming') ?? '', /^c still has/);
+  t.regex(others('starting') ?? '', /^c still has/);
   t.regex(others('restoring') ?? '', /^c is told to restore a snapshot, too/);
 });
 

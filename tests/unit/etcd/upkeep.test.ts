@@ -28,6 +28,7 @@ const seen = (more: Partial<Seen> = {}): Seen => ({
   now: 1_000_000,
   own: status('a'),
   unwellForMs: 0,
+  neverLedForMs: 0,
   identity: { clusterId: 'x', memberId: 'a' },
   masters: 3,
   elsewhere: undefined,
@@ -41,6 +42,13 @@ const wasteful = { dbSizeInUse: gibibyte / 4 };
 
 test('a member that is well needs nothing', (t) => {
   t.is(nextUpkeep(seen()), undefined);
+});
+
+test('a member whose cluster does not come about looks for the others again, after a while', (t) => {
+  const alone = { own: undefined, identity: undefined };
+  t.is(nextUpkeep(seen({ ...alone, neverLedForMs: 5_000 })), undefined);
+  t.deepEqual(nextUpkeep(seen({ ...alone, neverLedForMs: 10_000 })), { do: 'meet again' });
+  t.is(nextUpkeep(seen({ ...alone, unwellForMs: 60_000 })), undefined);
 });
 
 test('a learner is promoted, whoever leads', (t) => {
