@@ -8,6 +8,7 @@ import { ApiClient } from '../support/api-client.ts';
 import { Random } from '../support/random.ts';
 import { within } from '../support/within.ts';
 import { ComposeCluster, masters } from './compose-cluster.ts';
+import { diagnose } from './diagnosis.ts';
 import { etcdMembers } from './faults/etcd-gateway.ts';
 import { type Fault, Unavailable, type Victim, type World } from './faults/fault.ts';
 import { Machines } from './faults/machines.ts';
@@ -64,6 +65,7 @@ class Run implements World {
   readonly #load: Load;
   readonly #violations: Violation[] = [];
   readonly #sleeps: Sleep[] = [];
+  #diagnosed = false;
   #witness!: Witness;
 
   constructor(cluster: ComposeCluster, options: ChaosOptions) {
@@ -84,15 +86,15 @@ class Run implements World {
     try {
       await this.healthy();
       await this.#settled.workloads(60);
+      await this.#hold('takeover', () => this.#leadersWork());
       await this.#load.start();
       const fromMs = nowMs();
       for (const [index, fault] of this.#order().entries()) {
-        if (signal.aborted) break;
+        // On a cluster that did not recover nothing more can be learnt.
+        if (signal.aborted || this.#violations.length > 0) break;
         const round = await this.#round(fault, signal);
         if (round) results.push(round);
         this.#options.log(`${index + 1}: ${round ? describe(round) : `${fault.name}: not finished`}`);
-        // On a cluster that did not recover nothing more can be learnt.
-        if (this.#violations.length > 0) break;
       }
       const seconds = (nowMs() - fromMs) / 1_000;
       await this.#load.stop();
@@ -154,13 +156,13 @@ class Run implements World {
       round = { ...round, takeovers: takeovers.filter((takeover) => takeover !== undefined) };
       // Last, because looking costs processor time that would show in what is measured.
       const trouble = await fault.check(this, victim);
-      if (trouble) this.#violated('injection', `${fault.name} did not take hold: ${trouble}`);
+      if (trouble) await this.#violated('injection', `${fault.name} did not take hold: ${trouble}`);
       const broken = await fault.promise?.(this, victim);
-      if (broken) this.#violated('promise', `${fault.name}: ${broken}`);
+      if (broken) await this.#violated('promise', `${fault.name}: ${broken}`);
     } catch (error) {
       if (error instanceof Unavailable) return unavailable(fault, victim, error.message);
       if (!signal.aborted)
-        this.#violated('takeover', `${fault.name}: ${error instanceof Error ? error.message : error}`);
+        await this.#violated('takeover', `${fault.name}: ${error instanceof Error ? error.message : error}`);
     } finally {
       healMs = nowMs();
       if (victim) await this.#heal(fault, victim);
@@ -170,6 +172,7 @@ class Run implements World {
     await this.#hold('recovery', () => this.healthy());
     const wellMs = nowMs();
     await this.#hold('replication', () => this.#settled.workloads(recoverWithinS));
+    if (this.#violations.length === 0) await this.#hold('recovery', () => this.#leadersWork());
     // Looked at again, because what the new leaders say of themselves has come since.
     const leads = round.takeovers.map(({ role }) => takeoverOf(role, atMs, this.#witness));
     round = { ...round, takeovers: leads.filter((takeover) => takeover !== undefined) };
@@ -187,7 +190,7 @@ class Run implements World {
     try {
       await fault.heal(this, victim);
     } catch (error) {
-      this.#violated('healing', `${fault.name}: ${error instanceof Error ? error.message : error}`);
+      await this.#violated('healing', `${fault.name}: ${error instanceof Error ? error.message : error}`);
     }
   }
 
@@ -195,9 +198,24 @@ class Run implements World {
     await look().catch((error: Error) => this.#violated(oracle, error.message));
   }
 
-  #violated(oracle: string, what: string): void {
+  /** What is broken first is what the rest may follow from, so the state of the cluster is shown then. */
+  async #violated(oracle: string, what: string): Promise<void> {
+    const { log } = this.#options;
     this.#violations.push({ oracle, what });
-    this.#options.log(`VIOLATION (${oracle}): ${what}`);
+    log(`VIOLATION (${oracle}): ${what}`);
+    if (this.#diagnosed) return;
+    this.#diagnosed = true;
+    for (const line of await diagnose(this.machines, this.#api, this.#witness)) log(line);
+  }
+
+  /** Waits until the witness sees new work of both leaders: otherwise a takeover would wait for what is not even asked for. */
+  async #leadersWork(): Promise<void> {
+    const fromMs = nowMs();
+    await within(
+      recoverWithinS,
+      () => this.#witness.idleSince(fromMs),
+      (idle) => idle.length === 0,
+    );
   }
 
   async operate(script: string): Promise<void> {

@@ -95,6 +95,11 @@ export class Machines {
     return address;
   }
 
+  /** The last lines that a machine printed. */
+  async log(machine: string, lines: number): Promise<string> {
+    return this.#logOf(this.#container(machine), { tail: lines });
+  }
+
   /** Runs a command in a machine, whatever its exit code; after half a minute it is given up, with -1. */
   async exec(machine: string, ...command: string[]): Promise<Finished> {
     const exec = await this.#container(machine).exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
@@ -176,13 +181,7 @@ export class Machines {
   async helper(machine: string): Promise<{ running: boolean; output: string }> {
     const container = this.#docker.getContainer(this.#helper(machine));
     const { State } = await container.inspect();
-    const stream = await container.logs({
-      stdout: true,
-      stderr: true,
-      follow: true,
-      until: Math.floor(Date.now() / 1_000),
-    });
-    return { running: State.Running, output: await this.#read(stream) };
+    return { running: State.Running, output: await this.#logOf(container, {}) };
   }
 
   /** Ends it in order, so that it can let go of what it holds; does nothing where there is none. */
@@ -208,6 +207,12 @@ export class Machines {
     } finally {
       await container.remove({ force: true });
     }
+  }
+
+  /** Followed to this moment, because only then it comes as a stream. */
+  async #logOf(container: Docker.Container, options: { tail?: number }): Promise<string> {
+    const until = Math.ceil(Date.now() / 1_000);
+    return this.#read(await container.logs({ stdout: true, stderr: true, follow: true, until, ...options }));
   }
 
   async #read(stream: NodeJS.ReadableStream): Promise<string> {

@@ -8,6 +8,7 @@
  *   parts   what a new leader says of the parts of its takeover
  *   fenced  how many writes of deposed leaders an API server has refused
  *   acted   that a leader did a piece of work: the scheduler judged a pod, the controllers observed a ReplicationController
+ *   given   what a master answers, from then on, to the work that it is given for a role
  *
  * The pieces of work are its own: pods that fit on no node, so that nothing is started, and a controller without replicas.
  *
@@ -212,25 +213,44 @@ function sawLease({ metadata, spec }: Answer['body'], atMs: number): void {
   say({ type: 'lease', role, holder, generation, acquiredMs: Date.parse(spec.acquireTime), atMs });
 }
 
+const inTurn = (turn: number): string => masters[turn % masters.length]!;
+
+/** Asks one master after the other until it is there: those of a cluster that has just come up may not answer at once. */
+async function make(path: string, name: string, spec?: unknown): Promise<void> {
+  for (let turn = 0; ; turn += 1, await sleep(workEveryMs)) {
+    const made = await api(inTurn(turn), 'POST', path, { metadata: { name }, spec }).catch(() => undefined);
+    if (made?.status === 201 || made?.status === 409) return;
+  }
+}
+
+const givenBefore = new Map<string, string>();
+
+/** A master that does not answer costs its own turns only. */
+async function give(role: Role, master: string, work: Promise<Answer>): Promise<void> {
+  const answer = await work.then(
+    ({ status, body }) => (status < 300 ? 'taken' : `${status} ${body?.message ?? body}`),
+    (error: Error) => error.message,
+  );
+  if (givenBefore.get(`${role} ${master}`) === answer) return;
+  givenBefore.set(`${role} ${master}`, answer);
+  say({ type: 'given', role, master, answer, atMs: nowMs() });
+}
+
 /** Gives the leaders something to do, through one master after the other, whoever answers. */
 async function giveWork(): Promise<never> {
-  const at = (turn: number): string => masters[turn % masters.length]!;
-  const make = (path: string, name: string, spec: unknown): void => {
-    for (const master of masters) void api(master, 'POST', path, { metadata: { name }, spec }).catch(() => {});
-  };
-  const container = { name: 'none', image: 'trimaster/pause:1' };
-  make('/api/v1/namespaces', namespace, undefined);
-  await sleep(500);
-  const template = { metadata: { labels: { app: 'witness' } }, spec: { containers: [container] } };
-  make(controllers, 'witness', { replicas: 0, selector: { app: 'witness' }, template });
+  const containers = [{ name: 'none', image: 'trimaster/pause:1' }];
+  await make('/api/v1/namespaces', namespace);
+  const template = { metadata: { labels: { app: 'witness' } }, spec: { containers } };
+  await make(controllers, 'witness', { replicas: 0, selector: { app: 'witness' }, template });
   for (let turn = 0; ; turn += 1, await sleep(workEveryMs)) {
-    const spec = { nodeSelector: { 'chaos-witness': 'nowhere' }, containers: [container] };
-    const work =
-      turn % 2 === 0
-        ? api(at(turn), 'POST', pods, { metadata: { name: `work-${turn}` }, spec })
-        : api(at(turn), 'PATCH', `${controllers}/witness`, { spec: { minReadySeconds: 1 + (turn % 1_000) } });
-    // A master that does not answer costs its own turns only.
-    void work.catch(() => {});
+    const master = inTurn(turn);
+    if (turn % 2 === 0) {
+      const spec = { nodeSelector: { 'chaos-witness': 'nowhere' }, containers };
+      void give('scheduler', master, api(master, 'POST', pods, { metadata: { name: `work-${turn}` }, spec }));
+    } else {
+      const spec = { minReadySeconds: 1 + (turn % 1_000) };
+      void give('controller-manager', master, api(master, 'PATCH', `${controllers}/witness`, { spec }));
+    }
   }
 }
 

@@ -40,6 +40,15 @@ export interface Action {
   readonly atMs: number;
 }
 
+/** What a master answers from then on to the work that it is given for a role: `taken`, or why not. */
+export interface Given {
+  readonly type: 'given';
+  readonly role: Role;
+  readonly master: string;
+  readonly answer: string;
+  readonly atMs: number;
+}
+
 /** What the process that took over says of the parts that it took, in ms. */
 export interface Parts {
   readonly type: 'parts';
@@ -55,4 +64,4 @@ export interface Fenced {
   readonly count: number;
 }
 
-export type Message = Belief | Readiness | LeaseChange | Action | Parts | Fenced;
+export type Message = Belief | Readiness | LeaseChange | Action | Given | Parts | Fenced;

@@ -5,7 +5,16 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { GenericContainer, type StartedTestContainer } from 'testcontainers';
 import type { Sightings } from '../oracles/leaders.ts';
-import type { Action, Belief, LeaseChange, Message, Parts, Role } from './messages.ts';
+import {
+  type Action,
+  type Belief,
+  type Given,
+  type LeaseChange,
+  type Message,
+  type Parts,
+  type Role,
+  roles,
+} from './messages.ts';
 
 const root = '/opt/trimaster';
 /** Has Node and the packages of the product. */
@@ -15,6 +24,7 @@ export class Witness implements Sightings {
   readonly leases: LeaseChange[] = [];
   readonly actions: Action[] = [];
   readonly parts: Parts[] = [];
+  readonly #given = new Map<string, Given>();
   readonly #beliefs = new Map<string, Belief>();
   readonly #ready = new Map<string, boolean>();
   readonly #fencedBefore = new Map<string, number>();
@@ -58,6 +68,19 @@ export class Witness implements Sightings {
     return this.#fenced;
   }
 
+  /** What each master answers to the work that it is given, for a reader. */
+  get given(): string[] {
+    return [...this.#given.values()].map(
+      ({ role, master, answer, atMs }) =>
+        `work for the ${role} at ${master}, since ${new Date(atMs).toISOString()}: ${answer}`,
+    );
+  }
+
+  /** The roles of which no work was seen since then. */
+  idleSince(fromMs: number): Role[] {
+    return roles.filter((role) => !this.actions.some((action) => action.role === role && action.atMs >= fromMs));
+  }
+
   /** The master whose process leads, as far as it was seen. */
   leader(role: Role): string | undefined {
     const now = this.beliefs.filter((belief) => belief.role === role && !belief.over);
@@ -92,6 +115,9 @@ export class Witness implements Sightings {
         break;
       case 'acted':
         this.actions.push(message);
+        break;
+      case 'given':
+        this.#given.set(`${message.role} ${message.master}`, message);
         break;
     }
   }
