@@ -32,7 +32,7 @@ import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
 import { followConfiguration, makeDefaultFlowControl } from './flowcontrol/configuration.ts';
 import { FlowControl } from './flowcontrol/flow-control.ts';
 import { openIdRoutes, tokenRequests } from './http/account-tokens.ts';
-import { Aggregation } from './http/aggregation.ts';
+import { Aggregation } from './http/aggregation/aggregation.ts';
 import { BackendProxy } from './http/backend-proxy.ts';
 import type { HealthCheck } from './http/health.ts';
 import { KubeletProxy } from './http/kubelet-proxy.ts';
@@ -104,7 +104,8 @@ await runMain(async (signal) => {
     keyFile: options.kubeletClientKey,
     addressTypes: options.kubeletPreferredAddressTypes,
   });
-  const dial = serviceDialer({ objects: objectsOf(store), kubelets });
+  const objects = objectsOf(store);
+  const dial = serviceDialer({ objects, kubelets });
   const webhooks = new WebhookClient({
     dial,
     userAgent: 'kube-apiserver-admission',
@@ -141,7 +142,7 @@ await runMain(async (signal) => {
   const backends = new BackendProxy();
   const { proxyClientCertFile: proxyCert, proxyClientKeyFile: proxyKey } = options;
   const aggregation = new Aggregation({
-    ...{ store, registry, dial, backends, logger, clock: systemClock },
+    ...{ store, objects, registry, dial, backends, logger, clock: systemClock },
     client: proxyCert && proxyKey ? { cert: textOf(proxyCert), key: textOf(proxyKey) } : undefined,
   });
   const aggregationRun = aggregation.run(storeEnd.signal);

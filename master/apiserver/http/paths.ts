@@ -6,7 +6,8 @@ import { sleep } from '../../api/clock.ts';
 import { pathNotFound } from '../../api/errors.ts';
 import type { Kind } from '../../api/kinds.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Aggregated } from './aggregation.ts';
+import type { Aggregated } from './aggregation/aggregation.ts';
+import type { AggregatedDocument } from './aggregation/openapi.ts';
 import { discoveryRoutes } from './discovery.ts';
 import type { Handler } from './exchange.ts';
 import { openApiRoutes } from './openapi/routes.ts';
@@ -19,12 +20,13 @@ const changing = /^\/(api|apis|openapi)(\/|$)/;
 const catchUpMs = 1_000;
 
 const none: readonly Kind[] = [];
+const noDocuments: readonly AggregatedDocument[] = [];
 
 export class Paths {
   readonly #fixed: ReadonlyMap<string, Handler>;
   readonly #registry: Registry;
   readonly #aggregated: Aggregated | undefined;
-  #madeOf: readonly (readonly Kind[] | undefined)[] = [];
+  #madeOf: readonly unknown[] = [];
   #made: ReadonlyMap<string, Handler> = new Map();
 
   constructor(fixed: ReadonlyMap<string, Handler>, registry: Registry, aggregated?: Aggregated) {
@@ -57,10 +59,12 @@ export class Paths {
   #present(): ReadonlyMap<string, Handler> {
     const { all, customKinds } = this.#registry;
     const others = this.#aggregated?.kinds ?? none;
-    if (this.#madeOf[0] !== customKinds || this.#madeOf[1] !== others) {
+    const documents = this.#aggregated?.documents ?? noDocuments;
+    const of = [customKinds, others, documents];
+    if (of.some((each, index) => each !== this.#madeOf[index])) {
       const own = [...all.map(({ kind }) => kind), ...customKinds];
-      this.#made = new Map([...discoveryRoutes([...own, ...others]), ...openApiRoutes(own)]);
-      this.#madeOf = [customKinds, others];
+      this.#made = new Map([...discoveryRoutes([...own, ...others]), ...openApiRoutes(own, documents)]);
+      this.#madeOf = of;
     }
     return this.#made;
   }

@@ -9,7 +9,7 @@ import { type Authorizer, refusal } from '../auth/authorize.ts';
 import type { ActionSubresource, ObjectName, RequestContext, Subresource } from '../registry/context.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
-import type { Aggregated } from './aggregation.ts';
+import type { Aggregated } from './aggregation/aggregation.ts';
 import { deletedStatus, sendList, sendStored } from './answers.ts';
 import {
   decodeApply,

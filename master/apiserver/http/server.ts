@@ -21,7 +21,7 @@ import type { Authorizer } from '../auth/authorize.ts';
 import type { FlowControl } from '../flowcontrol/flow-control.ts';
 import { registerFlowMetrics } from '../flowcontrol/metrics.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Aggregated } from './aggregation.ts';
+import type { Aggregated } from './aggregation/aggregation.ts';
 import type { Handler } from './exchange.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { ServerMetrics } from './metrics.ts';

@@ -2,12 +2,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Endpoints, Node, Pod, Service } from '../../api/types.ts';
+import type { Node, Pod, Service } from '../../api/types.ts';
 import type { Objects } from '../admission/objects.ts';
 import type { DialService } from '../webhooks/client.ts';
 import type { KubeletProxy } from './kubelet-proxy.ts';
 import { chooseEndpoint } from './object-proxy.ts';
 import { dial } from './pod-agent.ts';
+import { endpointsOf } from './service-endpoints.ts';
 
 export interface ServiceDialerOptions {
   readonly objects: Objects;
@@ -18,7 +19,8 @@ export function serviceDialer({ objects, kubelets }: ServiceDialerOptions): Dial
   return async ({ namespace, name, port }) => {
     const service: Service | undefined = await objects.get('services', name, namespace);
     if (!service) throw new Error(`service ${JSON.stringify(name)} not found`);
-    const endpoints: Endpoints | undefined = await objects.get('endpoints', name, namespace);
+    if (service.spec?.type === 'ExternalName') return direct(service.spec.externalName ?? '', port);
+    const endpoints = await endpointsOf(objects, namespace, name);
     const target = { scheme: 'https' as const, name, port: String(port) };
     const chosen = chooseEndpoint(service, endpoints, target, Math.random());
     const node = chosen.pod && (await nodeOf(chosen.pod));

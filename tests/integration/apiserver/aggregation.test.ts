@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createServer, request, type Server } from 'node:https';
 import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import test from 'ava';
@@ -37,6 +37,46 @@ const resources = {
 };
 const gauge = { apiVersion: 'ext.example.com/v1', kind: 'Gauge', metadata: { name: 'one', namespace: 'default' } };
 
+const schema = {
+  description: 'Gauge shows how much there is.',
+  type: 'object',
+  properties: { level: { type: 'integer', description: 'Level is how much there is.' } },
+  'x-kubernetes-group-version-kind': [{ group: 'ext.example.com', kind: 'Gauge', version: 'v1' }],
+};
+const operation = {
+  operationId: 'readGauge',
+  'x-kubernetes-action': 'get',
+  'x-kubernetes-group-version-kind': { group: 'ext.example.com', kind: 'Gauge', version: 'v1' },
+};
+const gaugePath = '/apis/ext.example.com/v1/namespaces/{namespace}/gauges/{name}';
+const documentV3 = '/openapi/v3/apis/ext.example.com/v1';
+
+/** What the server says of itself, by path. */
+const documents: Readonly<Record<string, unknown>> = {
+  '/apis/ext.example.com/v1': resources,
+  '/openapi/v2': {
+    swagger: '2.0',
+    info: { title: 'gauges', version: 'v1' },
+    paths: {
+      [gaugePath]: { get: { ...operation, responses: { 200: { schema: { $ref: '#/definitions/example.Gauge' } } } } },
+      '/version/': { get: { responses: { 200: { description: 'not of the group version' } } } },
+    },
+    definitions: { 'example.Gauge': schema, 'example.Unused': { type: 'object' } },
+  },
+  '/openapi/v3': { paths: { 'apis/ext.example.com/v1': { serverRelativeURL: `${documentV3}?hash=1` } } },
+  [documentV3]: {
+    openapi: '3.0.0',
+    info: { title: 'gauges', version: 'v1' },
+    paths: Object.fromEntries(
+      [gaugePath, dirname(gaugePath), '/apis/ext.example.com/v1/gauges'].map((path) => [
+        path,
+        { get: { ...operation, responses: { 200: { description: 'OK' } } } },
+      ]),
+    ),
+    components: { schemas: { 'example.Gauge': schema } },
+  },
+};
+
 /** An endpoint is no address of loopback; the machine's own leads to the same place. */
 const address = Object.values(networkInterfaces())
   .flatMap((list) => list ?? [])
@@ -55,11 +95,8 @@ test.before(async () => {
     const { url = '', headers } = request;
     const socket = request.socket as TLSSocket;
     seen.push({ url, headers, proxy: socket.authorized ? String(socket.getPeerCertificate().subject?.CN) : '' });
-    const answer = url.startsWith('/apis/ext.example.com/v1/')
-      ? url.includes('/gauges/')
-        ? gauge
-        : { apiVersion: gauge.apiVersion, kind: 'GaugeList', metadata: {}, items: [gauge] }
-      : resources;
+    const list = { apiVersion: gauge.apiVersion, kind: 'GaugeList', metadata: {}, items: [gauge] };
+    const answer = documents[url.split('?', 1)[0] ?? ''] ?? (url.includes('/gauges/') ? gauge : list);
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
   });
   extension.listen(0, '0.0.0.0');
@@ -119,6 +156,15 @@ spec:
   t.is(asked?.proxy, 'front-proxy-client');
 });
 
+test.serial('kubectl explains what another server serves', async (t) => {
+  t.regex(await kubectl.run('explain', 'gauge.level'), /Level is how much there is\./);
+  const { definitions, paths } = JSON.parse(await kubectl.run('get', '--raw', '/openapi/v2'));
+  t.deepEqual(definitions['example.Gauge'], schema);
+  t.is(definitions['example.Unused'], undefined);
+  t.is(paths[gaugePath].get.operationId, 'readGauge');
+  t.truthy(definitions['io.k8s.api.core.v1.Pod']);
+});
+
 test.serial('a server that does not answer is said to be unavailable, and so are its resources', async (t) => {
   await kubectl.run(
     'patch',
@@ -130,7 +176,7 @@ test.serial('a server that does not answer is said to be unavailable, and so are
   );
   await kubectl.run('wait', '--for=condition=Available=False', '--timeout=30s', 'apiservice/v1.ext.example.com');
   const reason = ['-o', 'jsonpath={.status.conditions[0].reason}'];
-  t.is(await kubectl.run('get', 'apiservice', 'v1.ext.example.com', ...reason), 'FailedDiscoveryCheck');
+  t.is(await kubectl.run('get', 'apiservice', 'v1.ext.example.com', ...reason), 'ServicePortError');
   const refused = await kubectl.try(['get', '--raw', '/apis/ext.example.com/v1/namespaces/default/gauges']);
   t.regex(refused.stderr, /ServiceUnavailable|unable to handle the request|service unavailable/);
   await kubectl.run('delete', 'apiservice', 'v1.ext.example.com');

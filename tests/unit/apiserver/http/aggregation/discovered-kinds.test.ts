@@ -1,5 +1,5 @@
 import test from 'ava';
-import { kindsIn } from '../../../../master/apiserver/http/discovered-kinds.ts';
+import { kindsIn } from '../../../../../master/apiserver/http/aggregation/discovered-kinds.ts';
 
 test('what another server lists becomes rows, with their subresources', (t) => {
   const list = {

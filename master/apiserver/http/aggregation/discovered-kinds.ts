@@ -1,5 +1,5 @@
 /** The rows of an APIResourceList: what another server says that it serves. */
-import type { Kind, Subresource } from '../../api/kinds.ts';
+import type { Kind, Subresource } from '../../../api/kinds.ts';
 
 type Json = Record<string, unknown>;
 
