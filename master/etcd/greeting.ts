@@ -38,6 +38,16 @@ export async function greet(
   }
 }
 
+/** Whether the etcd behind a peer URL has a cluster and answers for it. Never rejects, and says nothing of who asks. */
+export async function serves(peerUrl: string, tls: EtcdCredentials, timeoutMs: number): Promise<boolean> {
+  try {
+    const response = await ask(new URL('/version', peerUrl), tls, { signal: AbortSignal.timeout(timeoutMs) });
+    return stateOf(await wholeText(response)).kind === 'member';
+  } catch {
+    return false;
+  }
+}
+
 /**
  * From the answer of a master that waits, or of etcd's own. A cluster decides on its version when it has its first leader; a member
  * that starts again does not know the version before it has read its log so far, which it does while it answers already.

@@ -78,6 +78,11 @@ export function etcdCommand(config: EtcdMemberConfig, mode: StartMode): EtcdComm
   return { command: 'etcd', args };
 }
 
+/** The same; the member does not serve if its data differs from that of the others, which it asks before it answers anybody. */
+export function comparedWithOthers({ command, args }: EtcdCommand): EtcdCommand {
+  return { command, args: [...args, '--experimental-initial-corrupt-check'] };
+}
+
 function trustArgs(pkiDir: string): string[] {
   const pki = (file: string): string => join(pkiDir, 'etcd', file);
   return [
@@ -99,8 +104,6 @@ const steadyArgs = [
   // The log since the last snapshot is kept in memory.
   ...['--snapshot-count', '10000'],
   ...['--quota-backend-bytes', String(4 * 1024 ** 3)],
-  // A member whose data differs from the others' must not serve.
-  '--experimental-initial-corrupt-check',
   // The API servers' connections notice a dead peer by pings; etcd would cut them off for pinging more often than this.
   ...['--grpc-keepalive-min-time', '1s'],
   ...['--log-level', 'warn'],

@@ -2,7 +2,7 @@
  * Before each start of etcd: carries out what the operator ordered, and brings a member without data into a cluster. The
  * decisions are `join.ts`'s; here the others are asked and the steps done.
  *
- * Guarantees: a member with data starts at once, without asking anyone. One without waits as long as it must, and says why
+ * Guarantees: a member with data starts at once, whatever the others do. One without waits as long as it must, and says why
  * in the log: each reason at once, and then now and then.
  */
 import { rmSync } from 'node:fs';
@@ -12,10 +12,18 @@ import { sleep } from '../api/clock.ts';
 import type { Logger } from '../api/logging.ts';
 import { EtcdClient, type EtcdCredentials, etcdCredentials, type MemberList } from './client.ts';
 import { makeData, putAside, salvageData } from './data.ts';
-import { type Greeting, greet, type OwnState, startGreeter } from './greeting.ts';
+import { type Greeting, greet, type OwnState, serves, startGreeter } from './greeting.ts';
 import { nextJoinStep, type PeerState } from './join.ts';
 import { neverHadLeader } from './log.ts';
-import { type EtcdCommand, type EtcdNow, etcdCommand, etcdMember, hasData } from './member.ts';
+import {
+  comparedWithOthers,
+  type EtcdCommand,
+  type EtcdMemberConfig,
+  type EtcdNow,
+  etcdCommand,
+  etcdMember,
+  hasData,
+} from './member.ts';
 import { type Order, readOrder, removeOrder } from './order.ts';
 import { endProcess } from './settings.ts';
 
@@ -26,6 +34,8 @@ export interface Start {
 }
 
 const greetingTimeoutMs = 1_000;
+/** A member that starts waits for this at most; one that serves answers in a few milliseconds. */
+const servingTimeoutMs = 500;
 const callTimeoutMs = 3_000;
 const eagerMs = 100;
 const patientMs = 1_000;
@@ -49,7 +59,7 @@ async function decideStart(start: Start, signal: AbortSignal): Promise<EtcdComma
   const dir = dirname(member.dataDir);
   const order = readOrder(dir);
   const alone = member.initialCluster.every(({ name }) => name === member.name);
-  if (!order && (alone || hasData(member.dataDir))) return etcdMember(member);
+  if (!order && (alone || hasData(member.dataDir))) return goOn(member);
   if (order) endClients(dir);
   // The cluster that it was to be made with did not come about, and what the others have now is looked at anew.
   else if (neverHadLeader(member.dataDir)) rmSync(member.dataDir, { recursive: true, force: true });
@@ -59,6 +69,19 @@ async function decideStart(start: Start, signal: AbortSignal): Promise<EtcdComma
   } finally {
     await meeting.close();
   }
+}
+
+/**
+ * With what it has. Its data is compared with the others' only when all of them serve: members that start together would each wait
+ * for the other's answer, which none gives before it has the others' (etcd's request time-out, 6 s for each).
+ */
+async function goOn(member: EtcdMemberConfig): Promise<EtcdCommand> {
+  const { name, initialCluster, pkiDir } = member;
+  const tls = etcdCredentials(pkiDir);
+  const others = initialCluster.filter((other) => other.name !== name);
+  const serving = await Promise.all(others.map(({ peerUrl }) => serves(peerUrl, tls, servingTimeoutMs)));
+  const command = etcdMember(member);
+  return serving.every(Boolean) ? comparedWithOthers(command) : command;
 }
 
 /** The processes of this master that know the data which is about to be replaced: they start again with nothing in mind. */

@@ -82,6 +82,21 @@ test('a member without a leader is not taken for a new one; if it is one, it mee
   }
 });
 
+test('the data of a member is compared with that of the others when they serve, and waits for nobody when they do not', async (t) => {
+  const first = await MasterMember.start(t);
+  const second = await first.another(t);
+  const compares = async () =>
+    (await prepare(first, [first, second])).args.includes('--experimental-initial-corrupt-check');
+  t.false(await compares(), 'the other one does not run');
+  const { initialCluster } = second.config;
+  await second.run(
+    () => second.client.status(1_000),
+    etcdCommand({ ...second.config, initialCluster: initialCluster.slice(1) }, 'new'),
+  );
+  await first.end('SIGTERM');
+  t.true(await compares());
+});
+
 test('a master without data joins the cluster that is there, and votes when it has the data', async (t) => {
   const first = await MasterMember.start(t);
   await first.put('a', 'kept');
