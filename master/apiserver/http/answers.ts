@@ -4,19 +4,23 @@ import type { Status } from '../../api/types.ts';
 import type { DeleteResult, ListResult, Subresource } from '../registry/context.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { Stored } from '../store/types.ts';
+import { takesGzip } from './compress.ts';
 import { type Exchange, representationOf } from './exchange.ts';
+import { ListBody } from './list-body.ts';
 import {
   defaultColumns,
   type IncludeObject,
-  listBytes,
   listTableJson,
   metadataJson,
   metadataListJson,
   objectTableJson,
   type TableOptions,
 } from './lists.ts';
-import type { Shape } from './negotiate.ts';
-import { sendObject } from './respond.ts';
+import type { Representation, Shape } from './negotiate.ts';
+import { sendObject, sendPieces } from './respond.ts';
+
+/** Longer lists are handed to the connection piece by piece. */
+const piecesFromBytes = 64 * 1024;
 
 export function sendStored(
   exchange: Exchange,
@@ -32,6 +36,10 @@ export function sendStored(
 
 export function sendList(exchange: Exchange, resource: Resource, result: ListResult): void {
   const as = representationOf(exchange);
+  if (as.shape === 'object') {
+    sendPlainList(exchange, as, new ListBody(resource.kind, result));
+    return;
+  }
   const text = listText(exchange, resource, as.shape, result);
   exchange.audit?.answered(text);
   sendObject(exchange.response, 200, as, text);
@@ -74,10 +82,15 @@ function storedText(
   }
 }
 
-function listText(exchange: Exchange, resource: Resource, shape: Shape, result: ListResult): Buffer | string {
+function sendPlainList({ response, audit }: Exchange, as: Representation, body: ListBody): void {
+  if (audit) audit.answered(body.whole());
+  if (as.format === 'json' && body.length > piecesFromBytes && !takesGzip(response.req)) {
+    sendPieces(response, as.contentType, body.length, body.pieces());
+  } else sendObject(response, 200, as, body.whole());
+}
+
+function listText(exchange: Exchange, resource: Resource, shape: Exclude<Shape, 'object'>, result: ListResult): string {
   switch (shape) {
-    case 'object':
-      return listBytes(resource.kind, result);
     case 'table':
       return `${listTableJson(result, tableOptions(exchange, resource))}\n`;
     case 'metadata-list':

@@ -1,30 +1,10 @@
 /**
- * The JSON of lists, tables and partial metadata, put together from stored objects.
- *
- * A plain list joins the bytes that the store already has. A table's cells and a PartialObjectMetadata are serialized
- * here, once for each object and answer.
+ * The JSON of tables and partial metadata, put together from stored objects (a plain list: list-body.ts). A table's cells and a
+ * PartialObjectMetadata are serialized here, once for each object and answer.
  */
-import { apiVersionOf, type Kind } from '../../api/kinds.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { Column, ListResult } from '../registry/context.ts';
 import type { Stored } from '../store/types.ts';
-
-const comma = Buffer.from(',');
-const listEnd = Buffer.from(']}\n');
-
-/** `{"kind":"PodList",…,"items":[…]}` */
-export function listBytes(kind: Kind, result: ListResult): Buffer {
-  const head = `{"kind":"${kind.listKind ?? `${kind.kind}List`}","apiVersion":"${apiVersionOf(kind)}","metadata":${listMeta(result)},"items":[`;
-  const parts: Buffer[] = [Buffer.from(head)];
-  let first = true;
-  for (const { bytes } of result.items) {
-    if (first) first = false;
-    else parts.push(comma);
-    parts.push(bytes);
-  }
-  parts.push(listEnd);
-  return Buffer.concat(parts);
-}
 
 /** What a table's rows carry beside their cells: the parameter `includeObject`. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -82,7 +62,8 @@ export const defaultColumns: readonly Column[] = [
   },
 ];
 
-function listMeta({ revision, continue: next, remainingItemCount }: ListResult): string {
+/** A list's metadata. */
+export function listMeta({ revision, continue: next, remainingItemCount }: ListResult): string {
   const more = next === undefined ? '' : `,"continue":${JSON.stringify(next)}`;
   const rest = remainingItemCount === undefined ? '' : `,"remainingItemCount":${remainingItemCount}`;
   return `{"resourceVersion":"${revision}"${more}${rest}}`;

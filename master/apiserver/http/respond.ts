@@ -41,6 +41,27 @@ export function sendBytes(
   response.end(bytes);
 }
 
+/**
+ * Sends a long answer piece by piece, each when the connection has taken the one before: other requests come between, and a client that
+ * reads slowly costs no more memory than one piece.
+ */
+export function sendPieces(response: Answer, contentType: string, length: number, pieces: Iterator<Buffer>): void {
+  if (response.headersSent) return;
+  response.writeHead(200, {
+    ...response.flowHeaders,
+    'Cache-Control': noCache,
+    'Content-Type': contentType,
+    'Content-Length': length,
+  });
+  const next = (error?: Error | null): void => {
+    if (error || response.destroyed) return;
+    const { value, done } = pieces.next();
+    if (done) response.end();
+    else response.write(value, next);
+  };
+  next();
+}
+
 /** Sends JSON text as the representation that was asked for. */
 export function sendObject(response: ServerResponse, code: number, as: Representation, json: Buffer | string): void {
   const bytes = as.format === 'yaml' ? Buffer.from(yamlOf(json)) : typeof json === 'string' ? Buffer.from(json) : json;

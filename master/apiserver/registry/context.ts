@@ -71,6 +71,8 @@ export interface ListOptions {
 
 export interface ListResult {
   readonly items: readonly Stored[];
+  /** The same array comes again while nothing in it changes: what is made of it may be kept by its identity. */
+  readonly shared?: boolean;
   readonly revision: number;
   readonly continue?: string;
   readonly remainingItemCount?: number;

@@ -2,15 +2,28 @@
 import { badRequest, invalid, isExpired, isStatusError, notFound } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { listPrefix, objectKey } from '../store/keys.ts';
-import { anyRevision, consistent, type Freshness, type Store, type Stored, type StoreEvent } from '../store/types.ts';
+import {
+  anyRevision,
+  consistent,
+  type Freshness,
+  type Listed,
+  type Store,
+  type Stored,
+  type StoreEvent,
+} from '../store/types.ts';
 import type { GetOptions, ListOptions, ListResult, ObjectName, ResourceEvent, WatchListener } from './context.ts';
 import { continueExpired, decodeContinue, encodeContinue } from './continue-token.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import type { Strategy } from './strategy.ts';
 import { FieldErrors } from './validation/field-errors.ts';
 
+/** So many selectors' choices are kept of one state. */
+const maxSelections = 64;
+
 export class Reader {
   readonly #strategy: Strategy;
+  /** What selectors chose of lists. */
+  readonly #selected = new WeakMap<readonly Stored[], Map<string, readonly Stored[]>>();
   readonly #storedAs: string;
   readonly #store: Store;
 
@@ -39,6 +52,7 @@ export class Reader {
     const { items, revision } = await this.#stateFor(prefix, options);
     // As Kubernetes: a list that may be as old as the cache is never paged.
     const limit = options.resourceVersion === '0' ? 0 : (options.limit ?? 0);
+    if (limit <= 0) return { items: this.#all(items, selection, options), revision, shared: true };
     return page(prefix, items, 0, revision, selection, limit);
   }
 
@@ -77,13 +91,31 @@ export class Reader {
     return revision;
   }
 
-  #stateFor(prefix: string, options: ListOptions): Promise<{ items: Stored[]; revision: number }> {
+  #stateFor(prefix: string, options: ListOptions): Promise<Listed> {
     const { resourceVersion = '', resourceVersionMatch, limit = 0 } = options;
     const exact = resourceVersionMatch === 'Exact' || (resourceVersionMatch === undefined && limit > 0);
     if (exact && resourceVersion !== '' && resourceVersion !== '0') {
       return this.#store.listAt(prefix, revisionOf(resourceVersion));
     }
     return this.#store.list(prefix, freshnessOf(resourceVersion));
+  }
+
+  /** All that match: looked for once in each state. */
+  #all(items: readonly Stored[], { matches }: Selection, options: ListOptions): readonly Stored[] {
+    if (!matches) return items;
+    const { labelSelector = '', fieldSelector = '' } = options;
+    const selector = `${labelSelector}\0${fieldSelector}`;
+    let known = this.#selected.get(items);
+    if (!known || known.size >= maxSelections) {
+      known = new Map();
+      this.#selected.set(items, known);
+    }
+    let chosen = known.get(selector);
+    if (!chosen) {
+      chosen = items.filter(({ object }) => matches(object));
+      known.set(selector, chosen);
+    }
+    return chosen;
   }
 
   async #nextPage(prefix: string, selection: Selection, text: string, limit: number): Promise<ListResult> {
@@ -106,26 +138,37 @@ export class Reader {
 /** A page of what matches. The count of the rest is told only where it is known without looking at each. */
 function page(
   prefix: string,
-  items: Stored[],
+  items: readonly Stored[],
   start: number,
   revision: number,
   { matches }: Selection,
   limit: number,
 ): ListResult {
-  if (limit <= 0 && !matches) return { items: start === 0 ? items : items.slice(start), revision };
   const chosen: Stored[] = [];
+  if (!matches) {
+    const end = limit > 0 ? start + limit : items.length;
+    const some = items.slice(start, end);
+    if (end >= items.length) return { items: some, revision };
+    return {
+      items: some,
+      revision,
+      continue: continueAfter(prefix, some, revision),
+      remainingItemCount: items.length - end,
+    };
+  }
   for (let index = start; index < items.length; index++) {
     const item = items[index];
-    if (!item || (matches && !matches(item.object))) continue;
+    if (!item || !matches(item.object)) continue;
     if (limit > 0 && chosen.length === limit) {
-      const after = chosen.at(-1)?.key.slice(prefix.length) ?? '';
-      const next = encodeContinue({ revision, after });
-      if (matches) return { items: chosen, revision, continue: next };
-      return { items: chosen, revision, continue: next, remainingItemCount: items.length - index };
+      return { items: chosen, revision, continue: continueAfter(prefix, chosen, revision) };
     }
     chosen.push(item);
   }
   return { items: chosen, revision };
+}
+
+function continueAfter(prefix: string, chosen: readonly Stored[], revision: number): string {
+  return encodeContinue({ revision, after: chosen.at(-1)?.key.slice(prefix.length) ?? '' });
 }
 
 /** The index of the first item whose key comes after `key`. */

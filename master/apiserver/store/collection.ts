@@ -1,11 +1,19 @@
-/** The objects of one resource: by key, and in the order of their keys, kept at every change so that a list only copies. */
+/**
+ * The objects of one resource: by key, and in the order of their keys. A list is made once for all who ask for it before
+ * something in it changes.
+ */
 import { prefixEnd } from './keys.ts';
 import type { Stored } from './types.ts';
+
+/** So many lists are kept of one resource: of its namespaces that somebody asks for. */
+const maxLists = 32;
 
 export class Collection {
   readonly #byKey = new Map<string, Stored>();
   /** Invariant: the values of #byKey, sorted by key. */
   readonly #sorted: Stored[] = [];
+  /** Invariant: what `list` gives for each of these prefixes. */
+  readonly #lists = new Map<string, readonly Stored[]>();
 
   get size(): number {
     return this.#sorted.length;
@@ -19,6 +27,7 @@ export class Collection {
   put(stored: Stored): Stored | undefined {
     const previous = this.#byKey.get(stored.key);
     this.#byKey.set(stored.key, stored);
+    this.#changed(stored.key);
     const last = this.#sorted.at(-1);
     if (previous) this.#sorted[lowerBound(this.#sorted, stored.key)] = stored;
     else if (!last || last.key < stored.key) this.#sorted.push(stored);
@@ -31,14 +40,24 @@ export class Collection {
     const previous = this.#byKey.get(key);
     if (!previous) return undefined;
     this.#byKey.delete(key);
+    this.#changed(key);
     this.#sorted.splice(lowerBound(this.#sorted, key), 1);
     return previous;
   }
 
-  /** Those whose key starts with `prefix`, in order; the array is the caller's. */
-  list(prefix: string): Stored[] {
+  /** Those whose key starts with `prefix`, in order. The very same array until one of them changes. */
+  list(prefix: string): readonly Stored[] {
+    const known = this.#lists.get(prefix);
+    if (known) return known;
     const from = lowerBound(this.#sorted, prefix);
-    return this.#sorted.slice(from, lowerBound(this.#sorted, prefixEnd(prefix), from));
+    const made = this.#sorted.slice(from, lowerBound(this.#sorted, prefixEnd(prefix), from));
+    if (this.#lists.size >= maxLists) this.#lists.clear();
+    this.#lists.set(prefix, made);
+    return made;
+  }
+
+  #changed(key: string): void {
+    for (const prefix of this.#lists.keys()) if (key.startsWith(prefix)) this.#lists.delete(prefix);
   }
 }
 

@@ -28,7 +28,7 @@ export interface Store {
 
   /** Throws a StatusError of reason InternalError for a value that cannot be decrypted, as `list` and `listAt` do. */
   get(key: string, freshness: Freshness): Promise<Stored | undefined>;
-  /** Everything whose key starts with `prefix`, which ends in a slash. The array is the caller's own. */
+  /** Everything whose key starts with `prefix`, which ends in a slash. */
   list(prefix: string, freshness: Freshness): Promise<Listed>;
   /** The state as it was at exactly this revision. Throws a StatusError of reason Expired where that is forgotten. */
   listAt(prefix: string, revision: number): Promise<Listed>;
@@ -64,8 +64,8 @@ export interface Stored {
 }
 
 export interface Listed {
-  /** Sorted by key. */
-  items: Stored[];
+  /** Sorted by key. Shared by all who list the same state, so what is made of it may be kept by its identity. */
+  items: readonly Stored[];
   /** The revision of the state that the items are. */
   revision: number;
 }

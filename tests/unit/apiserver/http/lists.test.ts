@@ -1,6 +1,5 @@
 import test from 'ava';
-import { kinds } from '../../../../master/api/kinds.ts';
-import { defaultColumns, listBytes, listTableJson, metadataListJson } from '../../../../master/apiserver/http/lists.ts';
+import { defaultColumns, listTableJson, metadataListJson } from '../../../../master/apiserver/http/lists.ts';
 import type { Stored } from '../../../../master/apiserver/store/types.ts';
 
 function stored(name: string): Stored {
@@ -14,21 +13,6 @@ function stored(name: string): Stored {
 const items = [stored('a'), stored('b')];
 const result = { items, revision: 9, continue: 'more', remainingItemCount: 3 };
 const metadata = { resourceVersion: '9', continue: 'more', remainingItemCount: 3 };
-
-test('a list joins the bytes of its items', (t) => {
-  t.deepEqual(JSON.parse(listBytes(kinds.configmaps, result).toString()), {
-    kind: 'ConfigMapList',
-    apiVersion: 'v1',
-    metadata,
-    items: items.map(({ object }) => object),
-  });
-  t.deepEqual(JSON.parse(listBytes(kinds.leases, { items: [], revision: 1 }).toString()), {
-    kind: 'LeaseList',
-    apiVersion: 'coordination.k8s.io/v1',
-    metadata: { resourceVersion: '1' },
-    items: [],
-  });
-});
 
 test('a table has a row of cells for each item, with its metadata', (t) => {
   const table = JSON.parse(listTableJson(result, { columns: defaultColumns, include: 'Metadata', now: 0 }));

@@ -31,3 +31,18 @@ test('a put gives what it replaces and a delete what it takes', (t) => {
   t.is(collection.delete(first.key), second);
   t.is(collection.delete(first.key), undefined);
 });
+
+test('a list is the very same array until something under its prefix changes', (t) => {
+  const collection = new Collection();
+  collection.put(stored('/registry/pods/a/x'));
+  collection.put(stored('/registry/pods/b/x'));
+  const [all, ofA] = [collection.list('/registry/pods/'), collection.list('/registry/pods/a/')];
+  t.is(collection.list('/registry/pods/'), all);
+  const changed = stored('/registry/pods/b/x', 2);
+  collection.put(changed);
+  t.is(collection.list('/registry/pods/a/'), ofA);
+  t.is(collection.list('/registry/pods/')[1], changed);
+  t.is(all[1]?.revision, 1);
+  collection.delete('/registry/pods/a/x');
+  t.deepEqual(collection.list('/registry/pods/a/'), []);
+});
