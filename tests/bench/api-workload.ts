@@ -22,7 +22,7 @@ export interface Servers {
 export interface Work {
   /** 1: the full one. */
   readonly size: number;
-  /** Which parts to do, by a part of their names. Objects are created in any case: the others need them. */
+  /** Which parts to do, by a regular expression for their names. Objects are created in any case: the others need them. */
   readonly only?: string | undefined;
   /** Does a part, and may look on meanwhile. */
   readonly around: (name: string, part: () => Promise<Figures>) => Promise<Figures>;
@@ -37,7 +37,7 @@ export async function apiWorkload(
   const api = new ApiClient(servers.kubeconfig, { connections, timeoutMs: 30_000 });
   const times = (count: number): number => Math.max(connections, Math.round(count * size));
   const part = async (name: string, work: () => Promise<Figures>): Promise<void> => {
-    if (name === 'create' || name.includes(only)) tell(name, await around(name, work));
+    if (name === 'create' || new RegExp(only).test(name)) tell(name, await around(name, work));
   };
   const run = (name: string, count: number, operation: (turn: number) => Promise<unknown>): Promise<void> =>
     part(name, () => measure(servers.pids, count, connections, async (turn) => void (await operation(turn))));

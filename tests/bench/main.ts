@@ -23,7 +23,7 @@ const read = (file: string): Table => (existsSync(file) ? JSON.parse(readFileSyn
 const flags = command('npm run bench --', 'Measures what requests take and cost on three local masters.')
   .option('--record', 'keep the figures as the ones to compare with')
   .option('--size <share>', 'how much of the full work to do', Number, 1)
-  .option('--only <text>', 'do the parts alone that have this in their name')
+  .option('--only <pattern>', 'do the parts alone whose name has this regular expression')
   .option('--profile', 'print where the time of the first API server went (which makes it slower)')
   .parse()
   .opts<{ record?: boolean; size: number; only?: string; profile?: boolean }>();

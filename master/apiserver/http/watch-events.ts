@@ -5,12 +5,15 @@
 import { apiVersionOf, type Kind } from '../../api/kinds.ts';
 import type { Status } from '../../api/types.ts';
 import type { Column, ResourceEvent } from '../registry/context.ts';
+import { type Chunk, chunkOf } from './chunks.ts';
 import { type IncludeObject, metadataJson, objectTableJson } from './lists.ts';
 import type { Shape } from './negotiate.ts';
 
 /** How one watch writes its events. `event` gives the parts of one line. */
 export interface EventEncoder {
   event(event: ResourceEvent): readonly Buffer[];
+  /** The lines of events that came together, made once for all watchers that are given the same array; undefined for long ones. */
+  together?(events: readonly ResourceEvent[]): Chunk | undefined;
   /** `initialEnd`: marks the end of the initial events (KEP-3157). */
   bookmark(revision: number, initialEnd: boolean): Buffer;
   /** What ends a watch with an error; the client lists again where the Status says 410. */
@@ -46,9 +49,26 @@ const heads: Record<ResourceEvent['type'], Buffer> = {
 };
 const lineEnd = Buffer.from('}\n');
 
+const linesOf = ({ type, stored }: ResourceEvent): readonly Buffer[] => [heads[type], stored.bytes, lineEnd];
+
+/** Longer ones are rather written piece by piece. */
+const togetherBytes = 128 * 1024;
+const chunks = new WeakMap<readonly ResourceEvent[], Chunk>();
+
+function together(events: readonly ResourceEvent[]): Chunk | undefined {
+  const known = chunks.get(events);
+  if (known) return known;
+  const length = events.reduce((sum, { type, stored }) => sum + heads[type].length + stored.bytes.length + 2, 0);
+  if (length > togetherBytes) return undefined;
+  const made = chunkOf(events.flatMap(linesOf), length);
+  chunks.set(events, made);
+  return made;
+}
+
 function objectEncoder(kind: Kind): EventEncoder {
   return {
-    event: ({ type, stored }) => [heads[type], stored.bytes, lineEnd],
+    event: linesOf,
+    together,
     bookmark: (revision, initialEnd) => bookmarkLine(kind.kind, apiVersionOf(kind), revision, initialEnd),
     error: errorLine,
   };

@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import WebSocket, { WebSocketServer } from 'ws';
+import { type Chunk, chunkOf, lastChunk } from './chunks.ts';
 import { tlsSocketOf } from './exchange.ts';
 import type { Answer } from './respond.ts';
 import { isUpgrade } from './upgrades.ts';
@@ -13,8 +14,10 @@ import type { EventEncoder } from './watch-events.ts';
 export interface WatchSink {
   /** Says that the watch is open, once; later calls do nothing. */
   open(): void;
-  /** Takes whole events. False: more should wait for `drained`. */
-  write(bytes: Buffer): boolean;
+  /** Takes whole events, `length` bytes of them. False: more should wait for `drained`. */
+  write(parts: readonly Buffer[], length: number): boolean;
+  /** The same with a chunk that others are given too. */
+  writeChunk(chunk: Chunk): boolean;
   /** Ends in good order after what was written. */
   end(): void;
   destroy(): void;
@@ -36,9 +39,12 @@ export function httpSink(response: Answer, contentType: string): WatchSink {
         'Transfer-Encoding': 'chunked',
       });
       response.flushHeaders();
+      // Chunks are made once for all who are sent the same; Node is to send them as they are.
+      response.chunkedEncoding = false;
     },
-    write: (bytes) => response.write(bytes),
-    end: () => void response.end(),
+    write: (parts, length) => response.write(chunkOf(parts, length).framed),
+    writeChunk: ({ framed }) => response.write(framed),
+    end: () => void response.end(lastChunk),
     destroy: () => void response.destroy(),
     get waitingBytes() {
       return response.writableLength;
@@ -74,7 +80,8 @@ export function webSocketSink(response: ServerResponse): WatchSink {
       // A handshake that is none was answered by the library.
       over ||= channel === undefined;
     },
-    write: (bytes) => over || socket.write(bytes),
+    write: (parts, length) => over || socket.write(Buffer.concat(parts, length)),
+    writeChunk: ({ bytes }) => over || socket.write(bytes),
     end() {
       over = true;
       if (channel?.readyState === WebSocket.OPEN) channel.close(1000);

@@ -1,10 +1,9 @@
 /**
  * One open watch on one connection.
  *
- * An event after a quiet time is written in the same turn of the event loop. After a write, events are gathered for some
- * milliseconds: what a write costs (a TLS record, a system call, the reader's wake-up) is then paid once for all of them. What the
- * client does not take stays queued here as references to the store's bytes, up to a bound; past it the watch is told 410
- * and closed, and the client starts again.
+ * Events are written as they are delivered, in bytes that all watchers of the same objects share. What the client does not take
+ * stays queued here as references to shared bytes, up to a bound; past it the watch is told 410 and closed, and the client
+ * starts again.
  * So a watcher that never reads costs little and slows nobody.
  */
 import { type Clock, systemClock, type Timer } from '../../api/clock.ts';
@@ -30,8 +29,6 @@ export interface WatchStreamOptions {
 
 /** As much as is handed to the socket at once. */
 const writeBytes = 128 * 1024;
-/** How long after a write events are gathered. Short beside what anybody notices, long beside what a write takes. */
-const gatherMs = 10;
 /** How long a client may take to read the rest of a watch that is over, before its connection is cut. */
 const lastWordsMs = 10_000;
 
@@ -47,7 +44,6 @@ export class WatchStream implements WatchListener {
   #initial = true;
   #blocked = false;
   #flushPending = false;
-  #gathering = false;
   #ending = false;
   #revision = 0;
 
@@ -84,6 +80,7 @@ export class WatchStream implements WatchListener {
     if (this.#ending) return;
     if (revision > this.#revision) this.#revision = revision;
     if (this.#options.tally) this.#options.tally.events += events.length;
+    if (events.length === 0 || this.#writtenTogether(events)) return;
     for (const event of events) for (const part of this.#options.encoder.event(event)) this.#push(part);
     if (!this.#initial && this.#backlog() > this.#limit()) {
       this.#giveUp();
@@ -112,13 +109,23 @@ export class WatchStream implements WatchListener {
     this.#finish();
   }
 
+  /** Writes events in the bytes that they have for all, where nothing waits before them. */
+  #writtenTogether(events: readonly ResourceEvent[]): boolean {
+    if (this.#initial || this.#blocked || this.#queue.length > 0) return false;
+    const chunk = this.#options.encoder.together?.(events);
+    if (!chunk) return false;
+    this.#sink.open();
+    this.#blocked = !this.#sink.writeChunk(chunk);
+    return true;
+  }
+
   #push(part: Buffer): void {
     this.#queue.push(part);
     this.#queuedBytes += part.length;
   }
 
   #schedule(): void {
-    if (this.#flushPending || this.#gathering || this.#blocked || this.#queue.length === 0) return;
+    if (this.#flushPending || this.#blocked || this.#queue.length === 0) return;
     this.#flushPending = true;
     setImmediate(() => {
       this.#flushPending = false;
@@ -126,23 +133,10 @@ export class WatchStream implements WatchListener {
     });
   }
 
-  /** Gathers what comes in the next moments, and writes it then. */
-  #gather(): void {
-    if (this.#gathering || this.#ending) return;
-    this.#gathering = true;
-    this.#clock.setTimeout(this.#gathered, gatherMs);
-  }
-
-  readonly #gathered = (): void => {
-    this.#gathering = false;
-    this.#flush();
-  };
-
   #flush(): void {
-    if (this.#queue.length > 0) this.#gather();
     while (this.#queue.length > 0 && !this.#blocked) {
       this.#sink.open();
-      if (!this.#sink.write(this.#take())) this.#blocked = true;
+      this.#blocked = !this.#writeNext();
     }
     if (this.#ending && this.#queue.length === 0 && !this.#sink.over) {
       this.#sink.open();
@@ -150,22 +144,22 @@ export class WatchStream implements WatchListener {
     }
   }
 
-  /** The next bytes to write, joined: one write is one TLS record or a few. */
-  #take(): Buffer {
+  /** Writes the next bytes, joined: one write is one TLS record or a few. */
+  #writeNext(): boolean {
     let parts = this.#queue;
-    if (this.#queuedBytes <= writeBytes) {
+    let bytes = this.#queuedBytes;
+    if (bytes <= writeBytes) {
       this.#queue = [];
     } else {
-      let bytes = 0;
+      bytes = 0;
       let count = 0;
       while (count < parts.length && (count === 0 || bytes < writeBytes)) bytes += parts[count++]?.length ?? 0;
       this.#queue = parts.slice(count);
       parts = parts.slice(0, count);
     }
-    const joined = Buffer.concat(parts);
-    this.#queuedBytes -= joined.length;
+    this.#queuedBytes -= bytes;
     this.#initialBytes = Math.min(this.#initialBytes, this.#queuedBytes);
-    return joined;
+    return this.#sink.write(parts, bytes);
   }
 
   #backlog(): number {

@@ -183,14 +183,18 @@ function firstAfter(items: readonly Stored[], key: string): number {
   return low;
 }
 
-function selected(events: readonly StoreEvent[], { matches }: Selection): ResourceEvent[] {
-  const out: ResourceEvent[] = [];
-  for (const event of events) {
-    const seen = matches ? throughSelector(event, matches) : whole(event);
-    if (seen) out.push(seen);
+function selected(events: readonly StoreEvent[], { matches }: Selection): readonly ResourceEvent[] {
+  if (matches) return events.flatMap((event) => throughSelector(event, matches) ?? []);
+  let all = wholeBatches.get(events);
+  if (!all) {
+    all = events.flatMap((event) => whole(event) ?? []);
+    wholeBatches.set(events, all);
   }
-  return out;
+  return all;
 }
+
+/** What is delivered to many watchers is the same array for all of them. */
+const wholeBatches = new WeakMap<readonly StoreEvent[], readonly ResourceEvent[]>();
 
 /** The same event object for every watcher, so that what is encoded of it can be kept with it. */
 const wholeEvents = new WeakMap<StoreEvent, ResourceEvent>();

@@ -2,13 +2,14 @@
  * The state of etcd in memory, and what led to it. One feed applies etcd's events in order; reads are answered from here, and
  * every watcher is told from here.
  *
- * Delivery is by batch: whatever was applied since the last delivery goes out together, once per prefix, so
+ * Delivery is by batch (delivery.ts): whatever was applied since the last delivery goes out together, once per prefix, so
  * that watchers of one prefix get the very same array and may share what they make of it. A watcher only queues what it is
  * given, so none can slow another.
  */
 import { type Clock, steadyClock } from '../../api/clock.ts';
 import { expired, internalError, serviceUnavailable } from '../../api/errors.ts';
 import { Collection } from './collection.ts';
+import { Delivery } from './delivery.ts';
 import { defaultWindowLimits, EventWindow, type RememberedEvent, type WindowLimits } from './event-window.ts';
 import { collectionOf } from './keys.ts';
 import type { OwnWrites } from './own-writes.ts';
@@ -23,12 +24,6 @@ export interface WatchCacheOptions {
   readonly clock?: Clock | undefined;
   readonly deliveryPaceMs?: number | undefined;
 }
-
-/**
- * Deliveries are at least so far apart: a hundred watchers are a hundred writes to sockets, so in a stream of changes it
- * pays to give them several at once. A change after a pause is delivered at once.
- */
-const defaultDeliveryPaceMs = 5;
 
 interface Waiter {
   readonly revision: number;
@@ -46,18 +41,15 @@ export class WatchCache {
   /** The revision from which on the state may be shown; before, it is older than what was already known of etcd. */
   #shownFrom = Number.POSITIVE_INFINITY;
   #waiters: Waiter[] = [];
-  readonly #watchers = new Map<string, Set<Watcher>>();
+  /** By collection, once something is watched there. */
+  readonly #deliveries = new Map<string, Delivery>();
   /** Keys of values that no key opens. */
   readonly #sealed = new Set<string>();
-  #undelivered: StoreEvent[] = [];
-  #delivered = 0;
-  #deliveryIsDue = false;
-  #deliveredAt = Number.NEGATIVE_INFINITY;
-  readonly #deliveryPaceMs: number;
+  readonly #deliveryPaceMs: number | undefined;
 
   constructor(options: WatchCacheOptions) {
     const { ownWrites, limits = defaultWindowLimits, clock = steadyClock } = options;
-    this.#deliveryPaceMs = options.deliveryPaceMs ?? defaultDeliveryPaceMs;
+    this.#deliveryPaceMs = options.deliveryPaceMs;
     this.#ownWrites = ownWrites;
     this.#limits = limits;
     this.#clock = clock;
@@ -83,7 +75,7 @@ export class WatchCache {
 
   get watcherCount(): number {
     let count = 0;
-    for (const watchers of this.#watchers.values()) count += watchers.size;
+    for (const { watchers } of this.#deliveries.values()) count += watchers.size;
     return count;
   }
 
@@ -103,8 +95,7 @@ export class WatchCache {
     this.#window = new EventWindow(revision, this.#limits);
     this.#revision = revision;
     this.#shownFrom = shownFrom;
-    this.#undelivered = [];
-    this.#delivered = revision;
+    for (const delivery of this.#deliveries.values()) delivery.forget();
     this.endWatches(expired('too old resource version: the server has started its cache anew'));
     this.#wakeWaiters();
   }
@@ -116,7 +107,6 @@ export class WatchCache {
       if (collectionName !== '') this.#applyOne(type, kv);
       this.#revision = kv.revision;
     }
-    this.#deliverSoon();
     this.#wakeWaiters();
   }
 
@@ -124,7 +114,6 @@ export class WatchCache {
   progress(revision: number): void {
     if (revision <= this.#revision) return;
     this.#revision = revision;
-    this.#deliverSoon();
     this.#wakeWaiters();
   }
 
@@ -206,24 +195,24 @@ export class WatchCache {
     const missed = this.#window.after(from).filter(({ key }) => key.startsWith(prefix));
     const sealed = missed.find(({ current, previous }) => current?.sealed || previous?.sealed);
     if (sealed) throw undecryptable(sealed.key);
-    const watchers = this.#watchers.get(name) ?? new Set();
+    const delivery = this.#delivery(name);
     const watcher = new Watcher({
       prefix,
       from,
       listener,
       missed,
       registeredAt: this.#revision,
-      delivered: () => this.#delivered,
-      detach: () => watchers.delete(watcher),
+      delivered: () => delivery.revision,
+      detach: () => delivery.watchers.delete(watcher),
     });
-    this.#watchers.set(name, watchers.add(watcher));
-    this.#deliverSoon();
+    delivery.watchers.add(watcher);
+    delivery.soon();
     return watcher;
   }
 
   /** Ends every watch. */
   endWatches(error: Error): void {
-    for (const watchers of this.#watchers.values()) {
+    for (const { watchers } of this.#deliveries.values()) {
       for (const watcher of [...watchers]) watcher.end(error);
     }
   }
@@ -243,7 +232,7 @@ export class WatchCache {
       event = { type, key, revision, previous: withRevision(deleted, revision), deleted };
     }
     this.#window.add(event, this.#clock.now());
-    this.#undelivered.push(event);
+    this.#deliveries.get(collectionOf(key))?.add(event);
     if (event.current?.sealed || event.previous?.sealed) this.#cannotTell(event);
   }
 
@@ -251,7 +240,7 @@ export class WatchCache {
   #cannotTell({ key, current }: StoreEvent): void {
     if (current?.sealed) this.#sealed.add(key);
     else this.#sealed.delete(key);
-    for (const watcher of [...(this.#watchers.get(collectionOf(key)) ?? [])]) {
+    for (const watcher of [...(this.#deliveries.get(collectionOf(key))?.watchers ?? [])]) {
       if (key.startsWith(watcher.prefix)) watcher.end(undecryptable(key));
     }
   }
@@ -267,27 +256,14 @@ export class WatchCache {
     return collection;
   }
 
-  #deliverSoon(): void {
-    if (this.#deliveryIsDue) return;
-    this.#deliveryIsDue = true;
-    const earlyMs = this.#deliveredAt + this.#deliveryPaceMs - this.#clock.now();
-    if (earlyMs > 0) this.#clock.setTimeout(() => this.#deliver(), Math.min(earlyMs, this.#deliveryPaceMs));
-    else setImmediate(() => this.#deliver());
-  }
-
-  #deliver(): void {
-    this.#deliveryIsDue = false;
-    this.#deliveredAt = this.#clock.now();
-    const events = this.#undelivered;
-    const revision = this.#revision;
-    this.#undelivered = [];
-    this.#delivered = revision;
-    const byCollection = Map.groupBy(events, ({ key }) => collectionOf(key));
-    for (const [name, watchers] of this.#watchers) {
-      const batch = byCollection.get(name) ?? [];
-      const byPrefix = new Map([[name, batch]]);
-      for (const watcher of watchers) watcher.deliver(underPrefix(byPrefix, batch, watcher.prefix), revision);
+  #delivery(collection: string): Delivery {
+    let delivery = this.#deliveries.get(collection);
+    if (!delivery) {
+      const applied = (): number => this.#revision;
+      delivery = new Delivery({ prefix: collection, applied, clock: this.#clock, paceMs: this.#deliveryPaceMs });
+      this.#deliveries.set(collection, delivery);
     }
+    return delivery;
   }
 
   #wakeWaiters(): void {
@@ -303,13 +279,3 @@ export class WatchCache {
 /** In Kubernetes' words. */
 export const undecryptable = (key: string, why = 'no matching prefix found'): Error =>
   internalError(new Error(`unable to transform key ${JSON.stringify(key)}: ${why}`));
-
-/** The part of a batch under a prefix, worked out once however many watchers ask. */
-function underPrefix(known: Map<string, StoreEvent[]>, batch: readonly StoreEvent[], prefix: string): StoreEvent[] {
-  let part = known.get(prefix);
-  if (!part) {
-    part = batch.filter(({ key }) => key.startsWith(prefix));
-    known.set(prefix, part);
-  }
-  return part;
-}
