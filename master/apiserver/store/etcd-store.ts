@@ -69,6 +69,7 @@ export class EtcdStore implements Store {
       members: this.#members,
       cache: this.#cache,
       onStale: (reason) => this.#feed.doubt(reason),
+      clock,
     });
     this.#writer = new Writer({ members: this.#members, cache: this.#cache, ownWrites, sealing, clock });
   }

@@ -3,7 +3,7 @@
  * read waits until the cache is there. Reads that wait at the same time share the request. A read that arrives while one is in
  * flight waits for the next, because that one may have been answered before the write that the read must see.
  */
-import { sleep } from '../../api/clock.ts';
+import { type Clock, steadyClock } from '../../api/clock.ts';
 import { timeout } from '../../api/errors.ts';
 import type { Members } from './members.ts';
 import type { WatchCache } from './watch-cache.ts';
@@ -13,16 +13,17 @@ export interface RevisionCheckOptions {
   readonly cache: Pick<WatchCache, 'revision' | 'waitFor'>;
   /** Called when the cache stays behind for so long that its watch must be at fault. */
   readonly onStale: (reason: string) => void;
+  readonly clock?: Clock | undefined;
 }
 
 /** Events reach the cache within milliseconds; past this the watch is given up for another. */
 const staleAfterMs = 1000;
 const patienceMs = 10_000;
 /**
- * Where reads come side by side, they wait for more company so long after the request before: it costs more than all else that
- * a read does. A client that reads one after the other never waits.
+ * Where reads come side by side, they wait for as many as came before, at most so long after the request before: a request costs as
+ * much as a write. A client that reads one after the other never waits.
  */
-const paceMs = 4;
+const companyMs = 8;
 
 export class RevisionCheck {
   readonly #options: RevisionCheckOptions;
@@ -31,8 +32,9 @@ export class RevisionCheck {
 
   constructor(options: RevisionCheckOptions) {
     this.#options = options;
-    this.#revision = new Shared(() => this.#ask());
-    this.#fresh = new Shared(async () => this.#reach(await this.#ask()));
+    const { clock = steadyClock } = options;
+    this.#revision = new Shared(() => this.#ask(), clock);
+    this.#fresh = new Shared(async () => this.#reach(await this.#ask()), clock);
   }
 
   /** The newest revision of etcd. */
@@ -63,19 +65,24 @@ export class RevisionCheck {
 /** Runs a request for all who ask for it before it starts; never two at once, nor in too quick a succession. */
 class Shared<T> {
   readonly #request: () => Promise<T>;
+  readonly #clock: Clock;
   #startedAt = Number.NEGATIVE_INFINITY;
-  /** How many wait for the next request, and how many shared the last. */
   #waiting = 0;
-  #lastShared = 0;
+  /** How many are likely to share the next request: as many as the last, and fewer by and by. */
+  #expected = 0;
+  /** Ends the wait for them. */
+  #enough: (() => void) | undefined;
   #running: Promise<T> | undefined;
   #next: Promise<T> | undefined;
 
-  constructor(request: () => Promise<T>) {
+  constructor(request: () => Promise<T>, clock: Clock) {
     this.#request = request;
+    this.#clock = clock;
   }
 
   get(): Promise<T> {
     this.#waiting += 1;
+    if (this.#waiting >= this.#expected) this.#enough?.();
     this.#next ??= this.#start();
     return this.#next;
   }
@@ -83,10 +90,9 @@ class Shared<T> {
   async #start(): Promise<T> {
     // Even with none in flight, the others of this turn of the event loop may still join.
     await (this.#running?.then(noop, noop) ?? turn());
-    const earlyMs = this.#startedAt + paceMs - performance.now();
-    if (this.#lastShared > 1 && earlyMs > 0) await sleep(earlyMs);
-    this.#startedAt = performance.now();
-    this.#lastShared = this.#waiting;
+    await this.#company();
+    this.#startedAt = this.#clock.now();
+    this.#expected = Math.max(this.#waiting, this.#expected - 1);
     this.#waiting = 0;
     const request = this.#request();
     this.#running = request;
@@ -96,6 +102,17 @@ class Shared<T> {
     } finally {
       if (this.#running === request) this.#running = undefined;
     }
+  }
+
+  async #company(): Promise<void> {
+    const restMs = this.#startedAt + companyMs - this.#clock.now();
+    if (this.#waiting >= this.#expected || restMs <= 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = this.#clock.setTimeout(resolve, restMs);
+    this.#enough = resolve;
+    await promise;
+    this.#enough = undefined;
+    this.#clock.clearTimeout(timer);
   }
 }
 

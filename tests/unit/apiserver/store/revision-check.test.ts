@@ -1,12 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
 import { RevisionCheck } from '../../../../master/apiserver/store/revision-check.ts';
+import { ManualClock } from '../../../support/manual-clock.ts';
 
 /** An etcd whose answers the test gives, in the order of the requests. */
 function scripted() {
   const requests: ((revision: number) => void)[] = [];
   const reached: number[] = [];
   const stale: string[] = [];
+  const clock = new ManualClock();
   let cacheKeepsUp = true;
   const check = new RevisionCheck({
     members: {
@@ -24,9 +26,11 @@ function scripted() {
       },
     },
     onStale: (reason) => stale.push(reason),
+    clock,
   });
   return {
     check,
+    clock,
     requests,
     reached,
     stale,
@@ -59,6 +63,29 @@ test('a read that arrives while a request is in flight waits for the next one', 
   t.is(requests.length, 2);
   requests[1]?.(6);
   t.deepEqual(await Promise.all([second, third]), [6, 6]);
+});
+
+test('reads that came side by side wait for as many again, and no longer than they have come', async (t) => {
+  const { check, clock, requests } = scripted();
+  const first = [check.current(), check.current(), check.current()];
+  await turn();
+  requests[0]?.(5);
+  await Promise.all(first);
+  const next = [check.current(), check.current()];
+  await turn();
+  t.is(requests.length, 1, 'a third may come');
+  next.push(check.current());
+  await turn();
+  t.is(requests.length, 2);
+  requests[1]?.(6);
+  t.deepEqual(await Promise.all(next), [6, 6, 6]);
+  const alone = check.current();
+  await turn();
+  t.is(requests.length, 2);
+  clock.advance(8);
+  await turn();
+  requests[2]?.(7);
+  t.is(await alone, 7, 'the others stay away, and it goes on without them');
 });
 
 test('a cache that stays behind is reported and the read does not answer from it', async (t) => {
