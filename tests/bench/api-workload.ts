@@ -58,8 +58,9 @@ export async function apiWorkload(
       api.send('GET', `${namespace}?labelSelector=tenth%3D3`),
     );
     await run('list, limit=100', times(1_000), () => api.send('GET', `${namespace}?limit=100`));
+    // Each changes its object: what changes nothing is no write.
     await run('update', times(4_000), (turn) =>
-      api.json('PUT', `${namespace}/${nameOf(turn)}`, configMap(nameOf(turn), turn)),
+      api.json('PUT', `${namespace}/${nameOf(turn)}`, configMap(nameOf(turn), objects + turn)),
     );
     await run('merge patch', times(4_000), (turn) =>
       api.json('PATCH', `${namespace}/${nameOf(turn)}`, { data: { turn: `p${turn}` } }, 'application/merge-patch+json'),
