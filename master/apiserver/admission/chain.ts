@@ -13,8 +13,12 @@ import { limitRanger } from './limit-ranger.ts';
 import { type NamespaceLifecycleOptions, namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { Objects } from './objects.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { BoundPolicies } from './policies/bound-policies.ts';
+import { type MutatingPolicies, mutatingPolicies } from './policies/mutating-policies.ts';
+import { compileMutatingPolicy } from './policies/mutating-policy.ts';
 import type { ParamReader } from './policies/params.ts';
-import { Policies, validatingPolicies } from './policies/validating-policies.ts';
+import { type ValidatingPolicies, validatingPolicies } from './policies/validating-policies.ts';
+import { compileValidatingPolicy } from './policies/validating-policy.ts';
 import { priority } from './priority.ts';
 import { readinessOf } from './readiness.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -75,11 +79,12 @@ const table: readonly Row[] = [
   { name: 'CertificateSigning', create: ({ judge }) => certificateSigning(judge) },
   { name: 'CertificateSubjectRestriction', create: () => certificateSubjectRestriction },
   { name: 'DefaultIngressClass', create: ({ objects }) => defaultIngressClass(objects) },
+  { name: 'MutatingAdmissionPolicy', create: mutatingPolicyPlugin },
   {
     name: 'MutatingAdmissionWebhook',
     create: (options) => mutatingWebhooks(webhookParts(options, 'mutatingwebhookconfigurations')),
   },
-  { name: 'ValidatingAdmissionPolicy', create: policyPlugin },
+  { name: 'ValidatingAdmissionPolicy', create: validatingPolicyPlugin },
   {
     name: 'ValidatingAdmissionWebhook',
     create: (options) => validatingWebhooks(webhookParts(options, 'validatingwebhookconfigurations')),
@@ -96,14 +101,30 @@ export function createAdmission(options: AdmissionOptions): Admission {
   return chain([...morePlugins, ...chosen.map(({ create }) => create(options))]);
 }
 
-function policyPlugin({ store, objects, judge, params, equivalents }: AdmissionOptions): AdmissionPlugin {
-  const policies = new Policies();
+function validatingPolicyPlugin(options: AdmissionOptions): AdmissionPlugin {
+  const { store } = options;
+  const policies: ValidatingPolicies = new BoundPolicies(compileValidatingPolicy);
   const readiness = readinessOf([
     followed(store, 'validatingadmissionpolicies', (all) => policies.define(all)),
     followed(store, 'validatingadmissionpolicybindings', (all) => policies.bind(all)),
   ]);
-  return validatingPolicies({ readiness, policies, namespaceOf: namespaceLookup(objects), params, judge, equivalents });
+  return validatingPolicies({ ...policyParts(options), readiness, policies });
 }
+
+function mutatingPolicyPlugin(options: AdmissionOptions): AdmissionPlugin {
+  const { store } = options;
+  const policies: MutatingPolicies = new BoundPolicies(compileMutatingPolicy);
+  const readiness = readinessOf([
+    followed(store, 'mutatingadmissionpolicies', (all) => policies.define(all)),
+    followed(store, 'mutatingadmissionpolicybindings', (all) => policies.bind(all)),
+  ]);
+  return mutatingPolicies({ ...policyParts(options), readiness, policies });
+}
+
+const policyParts = ({ objects, judge, params, equivalents }: AdmissionOptions) => ({
+  namespaceOf: namespaceLookup(objects),
+  ...{ params, judge, equivalents },
+});
 
 function quotaPlugin({ store, clock }: AdmissionOptions): AdmissionPlugin {
   const namespaces = new Set<string>();

@@ -2,8 +2,11 @@
  * CEL in admission: the variables of match conditions and policies, and expressions that are compiled once
  * (Kubernetes, "Common Expression Language in Kubernetes"; KEP-3488, KEP-3716).
  */
-import { CelEnvironment, type CelType, type Program } from '../cel/environment.ts';
+import { Budget, CelEnvironment, type CelType, type Program } from '../cel/environment.ts';
+import type { MessageTypes } from '../cel/messages.ts';
+import { overBudget, stepsOfConditions } from '../cel/steps.ts';
 import { Authorizer, type Judge, registerAuthorizer } from './authorizer-functions.ts';
+import { patchTypes, registerPatchFunctions } from './patch-types.ts';
 import type { AdmissionRequest } from './types.ts';
 import { type ReviewedRequest, reviewedRequest } from './webhooks/review.ts';
 
@@ -16,15 +19,27 @@ export const requestVariables = {
 } as const satisfies Readonly<Record<string, CelType>>;
 
 /** An environment of these variables and, with a judge, of the functions of `authorizer`. */
-export function admissionEnvironment(variables: Readonly<Record<string, CelType>> = {}): CelEnvironment {
-  return new CelEnvironment({ ...requestVariables, ...variables }, registerAuthorizer);
+export function admissionEnvironment(
+  variables: Readonly<Record<string, CelType>> = {},
+  messages?: MessageTypes,
+): CelEnvironment {
+  const extend = (environment: Parameters<typeof registerAuthorizer>[0]): void => {
+    registerAuthorizer(environment);
+    if (messages) registerPatchFunctions(environment);
+  };
+  return new CelEnvironment({ ...requestVariables, ...variables }, extend, messages);
 }
 
 /** Of the match conditions of webhooks. */
 export const conditionsEnvironment = admissionEnvironment();
 
-/** Of everything in policies. */
-export const policyEnvironment = admissionEnvironment({ params: 'dyn', namespaceObject: 'dyn', variables: 'dyn' });
+const policyVariables = { params: 'dyn', namespaceObject: 'dyn', variables: 'dyn' } as const;
+
+/** Of everything in policies but mutations. */
+export const policyEnvironment = admissionEnvironment(policyVariables);
+
+/** Of mutations: these make objects and operations. */
+export const mutationEnvironment = admissionEnvironment(policyVariables, patchTypes);
 
 export interface Condition {
   readonly name: string;
@@ -43,9 +58,11 @@ export function compileConditions(conditions: readonly Condition[] | undefined):
   }));
   return (request, judge, reviewed = reviewedRequest(request)) => {
     const bindings = conditionsEnvironment.bind(requestValues(request, reviewed, judge));
+    const budget = new Budget(stepsOfConditions);
     const failures: string[] = [];
     for (const { expression, program, failure } of compiled) {
-      const result = program ? program.evaluate(bindings) : { ok: false as const, message: failure };
+      const result = program ? program.evaluate(bindings, budget) : { ok: false as const, message: failure };
+      if (budget.isSpent) throw new Error(overBudget);
       if (!result.ok) failures.push(`expression '${expression}' resulted in error: ${result.message}`);
       else if (result.value === false) return false;
       else if (result.value !== true)

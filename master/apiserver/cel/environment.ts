@@ -4,16 +4,20 @@
  * written in. Language and type checker are the library's; the functions and the bounds are ours.
  *
  * Guarantees: an expression that compiled has the type that it says; an evaluation is pure, never waits, ends within the
- * bounds of `bounds.ts`, and comes back with a value or an error, never with an exception.
+ * bounds of `steps.ts`, and comes back with a value or an error, never with an exception.
  */
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
-import { prepare, withinBounds } from './bounds.ts';
+import { prepare } from './bounds.ts';
 import { registerAddressFunctions } from './functions/addresses.ts';
 import { registerListFunctions } from './functions/lists.ts';
 import { registerNumberFunctions } from './functions/numbers.ts';
 import { registerTextFunctions, replacedMethods } from './functions/text.ts';
+import { type MessageTypes, registerMessages, type WithoutMessages, withoutMessages } from './messages.ts';
+import { type Budget, withinBounds } from './steps.ts';
 import { type CelType, type ObjectClasses, registerType, toCel, toJson } from './types.ts';
 
+export { Message } from './messages.ts';
+export { Budget } from './steps.ts';
 export type { CelObjectType, CelType } from './types.ts';
 export { optionalOf, toJson } from './types.ts';
 
@@ -29,8 +33,11 @@ export type CelResult =
 export interface Program {
   /** CEL's name of the result's type: `bool`, `string`, `dyn`… */
   readonly type: string;
-  /** The value as CEL has it; `toJson` makes it JSON. Errors are data, in CEL's words, without a position. */
-  evaluate(bindings: Bindings): CelResult;
+  /**
+   * The value as CEL has it; `toJson` makes it JSON. Errors are data, in CEL's words, without a position. What is done is taken
+   * from the budget.
+   */
+  evaluate(bindings: Bindings, budget?: Budget): CelResult;
 }
 
 export type Compilation =
@@ -48,10 +55,19 @@ export class CelEnvironment {
   readonly #environment: Environment;
   readonly #classes: ObjectClasses = new Map();
   readonly #variables: Readonly<Record<string, CelType>>;
+  readonly #messages: MessageTypes | undefined;
 
-  /** `extend` may register more functions and types, for what only the caller has (an authorizer). */
-  constructor(variables: Readonly<Record<string, CelType>>, extend?: (environment: Environment) => void) {
+  /**
+   * `extend` may register more functions and types, for what only the caller has (an authorizer). `messages`: what may be made
+   * with `Type{…}`.
+   */
+  constructor(
+    variables: Readonly<Record<string, CelType>>,
+    extend?: (environment: Environment) => void,
+    messages?: MessageTypes,
+  ) {
     this.#variables = variables;
+    this.#messages = messages;
     this.#environment = base.clone();
     extend?.(this.#environment);
     for (const [name, type] of Object.entries(variables)) {
@@ -64,14 +80,20 @@ export class CelEnvironment {
     if (expression.length > maxExpressionLength) {
       return { ok: false, message: `ERROR: <input>:1:1: expression is longer than ${maxExpressionLength} characters` };
     }
+    let written: WithoutMessages | undefined;
     try {
-      const parsed = this.#environment.parse(expression);
+      written = this.#messages && withoutMessages(expression, this.#messages);
+      const environment =
+        this.#messages && written && written.types.size > 0
+          ? registerMessages(this.#environment, written.types, this.#messages)
+          : this.#environment;
+      const parsed = environment.parse(written?.text ?? expression);
       prepare(parsed.ast, replacedMethods);
       const { type, error } = parsed.check();
-      if (error) return { ok: false, message: compileMessage(expression, error) };
+      if (error) return { ok: false, message: compileMessage(expression, error, written) };
       return { ok: true, program: programOf(parsed, type ?? 'dyn') };
     } catch (error) {
-      return { ok: false, message: compileMessage(expression, error) };
+      return { ok: false, message: compileMessage(expression, error, written) };
     }
   }
 
@@ -112,9 +134,9 @@ function createBase(): Environment {
 function programOf(parsed: ParseResult, type: string): Program {
   return {
     type,
-    evaluate(bindings) {
+    evaluate(bindings, budget) {
       try {
-        const value: unknown = withinBounds(() => parsed(bindings.values));
+        const value: unknown = withinBounds(() => parsed(bindings.values), budget);
         return { ok: true, value };
       } catch (error) {
         return { ok: false, message: evaluationMessage(error) };
@@ -145,10 +167,11 @@ function words({ code, summary }: LibraryError): string {
   return /^unexpected|^unterminated|^invalid_/.test(code) ? `Syntax error: ${summary}` : summary;
 }
 
-function compileMessage(expression: string, error: unknown): string {
+function compileMessage(expression: string, error: unknown, written?: WithoutMessages): string {
   if (!isLibraryError(error)) return `ERROR: <input>:1:1: ${error instanceof Error ? error.message : String(error)}`;
   // cel-go points at the dot before a field.
-  const place = Math.max(0, (error.range?.start ?? 0) - (error.code === 'no_such_key' ? 1 : 0));
+  const start = error.range?.start ?? 0;
+  const place = Math.max(0, (written?.place(start) ?? start) - (error.code === 'no_such_key' ? 1 : 0));
   const before = expression.slice(0, place).split('\n');
   const column = [...(before.at(-1) ?? '')].length;
   const line = expression.split('\n')[before.length - 1] ?? '';

@@ -3,6 +3,7 @@
  * the text. Patterns come from users, so JavaScript's own engine, which may take exponential time, is never given one.
  */
 import { RE2JS } from 're2js';
+import { spend } from './steps.ts';
 
 /** Compiled patterns, the oldest forgotten first; a pattern is compiled in about a tenth of a millisecond. */
 const compiled = new Map<string, RE2JS>();
@@ -24,10 +25,18 @@ export function compileRegex(pattern: string): RE2JS {
 }
 
 /** Whether the pattern is found anywhere in the text. */
-export const regexMatches = (pattern: string, text: string): boolean => compileRegex(pattern).test(text);
+export function regexMatches(pattern: string, text: string): boolean {
+  spend(stepsOf(pattern, text));
+  return compileRegex(pattern).test(text);
+}
+
+/** As Kubernetes counts it: the time grows with both. */
+const stepsOf = (pattern: string, text: string): number =>
+  pattern.length + Math.max(1, pattern.length / 4) * (text.length / 10);
 
 /** All places where the pattern is found, from left to right, at most `limit`; a negative limit is none. */
 export function regexFindAll(pattern: string, text: string, limit = -1): string[] {
+  spend(stepsOf(pattern, text));
   const matcher = compileRegex(pattern).matcher(text);
   const found: string[] = [];
   while (found.length !== limit && matcher.find()) found.push(matcher.group() ?? '');

@@ -1,6 +1,6 @@
 /** Which requests a policy or one of its bindings is about: `MatchResources` of admissionregistration.k8s.io/v1. */
 import type { ValidatingAdmissionPolicyBinding } from '../../../api/types.ts';
-import { type Equivalents, seenBy } from '../seen.ts';
+import { type Equivalents, type Seen, seenBy } from '../seen.ts';
 import type { AdmissionRequest } from '../types.ts';
 import {
   type NamespaceLookup,
@@ -34,16 +34,16 @@ export function matchingOf(given: MatchResources | undefined): Matching {
 
 /**
  * The request as it is seen; undefined when it does not match. Without rules everything matches, as in a binding that says
- * nothing.
+ * nothing, and is seen as it is.
  */
 export async function matches(
   { rules, matchPolicy, excluded, namespaces, objects }: Matching,
   request: AdmissionRequest,
   namespaceOf: NamespaceLookup,
   equivalents: Equivalents,
-): Promise<AdmissionRequest | undefined> {
+): Promise<Seen | undefined> {
   if (excluded.some((rule) => ruleMatches(rule, request))) return undefined;
   if (!selectsObject(objects, request) || !(await selectsNamespace(namespaces, request, namespaceOf))) return undefined;
-  if (rules.length === 0) return request;
-  return (await seenBy(rules, matchPolicy, request, equivalents))?.request;
+  if (rules.length === 0) return { request };
+  return seenBy(rules, matchPolicy, request, equivalents);
 }

@@ -4,78 +4,28 @@
  */
 import { forbidden, type StatusError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kinds.ts';
-import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../../api/types.ts';
+import type { ValidatingAdmissionPolicy } from '../../../api/types.ts';
 import type { Judge } from '../authorizer-functions.ts';
-import { requestValues } from '../expressions.ts';
 import type { Readiness } from '../readiness.ts';
 import type { Equivalents } from '../seen.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
-import { reviewedRequest } from '../webhooks/review.ts';
-import { isAbout, isExempt, type NamespaceLookup } from '../webhooks/rules.ts';
-import { type Matching, matches, matchingOf } from './matching.ts';
+import type { NamespaceLookup } from '../webhooks/rules.ts';
+import type { Bound, BoundPolicies } from './bound-policies.ts';
+import { matches } from './matching.ts';
 import { type ParamReader, paramsFor } from './params.ts';
-import { compilePolicy, type Finding, type Policy, type Subject } from './policy.ts';
+import { type Subject, subjectOf } from './policy.ts';
+import type { Finding, ValidatingPolicy } from './validating-policy.ts';
 
-type Spec = NonNullable<ValidatingAdmissionPolicyBinding['spec']>;
-
-interface Bound {
-  readonly policy: Policy;
-  readonly binding: string;
-  readonly matching: Matching;
-  readonly paramRef: Spec['paramRef'];
-  readonly actions: readonly string[];
-}
+export type ValidatingPolicies = BoundPolicies<ValidatingAdmissionPolicy, ValidatingPolicy>;
+type BoundPolicy = Bound<ValidatingPolicy>;
 
 export interface PolicyOptions {
   readonly readiness: Readiness;
-  readonly policies: Policies;
+  readonly policies: ValidatingPolicies;
   readonly namespaceOf: NamespaceLookup;
   readonly params: ParamReader;
   readonly judge: Judge | undefined;
   readonly equivalents: Equivalents;
-}
-
-/** The policies that are bound, compiled once for each change. */
-export class Policies {
-  #policies = new Map<string, Policy>();
-  #bindings: readonly ValidatingAdmissionPolicyBinding[] = [];
-  #bound: readonly Bound[] = [];
-  #byKind = new WeakMap<Kind, readonly Bound[]>();
-
-  define(policies: readonly ValidatingAdmissionPolicy[]): void {
-    this.#policies = new Map(policies.map((policy) => [policy.metadata?.name ?? '', compilePolicy(policy)]));
-    this.#connect();
-  }
-
-  bind(bindings: readonly ValidatingAdmissionPolicyBinding[]): void {
-    this.#bindings = bindings;
-    this.#connect();
-  }
-
-  /** Those that may be about this resource; nearly always none. */
-  about(kind: Kind, equivalents: Equivalents): readonly Bound[] {
-    if (this.#bound.length === 0) return this.#bound;
-    const known = this.#byKind.get(kind);
-    if (known) return known;
-    const named = [kind, ...equivalents(kind).map((equivalent) => equivalent.kind)];
-    const chosen = isExempt({ kind })
-      ? []
-      : this.#bound.filter(({ policy }) =>
-          policy.matching.rules.some((rule) => named.some((row) => isAbout(rule, row))),
-        );
-    this.#byKind.set(kind, chosen);
-    return chosen;
-  }
-
-  #connect(): void {
-    this.#bound = this.#bindings.flatMap(({ metadata, spec }) => {
-      const policy = this.#policies.get(spec?.policyName ?? '');
-      if (!policy || !spec) return [];
-      const { matchResources, paramRef, validationActions: actions } = spec;
-      return [{ policy, binding: metadata?.name ?? '', matching: matchingOf(matchResources), paramRef, actions }];
-    });
-    this.#byKind = new WeakMap();
-  }
 }
 
 const failureKey = 'validation.policy.admission.k8s.io/validation_failure';
@@ -94,14 +44,14 @@ export function validatingPolicies({ readiness, policies, ...parts }: PolicyOpti
 
   async function judgeAll(request: AdmissionRequest): Promise<void> {
     const subjects = new Map<Kind, Subject>();
-    const refusals: { bound: Bound; finding: Finding }[] = [];
+    const refusals: { bound: BoundPolicy; finding: Finding }[] = [];
     const failures: object[] = [];
     const notes = new Map<string, Set<string>>();
     for (const bound of policies.about(request.kind, equivalents)) {
       const { policy, matching } = bound;
-      const seen = await matches(policy.matching, request, namespaceOf, equivalents);
+      const seen = (await matches(policy.matching, request, namespaceOf, equivalents))?.request;
       if (!seen || !(await matches(matching, request, namespaceOf, equivalents))) continue;
-      const subject = subjects.get(seen.kind) ?? (await subjectOf(seen));
+      const subject = subjects.get(seen.kind) ?? (await subjectOf(seen, judge, namespaceOf));
       subjects.set(seen.kind, subject);
       for (const finding of await findingsOf(bound, request, subject, notes)) {
         if (bound.actions.includes('Deny')) refusals.push({ bound, finding });
@@ -116,16 +66,8 @@ export function validatingPolicies({ readiness, policies, ...parts }: PolicyOpti
     if (first) throw refusal(request, first.bound, first.finding);
   }
 
-  async function subjectOf(request: AdmissionRequest): Promise<Subject> {
-    const { namespace } = request;
-    return {
-      values: requestValues(request, reviewedRequest(request), judge),
-      namespaceObject: namespace === undefined ? undefined : await namespaceOf(namespace),
-    };
-  }
-
   async function findingsOf(
-    { policy, paramRef }: Bound,
+    { policy, paramRef }: BoundPolicy,
     request: AdmissionRequest,
     subject: Subject,
     notes: Map<string, Set<string>>,
@@ -149,10 +91,10 @@ export function validatingPolicies({ readiness, policies, ...parts }: PolicyOpti
   }
 }
 
-const warningOf = ({ policy, binding }: Bound, { message }: Finding): string =>
+const warningOf = ({ policy, binding }: BoundPolicy, { message }: Finding): string =>
   `Validation failed for ValidatingAdmissionPolicy '${policy.name}' with binding '${binding}': ${message}`;
 
-const failureOf = ({ policy, binding, actions }: Bound, { message, index }: Finding): object => ({
+const failureOf = ({ policy, binding, actions }: BoundPolicy, { message, index }: Finding): object => ({
   message,
   policy: policy.name,
   binding,
@@ -170,7 +112,7 @@ const codes: Readonly<Record<string, number>> = {
 
 function refusal(
   { kind, name }: AdmissionRequest,
-  { policy, binding }: Bound,
+  { policy, binding }: BoundPolicy,
   { message, reason }: Finding,
 ): StatusError {
   const why = `ValidatingAdmissionPolicy '${policy.name}' with binding '${binding}' denied request: ${message}`;

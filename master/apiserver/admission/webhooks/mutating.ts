@@ -5,10 +5,11 @@
  * those are asked again that want it (reinvocationPolicy IfNeeded) and after which somebody else changed the object.
  */
 import { internalError, isStatusError, timeout } from '../../../api/errors.ts';
-import { deepEqual } from '../../../api/meta.ts';
 import type { KubeObject } from '../../../api/types.ts';
 import { applyJsonPatch } from '../../registry/patch/apply.ts';
 import { isRecord } from '../../registry/schema/shape.ts';
+import { putInto } from '../changes.ts';
+import { Rounds } from '../reinvocation.ts';
 import type { Seen } from '../seen.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import { ask } from './call.ts';
@@ -17,18 +18,8 @@ import type { Hook } from './hooks.ts';
 import type { Verdict } from './review.ts';
 import type { WebhookPluginOptions } from './validating.ts';
 
-/** What is remembered of a request between its two rounds. */
-interface Rounds {
-  /** Hooks that want to be asked again, and were asked since somebody last changed the object. */
-  readonly asked: Set<string>;
-  /** Hooks to be asked in the second round. */
-  readonly again: Set<string>;
-  /** The object as the first round left it. */
-  left: KubeObject | undefined;
-}
-
 export function mutatingWebhooks({ hooks, client, readiness, logger }: WebhookPluginOptions): AdmissionPlugin {
-  const known = new WeakMap<AdmissionRequest, Rounds>();
+  const rounds = new Rounds();
   return {
     name: 'MutatingAdmissionWebhook',
     admit(request) {
@@ -40,23 +31,14 @@ export function mutatingWebhooks({ hooks, client, readiness, logger }: WebhookPl
   };
 
   async function askAll(request: AdmissionRequest): Promise<void> {
-    const before = known.get(request);
-    const rounds: Rounds = before ?? { asked: new Set(), again: new Set(), left: undefined };
-    known.set(request, rounds);
-    if (before && !deepEqual(before.left, request.object)) forgetAsked(rounds);
+    const round = rounds.begin(request);
     for (const hook of hooks.about(request.kind)) {
       const seen = await hooks.seenBy(hook, request);
-      if (!seen) continue;
-      // The second round asks nobody for the first time, even if a hook's selectors match only now.
-      if (before && !rounds.again.has(hook.id)) continue;
-      const changed = await askOne(hook, request, seen);
-      if (changed) {
-        forgetAsked(rounds);
-        request.changed = true;
-      }
-      if (hook.webhook.reinvocationPolicy === 'IfNeeded') rounds.asked.add(hook.id);
+      if (!seen || !round.mayAsk(hook.id)) continue;
+      if (await askOne(hook, request, seen)) round.changed();
+      if (hook.webhook.reinvocationPolicy === 'IfNeeded') round.wantsToBeAskedAgain(hook.id);
     }
-    if (!before) rounds.left = structuredClone(request.object);
+    round.end();
   }
 
   /** Whether the webhook changed the object. */
@@ -75,12 +57,6 @@ export function mutatingWebhooks({ hooks, client, readiness, logger }: WebhookPl
   }
 }
 
-/** Whoever was asked before this change is asked again. */
-function forgetAsked({ asked, again }: Rounds): void {
-  for (const id of asked) again.add(id);
-  asked.clear();
-}
-
 async function change(
   webhook: string,
   request: AdmissionRequest,
@@ -91,15 +67,8 @@ async function change(
   if (patchType !== 'JSONPatch') throw new WebhookFailure(webhook, `unsupported patch type "${patchType}"`);
   const operations = operationsOf(webhook, patch);
   if (operations.length === 0) return false;
-  const { object } = request;
-  if (!object || !seen.request.object) throw nothingToPatch(webhook);
-  const changed = patchedBy(operations, seen.request.object);
-  const patched = seen.back ? structuredClone(await seen.back(changed)) : changed;
-  request.complete?.(patched);
-  if (deepEqual(patched, object)) return false;
-  for (const key of Object.keys(object)) delete object[key as keyof KubeObject];
-  Object.assign(object, patched);
-  return true;
+  if (!request.object || !seen.request.object) throw nothingToPatch(webhook);
+  return putInto(request, seen, patchedBy(operations, seen.request.object));
 }
 
 function operationsOf(webhook: string, patch: string): unknown[] {

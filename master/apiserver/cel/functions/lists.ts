@@ -1,6 +1,7 @@
 /** CEL's functions over lists: Kubernetes' list library and cel-go's set extension. */
 import type { Environment } from '@marcbachmann/cel-js';
 import { Duration } from '@marcbachmann/cel-js/evaluator';
+import { spend } from '../steps.ts';
 import { sameValue } from '../types.ts';
 
 class SetsNamespace {}
@@ -25,7 +26,10 @@ export function registerListFunctions(environment: Environment): void {
   add('list.lastIndexOf(dyn): int', (list: unknown[], item: unknown) =>
     BigInt(list.findLastIndex((other) => sameValue(other, item))),
   );
-  const holds = (list: unknown[], item: unknown): boolean => list.some((other) => sameValue(other, item));
+  const holds = (list: unknown[], item: unknown): boolean => {
+    spend(list.length);
+    return list.some((other) => sameValue(other, item));
+  };
   environment.registerType('kubernetes.SetsNamespace', SetsNamespace);
   environment.registerConstant('sets', 'kubernetes.SetsNamespace', new SetsNamespace());
   const sets = 'kubernetes.SetsNamespace';

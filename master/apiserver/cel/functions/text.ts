@@ -3,6 +3,7 @@ import { type Environment, Optional } from '@marcbachmann/cel-js';
 import { Duration, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
 import { isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../../api/validation-names.ts';
 import { regexFindAll, regexMatches } from '../regex.ts';
+import { spend } from '../steps.ts';
 import { toJson } from '../types.ts';
 
 /** What the library brings under these names differs from CEL; the compiler puts these functions in their place. */
@@ -10,6 +11,7 @@ export const replacedMethods: Readonly<Record<string, string>> = {
   matches: 'matchesRe2',
   lowerAscii: 'lowerAsciiOnly',
   upperAscii: 'upperAsciiOnly',
+  join: 'joined',
 };
 
 export function registerTextFunctions(environment: Environment): void {
@@ -31,8 +33,10 @@ export function registerTextFunctions(environment: Environment): void {
     return characters[Number(index)] ?? '';
   });
   add('string.replace(string, string): string', (text: string, from: string, to: string) =>
-    text.replaceAll(from, () => to),
+    replaceSome(text, from, to, -1),
   );
+  add('list.joined(): string', (list: unknown[]) => joined(list, ''));
+  add('list.joined(string): string', joined);
   add('string.replace(string, string, int): string', (text: string, from: string, to: string, limit: bigint) =>
     replaceSome(text, from, to, Number(limit)),
   );
@@ -47,9 +51,20 @@ export function registerTextFunctions(environment: Environment): void {
 }
 
 function replaceSome(text: string, from: string, to: string, limit: number): string {
-  if (limit < 0) return text.replaceAll(from, () => to);
-  let left = limit;
-  return text.replaceAll(from, () => (left-- > 0 ? to : from));
+  let left = limit < 0 ? Number.POSITIVE_INFINITY : limit;
+  return text.replaceAll(from, () => {
+    if (left-- <= 0) return from;
+    spend(1 + to.length / 10);
+    return to;
+  });
+}
+
+function joined(list: unknown[], separator: string): string {
+  for (const item of list) {
+    if (typeof item !== 'string') throw new Error('no such overload');
+    spend(1 + (item.length + separator.length) / 10);
+  }
+  return list.join(separator);
 }
 
 /** `"%s has %d".format([name, count])`, with the verbs of cel-go: %s %d %f %e %b %o %x %X and %%. */
@@ -58,7 +73,9 @@ function formatText(template: string, parts: unknown[]): string {
   const text = template.replace(/%(?:\.(\d+))?(.)/g, (_, precision: string | undefined, verb: string) => {
     if (verb === '%') return '%';
     if (next >= parts.length) throw new Error(`index ${next} out of range`);
-    return formatOne(parts[next++], verb, precision === undefined ? 6 : Number(precision));
+    const piece = formatOne(parts[next++], verb, precision === undefined ? 6 : Number(precision));
+    spend(piece.length / 10);
+    return piece;
   });
   if (next < parts.length) throw new Error(`too many arguments supplied to string.format (expected ${next})`);
   return text;

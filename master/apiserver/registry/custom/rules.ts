@@ -4,7 +4,15 @@
  * an old value, unless it says `optionalOldSelf`. See Kubernetes' "Validation rules".
  */
 import { deepEqual } from '../../../api/meta.ts';
-import { type Bindings, CelEnvironment, type CelType, optionalOf, type Program } from '../../cel/environment.ts';
+import {
+  type Bindings,
+  Budget,
+  CelEnvironment,
+  type CelType,
+  optionalOf,
+  type Program,
+} from '../../cel/environment.ts';
+import { overBudget } from '../../cel/steps.ts';
 import { isRecord } from '../schema/shape.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { child, keyed, type Rule, type Schema } from './schema.ts';
@@ -105,21 +113,28 @@ function compileRule(
   return { rule, environment, program: compiled.program, message, isTransition: /\boldSelf\b/.test(rule.rule) };
 }
 
-/** Asks all rules about a value that is right by its schema. */
-export function validateRules(tree: RuleTree, value: unknown, old: Old, path: string, errors: FieldErrors): void {
-  if (value === null || value === undefined) return;
+/** Asks all rules about a value that is right by its schema, for as long as the budget lasts. */
+export function validateRules(
+  tree: RuleTree,
+  value: unknown,
+  old: Old,
+  path: string,
+  errors: FieldErrors,
+  budget = new Budget(),
+): void {
+  if (value === null || value === undefined || budget.isSpent) return;
   const unchanged = old !== undefined && deepEqual(value, old.value);
-  askHere(tree, value, old, unchanged, path, errors);
+  askHere(tree, value, old, unchanged, path, errors, budget);
   const { schema, properties, items, additional } = tree;
   if (Array.isArray(value)) {
     if (!items) return;
     value.forEach((item, index) => {
-      validateRules(items, item, oldItem(schema, item, old), keyed(path, index), errors);
+      validateRules(items, item, oldItem(schema, item, old), keyed(path, index), errors, budget);
     });
   } else if (isRecord(value)) {
     for (const [name, inner] of Object.entries(value)) {
       const below = properties.get(name) ?? (schema.properties.has(name) ? undefined : additional);
-      if (below) validateRules(below, inner, memberOf(old, name), child(path, name), errors);
+      if (below) validateRules(below, inner, memberOf(old, name), child(path, name), errors, budget);
     }
   }
 }
@@ -131,6 +146,7 @@ function askHere(
   unchanged: boolean,
   path: string,
   errors: FieldErrors,
+  budget: Budget,
 ): void {
   const { here, schema } = tree;
   let bound: { readonly to: CelEnvironment; readonly bindings: Bindings } | undefined;
@@ -142,15 +158,19 @@ function askHere(
       bound = { to: environment, bindings: environment.bind({ self: value, oldSelf }) };
     }
     const { bindings } = bound;
-    const result = program.evaluate(bindings);
+    const result = program.evaluate(bindings, budget);
+    const type = schema.type || 'object';
+    if (budget.isSpent) {
+      errors.invalid(path, type, overBudget);
+      return;
+    }
     if (result.ok && result.value === true) continue;
     const at = fieldOf(rule, path);
-    const type = schema.type || 'object';
     if (!result.ok) {
       errors.invalid(at, type, `${result.message} evaluating rule: ${rule.message || rule.rule}`);
       continue;
     }
-    const said = message?.evaluate(bindings);
+    const said = message?.evaluate(bindings, budget);
     const text = said?.ok && typeof said.value === 'string' && isOneLine(said.value) ? said.value.trim() : '';
     refuse(errors, rule, at, type, text || rule.message || `failed rule: ${rule.rule}`);
   }

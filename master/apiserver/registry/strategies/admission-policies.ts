@@ -11,7 +11,7 @@ import { isDns1123Subdomain, isQualifiedName } from '../../../api/validation-nam
 import { ageColumn, column, integerColumn, nameColumn } from '../columns/common.ts';
 import type { Column } from '../context.ts';
 import type { Strategy } from '../strategy.ts';
-import { validateExpression } from '../validation/admission-expressions.ts';
+import { validateExpression, validateMutation } from '../validation/admission-expressions.ts';
 import { validateMatchConditions, validateRules } from '../validation/admission-rules.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabelSelector } from '../validation/label-selector.ts';
@@ -114,6 +114,8 @@ export const mutatingPolicyStrategy: Strategy<MutatingAdmissionPolicy> = {
       ] as const) {
         if (patchType === type && !expression?.expression?.trim()) {
           errors.required(`${field}.${name}.expression`, 'expression is not specified');
+        } else if (patchType === type && expression?.expression) {
+          validateMutation(expression.expression, type, `${field}.${name}.expression`, errors);
         } else if (patchType !== type && expression) {
           errors.invalid(`${field}.${name}`, '{}', `must not be set when patchType is ${patchType}`);
         }

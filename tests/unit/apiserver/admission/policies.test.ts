@@ -6,8 +6,10 @@ import type {
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
 } from '../../../../master/api/types.ts';
+import { BoundPolicies } from '../../../../master/apiserver/admission/policies/bound-policies.ts';
 import type { ParamReader } from '../../../../master/apiserver/admission/policies/params.ts';
-import { Policies, validatingPolicies } from '../../../../master/apiserver/admission/policies/validating-policies.ts';
+import { validatingPolicies } from '../../../../master/apiserver/admission/policies/validating-policies.ts';
+import { compileValidatingPolicy } from '../../../../master/apiserver/admission/policies/validating-policy.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
 import { change, context, creation, noParams } from './support.ts';
 
@@ -22,7 +24,7 @@ const matchConstraints = {
 const namespace = { metadata: { name: 'default', labels: { team: 'blue' } } };
 
 function pluginOf(spec: Partial<Spec>, binding: Binding = {}, params: ParamReader = noParams) {
-  const policies = new Policies();
+  const policies = new BoundPolicies(compileValidatingPolicy);
   policies.define([{ metadata: { name: 'p' }, spec: { matchConstraints, ...spec } }]);
   policies.bind([{ metadata: { name: 'b' }, spec: { policyName: 'p', validationActions: ['Deny'], ...binding } }]);
   const readiness = { ready: true, wait: async () => {}, run: async () => {} };

@@ -1,5 +1,11 @@
 import test from 'ava';
-import { CelEnvironment, type CelType, evaluateOnce, toJson } from '../../../../master/apiserver/cel/environment.ts';
+import {
+  Budget,
+  CelEnvironment,
+  type CelType,
+  evaluateOnce,
+  toJson,
+} from '../../../../master/apiserver/cel/environment.ts';
 
 const spec: CelType = {
   kind: 'object',
@@ -157,4 +163,33 @@ test('undeclared shapes are read as unstructured JSON', (t) => {
   });
   t.deepEqual(evaluateOnce('request == null', variables, { object }), { ok: true, value: true });
   t.false(evaluateOnce('object.spec.list.all(x, x.name > 1)', variables, { object }).ok);
+});
+
+test('what a macro does again and again is cut off, whatever hides in it', (t) => {
+  const tags = Array.from({ length: 3_000 }, (_, index) => `tag-${index}`);
+  const free = { text: 'ab'.repeat(100_000), same: [...tags] };
+  for (const loop of [
+    't in self.spec.tags',
+    'self.spec.tags == self.spec.free.same',
+    'self.spec.free.text.split("a").size() > 1',
+    'self.spec.free.text.matches("(a|b)*c(d|e)*") == false',
+    'self.spec.free.text.replace("a", "b") != ""',
+    'self.spec.tags.join(self.spec.free.text) != ""',
+    'sets.contains(self.spec.tags, [t])',
+    '"%s".format([self.spec.free.text]) != ""',
+  ]) {
+    const expression = `self.spec.tags.all(t, ${loop})`;
+    t.is(evaluate(expression, { tags, free }), 'operation cancelled: actual cost limit exceeded', expression);
+  }
+  t.is(evaluate('(self.spec.tags + self.spec.tags).map(t, t + "x").join(",").size() > 0', { tags }), true);
+});
+
+test('evaluations that share a budget end with it', (t) => {
+  const budget = new Budget(50_000);
+  const compiled = environment.compile('self.spec.tags.all(t, t != "")');
+  const bindings = environment.bind({ self: { spec: { tags: Array.from({ length: 1_000 }, () => 'a') } } });
+  if (!compiled.ok) return t.fail(compiled.message);
+  let evaluations = 0;
+  for (; !budget.isSpent; evaluations++) t.true(compiled.program.evaluate(bindings, budget).ok);
+  t.true(evaluations > 20 && evaluations < 50, String(evaluations));
 });
