@@ -7,11 +7,17 @@ const corePriority = 18_000;
 const groupPriority = 17_800;
 const autoManaged = { 'kube-aggregator.kubernetes.io/automanaged': 'onstart' };
 
+/** The ServiceCIDR that the cluster begins with. */
+export const rangeName = 'kubernetes';
+
 /** All of it, each with its resource. `served` are the rows of what this server answers; `serviceRange` is a CIDR. */
 export function firstObjects(served: readonly Kind[], serviceRange: string): [ResourceName, KubeObject][] {
   const of = (resource: ResourceName, objects: readonly KubeObject[]): [ResourceName, KubeObject][] =>
     objects.map((object) => [resource, structuredClone(object)]);
-  const range: ServiceCIDR = { metadata: { name: 'kubernetes' }, spec: { cidrs: [serviceRange] } };
+  const range: ServiceCIDR = {
+    metadata: { name: rangeName, finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
+    spec: { cidrs: [serviceRange] },
+  };
   return [
     ...of('priorityclasses', systemPriorityClasses),
     ...of('servicecidrs', [range]),

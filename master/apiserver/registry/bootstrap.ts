@@ -8,12 +8,20 @@
 import { type Clock, sleep } from '../../api/clock.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
-import { deepEqual } from '../../api/meta.ts';
-import type { EndpointSlice, Endpoints, KubeObject, Namespace, ResourceName, Service } from '../../api/types.ts';
+import { deepEqual, nowSeconds } from '../../api/meta.ts';
+import type {
+  EndpointSlice,
+  Endpoints,
+  KubeObject,
+  Namespace,
+  ResourceName,
+  Service,
+  ServiceCIDR,
+} from '../../api/types.ts';
 import { KeyExists, RevisionMismatch } from '../store/errors.ts';
 import { consistent, type Store } from '../store/types.ts';
 import { addressText } from './allocation/ranges.ts';
-import { firstObjects } from './bootstrap-objects.ts';
+import { firstObjects, rangeName } from './bootstrap-objects.ts';
 import { type RequestContext, systemContext } from './context.ts';
 import type { Resource } from './resource.ts';
 
@@ -107,6 +115,28 @@ export class Bootstrap {
     const served = resources.map(({ kind }) => kind);
     const first = firstObjects(served, serviceRange);
     await Promise.all(first.map(([resource, object]) => this.#createOnce(ctx, resource, undefined, object)));
+    await this.#readyRange(ctx);
+  }
+
+  /** Says that addresses are given out of the cluster's range. */
+  async #readyRange(ctx: RequestContext): Promise<void> {
+    const verbs = this.#resource('servicecidrs');
+    const present: ServiceCIDR = (await verbs.get(ctx, { name: rangeName }, {})).object;
+    if (present.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')) return;
+    const lastTransitionTime = nowSeconds(this.#options.clock.now());
+    const message = 'Kubernetes Service CIDR is ready';
+    const ready = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime };
+    try {
+      await verbs.update(
+        ctx,
+        { name: rangeName },
+        structuredClone({ ...present, status: { conditions: [ready] } }),
+        'status',
+      );
+    } catch (error) {
+      // Another server has said so.
+      if (!isConflict(error)) throw error;
+    }
   }
 
   async #createOnce(

@@ -91,7 +91,10 @@ export class Committer {
     const now = new Set(current ? allocator.keysOf(current) : []);
     const before = new Set(previous ? allocator.keysOf(previous) : []);
     const owner = JSON.stringify({ uid: (current ?? previous)?.metadata?.uid });
-    for (const key of now) if (!before.has(key)) extras.push({ key, value: owner, expectedRevision: 0 });
+    for (const key of now) {
+      if (before.has(key)) continue;
+      extras.push({ key, value: (current && allocator.valueOf?.(key, current)) ?? owner, expectedRevision: 0 });
+    }
     for (const key of before) if (!now.has(key)) extras.push({ key, delete: true });
     return extras;
   }

@@ -88,6 +88,8 @@ export interface Allocator<T extends KubeObject = KubeObject> {
   allocate(object: T, old: T | undefined, taken: ReadonlySet<string>): { object: T; chosen: ReadonlySet<string> };
   /** The keys of all that the object has. */
   keysOf(object: T): readonly string[];
+  /** What a key holds while the object has it; undefined: only who has it. */
+  valueOf?(key: string, object: T): string | undefined;
   /** Says in `errors` that the client asked for what `key` stands for and another object has it. */
   refuse(object: T, key: string, errors: FieldErrors): void;
   /** The prefixes under which all keys stand. */

@@ -2,18 +2,21 @@
  * Cluster IPs and node ports of Services.
  *
  * Guarantees: no two Services have the same, whichever API servers made them. Each number is a key of its own in etcd,
- * made in the same transaction as the Service, on the condition that it does not exist, and deleted with the Service.
+ * made in the same transaction as the Service, on the condition that it does not exist, and deleted with the Service. An
+ * address's key is its IPAddress object, so whoever takes an address with an IPAddress of his own has it to himself.
  * Nothing is remembered here: a number is chosen at random, and chosen again if its key turns out to exist.
  */
+import { randomUUID } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { invalid } from '../../../api/errors.ts';
-import { kinds } from '../../../api/kinds.ts';
-import type { Service, ServicePort } from '../../../api/types.ts';
+import { apiVersionOf, kinds } from '../../../api/kinds.ts';
+import { nowSeconds } from '../../../api/meta.ts';
+import type { IPAddress, Service, ServicePort } from '../../../api/types.ts';
 import type { Allocator } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
 import { type AddressRange, addressText, choose, type NumberRange } from './ranges.ts';
 
-export const addressPrefix = '/registry/ranges/serviceips/';
+export const addressPrefix = '/registry/ipaddresses/';
 export const nodePortPrefix = '/registry/ranges/servicenodeports/';
 
 const addressKey = (address: string): string => `${addressPrefix}${address}`;
@@ -31,6 +34,7 @@ export function createServiceAllocator(
   return {
     prefixes: [addressPrefix, nodePortPrefix],
     keysOf,
+    valueOf: (key, service) => (key.startsWith(addressPrefix) ? JSON.stringify(addressOf(key, service)) : undefined),
     refuse,
     allocate(service, _old, taken) {
       const chosen = new Set<string>();
@@ -54,6 +58,30 @@ export function createServiceAllocator(
         return value;
       }
     },
+  };
+}
+
+/** Whose IPAddresses are this allocator's, as Kubernetes labels them. */
+export const managedBy = { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' };
+
+/** The IPAddress of an address that a Service has. */
+export function serviceAddress(address: string, { metadata = {} }: Service): IPAddress {
+  const { name = '', namespace = '' } = metadata;
+  return {
+    metadata: { name: address, labels: { 'ipaddress.kubernetes.io/ip-family': 'IPv4', ...managedBy } },
+    spec: { parentRef: { resource: 'services', namespace, name } },
+  };
+}
+
+/** The same as it is stored, where it comes to be with its Service and not by a request of its own. */
+function addressOf(key: string, service: Service): IPAddress {
+  const { metadata, spec } = serviceAddress(key.slice(addressPrefix.length), service);
+  const creationTimestamp = nowSeconds(Date.now());
+  return {
+    kind: kinds.ipaddresses.kind,
+    apiVersion: apiVersionOf(kinds.ipaddresses),
+    metadata: { ...metadata, uid: randomUUID(), creationTimestamp },
+    spec,
   };
 }
 
@@ -82,9 +110,13 @@ function withNodePorts(ports: readonly ServicePort[], choosePort: (own: Set<numb
   return done;
 }
 
+/** The addresses that the Service has to itself. */
+export const addressesOf = ({ spec }: Service): string[] =>
+  (spec?.clusterIPs ?? []).filter((address) => isIPv4(address));
+
 function keysOf({ spec }: Service): string[] {
   if (!spec) return [];
-  const keys = (spec.clusterIPs ?? []).filter((address) => isIPv4(address)).map(addressKey);
+  const keys = addressesOf({ spec }).map(addressKey);
   const ports = [...(spec.ports ?? []).map(nodePortOf), spec.healthCheckNodePort ?? 0];
   return [...keys, ...new Set(ports.filter((port) => port !== 0).map(nodePortKey))];
 }

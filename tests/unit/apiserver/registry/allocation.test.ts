@@ -70,7 +70,7 @@ test('a Service gets an address, and a node port for each port of its type', (t)
     [30_086, 30_086, 30_087],
   );
   t.deepEqual([...chosen].sort(), [
-    '/registry/ranges/serviceips/10.96.1.1',
+    '/registry/ipaddresses/10.96.1.1',
     '/registry/ranges/servicenodeports/30086',
     '/registry/ranges/servicenodeports/30087',
   ]);
@@ -79,7 +79,7 @@ test('a Service gets an address, and a node port for each port of its type', (t)
 
 test('what turned out to be taken is not chosen again, and the given object is left as it is', (t) => {
   const given = service({ type: 'ClusterIP', ports: [{ port: 80 }] });
-  const taken = new Set(['/registry/ranges/serviceips/10.96.1.1']);
+  const taken = new Set(['/registry/ipaddresses/10.96.1.1']);
   t.is(allocator.allocate(given, undefined, taken).object.spec?.clusterIP, '10.96.1.2');
   t.is(given.spec?.clusterIP, undefined);
 });
@@ -91,7 +91,7 @@ test('an address that was asked for is not the choice of the server', (t) => {
     none,
   );
   t.is(chosen.size, 0);
-  t.deepEqual(allocator.keysOf(object), ['/registry/ranges/serviceips/10.96.0.9']);
+  t.deepEqual(allocator.keysOf(object), ['/registry/ipaddresses/10.96.0.9']);
 });
 
 test('a headless Service and an ExternalName have nothing that others could not have too', (t) => {
