@@ -29,8 +29,9 @@ import { RoleCache } from './auth/rbac/role-cache.ts';
 import { serviceAccounts } from './auth/service-accounts/service-accounts.ts';
 import { tokenReview } from './auth/service-accounts/token-review.ts';
 import { bootstrapTokens, staticTokens } from './auth/tokens.ts';
-import { followConfiguration, makeDefaultFlowControl } from './flowcontrol/configuration.ts';
+import { followConfiguration } from './flowcontrol/configuration.ts';
 import { FlowControl } from './flowcontrol/flow-control.ts';
+import { keepDefaultFlowControl, makeDefaultFlowControl } from './flowcontrol/upkeep.ts';
 import { openIdRoutes, tokenRequests } from './http/account-tokens.ts';
 import { Aggregation } from './http/aggregation/aggregation.ts';
 import { BackendProxy } from './http/backend-proxy.ts';
@@ -161,7 +162,9 @@ await runMain(async (signal) => {
       return Math.min(limit > 0 ? limit : Number.POSITIVE_INFINITY, store.countOf(resource));
     },
   });
-  const flowRun = followConfiguration({ store, flow, logger }, storeEnd.signal);
+  const flowSchemas = registry.resource('flowcontrol.apiserver.k8s.io', 'v1', 'flowschemas');
+  if (!flowSchemas) throw new Error('the registry lacks flowschemas');
+  const flowRun = followConfiguration({ store, flow, ctx: ownContext, flowSchemas, logger }, storeEnd.signal);
 
   let bootstrapped = false;
   const server = await startServer(
@@ -230,7 +233,10 @@ await runMain(async (signal) => {
     .then(() => {
       bootstrapped = true;
       if (!signal.aborted) logger.info('ready');
-      return keepClusterTrust({ registry, clientAuthority, frontProxy, clock: systemClock, logger }, signal);
+      return Promise.all([
+        keepClusterTrust({ registry, clientAuthority, frontProxy, clock: systemClock, logger }, signal),
+        keepDefaultFlowControl(registry, { ...ownContext, signal }, logger),
+      ]);
     });
   const left = aborted(signal).then(() => leave(registry, logger));
   // A failure to start ends the process, which is started again.

@@ -84,6 +84,7 @@ export class AuditRecord {
   #request: string | undefined;
   #response: string | undefined;
   #status: Partial<Status> | undefined;
+  #ended = false;
 
   constructor(audited: Audited, verdict: Verdict, write: (line: string) => void) {
     this.#audited = audited;
@@ -124,9 +125,17 @@ export class AuditRecord {
     }
   }
 
+  /** A request that met an error which nobody foresaw; that is its end in the log. */
+  panicked(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.status({ status: 'Failure', reason: 'InternalError', message: `APIServer panic'd: ${why}`, code: 500 });
+    this.stage('Panic');
+    this.#ended = true;
+  }
+
   /** Writes the entry of a stage. `code` is the answer's, once there is one. */
   stage(stage: Stage, code?: number): void {
-    if (this.#verdict.omitStages.has(stage)) return;
+    if (this.#ended || this.#verdict.omitStages.has(stage)) return;
     const { request, info, user, remoteAddress } = this.#audited;
     const event = {
       kind: 'Event',

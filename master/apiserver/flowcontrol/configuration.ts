@@ -1,29 +1,34 @@
 /**
- * Keeps a server's flow control as the FlowSchemas and PriorityLevelConfigurations in the API say, and makes those that every
- * cluster begins with.
+ * Keeps a server's flow control as the FlowSchemas and PriorityLevelConfigurations in the API say, and says in each schema's status
+ * whether the priority level that it names is there.
  */
 import { sleep } from '../../api/clock.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
+import { isConflict, isNotFound } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
-import { deepEqual } from '../../api/meta.ts';
-import type { FlowSchema, KubeObject, PriorityLevelConfiguration } from '../../api/types.ts';
+import { nowSeconds } from '../../api/meta.ts';
+import type { FlowSchema, PriorityLevelConfiguration } from '../../api/types.ts';
 import type { RequestContext } from '../registry/context.ts';
-import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
 import { listPrefix } from '../store/keys.ts';
 import { anyRevision, type Store } from '../store/types.ts';
-import { defaultFlowSchemas, defaultPriorityLevels } from './defaults.ts';
 import type { FlowControl } from './flow-control.ts';
 
-const group = 'flowcontrol.apiserver.k8s.io';
-const autoupdate = 'apf.kubernetes.io/autoupdate-spec';
+export interface ConfigurationParts {
+  readonly store: Store;
+  readonly flow: FlowControl;
+  /** As what the server writes statuses. */
+  readonly ctx: RequestContext;
+  readonly flowSchemas: Resource;
+  readonly logger: Logger;
+}
+
 const retryMs = 100;
 /** Changes that come together are taken together. */
 const settleMs = 50;
 
 /** Follows what the API says until the signal is aborted. */
 export async function followConfiguration(
-  { store, flow, logger }: { store: Store; flow: FlowControl; logger: Logger },
+  { store, flow, ctx, flowSchemas, logger }: ConfigurationParts,
   signal: AbortSignal,
 ): Promise<void> {
   const schemas = listPrefix('flowschemas');
@@ -33,10 +38,11 @@ export async function followConfiguration(
       // What is stored under a prefix is of its type.
       const read = async (prefix: string) => store.list(prefix, anyRevision);
       const [foundLevels, foundSchemas] = await Promise.all([read(levels), read(schemas)]);
-      flow.configure(
-        foundSchemas.items.map(({ object }) => object as FlowSchema),
-        foundLevels.items.map(({ object }) => object as PriorityLevelConfiguration),
-      );
+      const present = foundSchemas.items.map(({ object }) => object as FlowSchema);
+      const among = foundLevels.items.map(({ object }) => object as PriorityLevelConfiguration);
+      flow.configure(present, among);
+      const names = new Set(among.map(({ metadata }) => metadata?.name ?? ''));
+      for (const schema of present) await tellWhetherDangling(flowSchemas, ctx, schema, names);
       await Promise.race([
         changed(store, levels, foundLevels.revision, signal),
         changed(store, schemas, foundSchemas.revision, signal),
@@ -62,37 +68,31 @@ function changed(store: Store, prefix: string, from: number, signal: AbortSignal
   });
 }
 
-/** Makes the defaults that are missing, and brings those up to date that may be. Any number of servers may do it at once. */
-export async function makeDefaultFlowControl(registry: Registry, ctx: RequestContext): Promise<void> {
-  const make = (name: string, objects: readonly KubeObject[]) => {
-    const resource = registry.resource(group, 'v1', name);
-    if (!resource) throw new Error(`the registry lacks ${name}`);
-    return Promise.all(objects.map((object) => reconcile(resource, ctx, object)));
-  };
-  await make('prioritylevelconfigurations', defaultPriorityLevels);
-  await make('flowschemas', defaultFlowSchemas);
-}
-
-async function reconcile(
-  resource: Resource,
+/**
+ * Whether the schema dangles, as Kubernetes' condition of that name has it. Every API server says so; the first to write is as good
+ * as any, and what changes meanwhile is met again with the change.
+ */
+async function tellWhetherDangling(
+  flowSchemas: Resource,
   ctx: RequestContext,
-  wanted: KubeObject & { spec?: object },
+  schema: FlowSchema,
+  levels: ReadonlySet<string>,
 ): Promise<void> {
-  const name = wanted.metadata?.name ?? '';
+  const level = schema.spec?.priorityLevelConfiguration?.name ?? '';
+  const found = levels.has(level);
+  const message = `This FlowSchema references the PriorityLevelConfiguration object named ${JSON.stringify(level)} ${found ? 'and it exists' : 'but there is no such object'}`;
+  const told = schema.status?.conditions?.find(({ type }) => type === 'Dangling');
+  const [is, reason] = found ? ['False', 'Found'] : ['True', 'NotFound'];
+  if (told?.status === is && told.message === message) return;
+  const since = told?.status === is ? told.lastTransitionTime : undefined;
+  const lastTransitionTime = since ?? nowSeconds(Date.now());
+  const dangling = { type: 'Dangling', status: is, lastTransitionTime, reason, message };
+  const others = (schema.status?.conditions ?? []).filter((condition) => condition !== told);
+  const status = { ...schema.status, conditions: [...others, dangling] };
   try {
-    const present: KubeObject & { spec?: object } = (await resource.get(ctx, { name }, {})).object;
-    if (present.metadata?.annotations?.[autoupdate] !== 'true') return;
-    // What the API server has added by default is no difference.
-    const spec = { ...present.spec, ...wanted.spec };
-    if (!deepEqual(spec, present.spec)) {
-      await resource.update(ctx, { name }, structuredClone({ ...present, spec: wanted.spec }));
-    }
+    const name = schema.metadata?.name ?? '';
+    await flowSchemas.update(ctx, { name }, structuredClone({ ...schema, status }), 'status');
   } catch (error) {
-    // Another server was quicker, or somebody changes it just now, whose will it is.
-    if (isConflict(error)) return;
-    if (!isNotFound(error)) throw error;
-    await resource.create(ctx, undefined, structuredClone(wanted)).catch((failure: unknown) => {
-      if (!isAlreadyExists(failure)) throw failure;
-    });
+    if (!isConflict(error) && !isNotFound(error)) throw error;
   }
 }

@@ -12,6 +12,9 @@ type Limited = NonNullable<NonNullable<PriorityLevelConfiguration['spec']>['limi
 type Rules = NonNullable<NonNullable<FlowSchema['spec']>['rules']>[number];
 type ResourceRule = NonNullable<Rules['resourceRules']>[number];
 
+/** The names of those that are always there, and as they are here. */
+export const mandatory: ReadonlySet<string> = new Set(['exempt', 'catch-all']);
+
 export const defaultPriorityLevels: readonly PriorityLevelConfiguration[] = [
   level('exempt', { type: 'Exempt', exempt: { lendablePercent: 0, nominalConcurrencyShares: 0 } }),
   limited('catch-all', 5, 0, { type: 'Reject' }),

@@ -4,42 +4,58 @@
  * seats goes first (fair queuing).
  */
 
+import type { Attributes } from '../auth/rbac/rules.ts';
+
 export interface QueueSettings {
   readonly queues: number;
   readonly handSize: number;
   readonly queueLengthLimit: number;
 }
 
+export interface Waiter {
+  readonly schema: string;
+  /** What tells its flow from the others of the schema. */
+  readonly distinguisher: string;
+  readonly userName: string;
+  readonly request: Attributes;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
 export interface Waiting {
   readonly width: number;
+  /** Who waits, and since when, for whoever looks into the queues. */
+  readonly about: Waiter;
   readonly start: (queue: Queue) => void;
 }
 
 export class Queue {
   readonly waiting: Waiting[] = [];
-  /** Seats that its requests have now. */
+  /** Seats that its requests have now, and how many requests that are. */
   executing = 0;
+  running = 0;
   /** Seconds of seats that it has had, ahead of which it is not served while others wait. */
   virtual = 0;
 }
 
 export class FairQueues {
   readonly #settings: QueueSettings;
-  readonly #queues: readonly Queue[];
+  readonly queues: readonly Queue[];
   /** The virtual time of what was last started: nobody saves up for later by not asking. */
   #now = 0;
   waitingCount = 0;
   /** What a request takes, in seconds: the mean of the latest ones. */
-  #expectedSeconds = 0.01;
+  expectedSeconds = 0.01;
 
   constructor(settings: QueueSettings) {
     this.#settings = settings;
-    this.#queues = Array.from({ length: Math.max(1, settings.queues) }, () => new Queue());
+    this.queues = Array.from({ length: Math.max(1, settings.queues) }, () => new Queue());
   }
 
   /** Puts a request into the best queue of its flow's hand; undefined when that one is full. */
-  add(flow: string, waiting: Waiting): Queue | undefined {
-    const queue = this.#best(flow);
+  add(waiting: Waiting): Queue | undefined {
+    const { schema, distinguisher } = waiting.about;
+    const queue = this.#best(`${schema} ${distinguisher}`);
     if (queue.waiting.length >= this.#settings.queueLengthLimit) return undefined;
     if (queue.waiting.length === 0) queue.virtual = Math.max(queue.virtual, this.#now);
     queue.waiting.push(waiting);
@@ -63,8 +79,9 @@ export class FairQueues {
     queue.waiting.shift();
     this.waitingCount -= 1;
     this.#now = queue.virtual;
-    queue.virtual += first.width * this.#expectedSeconds;
+    queue.virtual += first.width * this.expectedSeconds;
     queue.executing += first.width;
+    queue.running += 1;
     first.start(queue);
     return true;
   }
@@ -72,13 +89,14 @@ export class FairQueues {
   /** A request that came out of a queue has ended: the queue is charged for what it really took. */
   finished(queue: Queue, width: number, seconds: number): void {
     queue.executing -= width;
-    queue.virtual += width * (seconds - this.#expectedSeconds);
-    this.#expectedSeconds += (seconds - this.#expectedSeconds) / 16;
+    queue.running -= 1;
+    queue.virtual += width * (seconds - this.expectedSeconds);
+    this.expectedSeconds += (seconds - this.expectedSeconds) / 16;
   }
 
   #next(): Queue | undefined {
     let best: Queue | undefined;
-    for (const queue of this.#queues) {
+    for (const queue of this.queues) {
       if (queue.waiting.length > 0 && (best === undefined || queue.virtual < best.virtual)) best = queue;
     }
     return best;
@@ -88,8 +106,8 @@ export class FairQueues {
   #best(flow: string): Queue {
     let best: Queue | undefined;
     let least = Number.POSITIVE_INFINITY;
-    for (const index of deal(flow, this.#queues.length, this.#settings.handSize)) {
-      const queue = this.#queues[index];
+    for (const index of deal(flow, this.queues.length, this.#settings.handSize)) {
+      const queue = this.queues[index];
       if (!queue) continue;
       const load = queue.executing + queue.waiting.reduce((sum, { width }) => sum + width, 0);
       if (load < least) [best, least] = [queue, load];

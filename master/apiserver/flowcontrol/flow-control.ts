@@ -11,7 +11,7 @@
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/types.ts';
 import type { Attributes } from '../auth/rbac/rules.ts';
 import type { UserInfo } from '../registry/context.ts';
-import { defaultFlowSchemas, defaultPriorityLevels } from './defaults.ts';
+import { defaultFlowSchemas, defaultPriorityLevels, mandatory } from './defaults.ts';
 import { inOrder, looksAtNamespace, matches } from './matching.ts';
 import { type Departure, PriorityLevel, type Refusal, type SeatPool, settingsOf } from './priority-level.ts';
 
@@ -62,6 +62,7 @@ export class FlowControl {
   readonly #counts = new Map<string, FlowCounts>();
   #schemas: { readonly schema: FlowSchema; readonly flow: Flow }[] = [];
   #byNamespace = false;
+  #wanted: ReadonlySet<string> = new Set();
   #known = new WeakMap<UserInfo, Map<string, Flow>>();
 
   constructor(options: FlowControlOptions) {
@@ -72,6 +73,11 @@ export class FlowControl {
   /** For metrics. */
   get levels(): readonly PriorityLevel[] {
     return [...this.#levels.values()];
+  }
+
+  /** Whether the level is configured no more and only works off what it has. */
+  isQuiescing({ settings }: PriorityLevel): boolean {
+    return !this.#wanted.has(settings.name);
   }
 
   /** For metrics. */
@@ -90,6 +96,7 @@ export class FlowControl {
     }
     this.#pool.size = settings.reduce((sum, { exempt, lendableSeats }) => sum + (exempt ? 0 : lendableSeats), 0);
     const wanted = new Set(settings.map(({ name }) => name));
+    this.#wanted = wanted;
     for (const [name, level] of this.#levels) {
       // One that is no more works off what it has.
       if (!wanted.has(name) && level.executing + level.waitingCount === 0) this.#levels.delete(name);
@@ -134,12 +141,13 @@ export class FlowControl {
     return flow;
   }
 
-  async #wait(flow: Flow, user: UserInfo, { namespace }: Attributes, width: number, signal: AbortSignal) {
+  async #wait(flow: Flow, user: UserInfo, request: Attributes, width: number, signal: AbortSignal) {
     const startedAt = performance.now();
-    const { level, schema, distinguisher, counts } = flow;
-    const own = distinguisher === 'ByUser' ? user.name : distinguisher === 'ByNamespace' ? namespace : '';
+    const { level, schema, counts } = flow;
     const patience = AbortSignal.any([signal, AbortSignal.timeout(this.#options.waitMs)]);
-    const departure = await level.wait(`${schema} ${own}`, width, patience, (why) => {
+    const distinguisher = distinguisherOf(flow, user.name, request.namespace);
+    const waiter = { schema, distinguisher, userName: user.name, request, since: Date.now() };
+    const departure = await level.wait(waiter, width, patience, (why) => {
       counts.refused[why] += 1;
     });
     counts.dispatched += 1;
@@ -192,19 +200,29 @@ export class FlowControl {
   }
 }
 
+/** What tells a request's flow from the others of its schema. */
+export function distinguisherOf({ distinguisher }: Flow, userName: string, namespace: string): string {
+  if (distinguisher === 'ByUser') return userName;
+  return distinguisher === 'ByNamespace' ? namespace : '';
+}
+
 /** The seats of one request. */
 export class Ticket {
   readonly flow: Flow;
-  readonly #width: number;
+  readonly width: number;
   readonly #departure: Departure | undefined;
   readonly #startedAt: number;
   #left = false;
 
   constructor(flow: Flow, width: number, departure?: Departure) {
     this.flow = flow;
-    this.#width = width;
+    this.width = width;
     this.#departure = departure;
     this.#startedAt = departure ? performance.now() : 0;
+  }
+
+  get isLeft(): boolean {
+    return this.#left;
   }
 
   /** Gives the seats back; once is enough. */
@@ -212,11 +230,9 @@ export class Ticket {
     if (this.#left) return;
     this.#left = true;
     const seconds = this.#departure ? (performance.now() - this.#startedAt) / 1000 : 0;
-    this.flow.level.leave(this.#width, this.#departure, seconds);
+    this.flow.level.leave(this.width, this.#departure, seconds);
   }
 }
-
-const mandatory = new Set(['exempt', 'catch-all']);
 
 function withMandatory<T extends { metadata?: { name?: string } }>(given: readonly T[], defaults: readonly T[]): T[] {
   const names = new Set(given.map(({ metadata }) => metadata?.name));

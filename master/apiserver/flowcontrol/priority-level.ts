@@ -7,7 +7,7 @@
  */
 import { statusError } from '../../api/errors.ts';
 import type { PriorityLevelConfiguration } from '../../api/types.ts';
-import { FairQueues, type Queue, type Waiting } from './fair-queues.ts';
+import { FairQueues, type Queue, type Waiter, type Waiting } from './fair-queues.ts';
 
 /** The seats that all levels share, and how many of them are taken. */
 export interface SeatPool {
@@ -62,6 +62,16 @@ export class PriorityLevel {
     this.#queues = settings.queuing && new FairQueues(settings.queuing);
   }
 
+  /** Those that requests wait in or came out of, with their numbers. */
+  get queues(): readonly Queue[] {
+    return this.#queues?.queues ?? [];
+  }
+
+  /** What a request that had to wait takes. */
+  get expectedSeconds(): number {
+    return this.#queues?.expectedSeconds ?? 0;
+  }
+
   get waitingCount(): number {
     return this.#former.reduce((sum, { waitingCount }) => sum + waitingCount, this.#queues?.waitingCount ?? 0);
   }
@@ -77,7 +87,7 @@ export class PriorityLevel {
    * Waits for seats in the flow's turn. Resolves with the queue that is to be named in `leave`; rejects with a Status of 429
    * when its queue is full or the signal is aborted first.
    */
-  async wait(flow: string, width: number, signal: AbortSignal, refused: (why: Refusal) => void): Promise<Departure> {
+  async wait(about: Waiter, width: number, signal: AbortSignal, refused: (why: Refusal) => void): Promise<Departure> {
     const queues = this.#queues;
     const { promise, resolve, reject } = Promise.withResolvers<Departure>();
     const refuse = (why: Refusal): void => {
@@ -86,13 +96,14 @@ export class PriorityLevel {
     };
     const waiting: Waiting = {
       width,
+      about,
       start: (from) => {
         signal.removeEventListener('abort', giveUp);
         this.#take(width);
         resolve({ queues: queues as FairQueues, queue: from });
       },
     };
-    const queue = queues?.add(flow, waiting);
+    const queue = queues?.add(waiting);
     const giveUp = (): void => {
       if (queue) queues?.remove(queue, waiting);
       refuse('time-out');

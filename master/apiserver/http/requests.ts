@@ -3,12 +3,13 @@
  * here as a rejection, and becomes a Status in one place (server.ts).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { internalError, isStatusError, methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
+import { isStatusError, methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
 import type { AuditRecord, AuditTrail } from '../audit/trail.ts';
 import type { Authenticator, Credentials } from '../auth/authenticate.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
 import { impersonate, impersonates } from '../auth/impersonate.ts';
-import type { FlowControl, Ticket } from '../flowcontrol/flow-control.ts';
+import type { Executing } from '../flowcontrol/dumps.ts';
+import { distinguisherOf, type FlowControl, type Ticket } from '../flowcontrol/flow-control.ts';
 import type { UserInfo } from '../registry/context.ts';
 import { type Exchange, type Handler, tlsSocketOf } from './exchange.ts';
 import type { ServerMetrics } from './metrics.ts';
@@ -42,8 +43,13 @@ interface Flight {
   readonly abort: AbortController;
   /** Milliseconds, on the clock of `performance.now`. */
   readonly deadline: number;
+  readonly info: RequestInfo;
+  /** Milliseconds, on the same clock. */
+  readonly startedAt: number;
   record?: AuditRecord | undefined;
   ticket?: Ticket | undefined;
+  /** Whose the ticket is. */
+  user?: UserInfo | undefined;
 }
 
 /** Whose credentials say nothing. */
@@ -65,7 +71,7 @@ export class Requests {
     const startedAt = performance.now();
     const abort = new AbortController();
     const deadline = this.#isStream(info) ? Number.POSITIVE_INFINITY : startedAt + this.#options.requestTimeoutMs;
-    const flight: Flight = { response, abort, deadline };
+    const flight: Flight = { response, abort, deadline, info, startedAt };
     const known = info.isResource ? serves(info) : paths.has(normal(info.path));
 
     this.#inFlight.add(flight);
@@ -102,7 +108,7 @@ export class Requests {
     }
     const ticket = flow.admit(user, info, flight.abort.signal);
     if (ticket instanceof Promise) return this.#afterWaiting(ticket, request, response, info, flight, user);
-    this.#seat(response, flight, ticket);
+    this.#seat(response, flight, user, ticket);
     return this.#route(request, response, info, flight, user);
   }
 
@@ -117,14 +123,15 @@ export class Requests {
     // A refusal says too where the request belonged.
     response.flowHeaders = this.#options.flow.flowFor(user, info).headers;
     const ticket = await waiting;
-    this.#seat(response, flight, ticket);
+    this.#seat(response, flight, user, ticket);
     // Its client may have gone just then.
     if (flight.abort.signal.aborted) ticket.leave();
     return this.#route(request, response, info, flight, user);
   }
 
-  #seat(response: Answer, flight: Flight, ticket: Ticket): void {
+  #seat(response: Answer, flight: Flight, user: UserInfo, ticket: Ticket): void {
     flight.ticket = ticket;
+    flight.user = user;
     response.flowHeaders = ticket.flow.headers;
   }
 
@@ -190,10 +197,12 @@ export class Requests {
     const record = audit.begin({ ...audited, user });
     flight.record = record;
     if (record) response.setHeader('Audit-Id', record.auditId);
+    if (record && this.#isStream(info)) recordStart(record, response);
     try {
       await this.#serve(request, response, info, flight, user);
     } catch (error) {
-      record?.status((isStatusError(error) ? error : internalError(error)).status);
+      if (isStatusError(error)) record?.status(error.status);
+      else record?.panicked(error);
       throw error;
     }
   }
@@ -217,6 +226,18 @@ export class Requests {
     for (const { response } of this.#inFlight) response.shouldKeepAlive = false;
   }
 
+  /** What has its seats now. */
+  executing(): Executing[] {
+    return [...this.#inFlight].flatMap(({ ticket, user, info, startedAt }): Executing[] => {
+      if (!ticket || !user || ticket.isLeft) return [];
+      const { flow, width } = ticket;
+      const since = performance.timeOrigin + startedAt;
+      const distinguisher = distinguisherOf(flow, user.name, info.namespace);
+      const about = { schema: flow.schema, distinguisher, userName: user.name, request: info, since };
+      return [{ ...about, level: flow.level.settings.name, width, startedAt: since }];
+    });
+  }
+
   get inFlight(): number {
     return this.#inFlight.size;
   }
@@ -235,6 +256,16 @@ export class Requests {
   #isStream({ verb, resource, subresource }: RequestInfo): boolean {
     return verb === 'watch' || (subresource !== '' && this.#options.streams.has(`${resource}/${subresource}`));
   }
+}
+
+/** A request that may last long is recorded as soon as its answer begins. */
+function recordStart(record: AuditRecord, response: ServerResponse): void {
+  response.writeHead = new Proxy(response.writeHead, {
+    apply(writeHead, self, given) {
+      record.stage('ResponseStarted', Number(given[0]));
+      return Reflect.apply(writeHead, self, given);
+    },
+  });
 }
 
 /** A path without its last slash. */

@@ -18,11 +18,13 @@ import type { Logger } from '../../api/logging.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
 import type { Authorizer } from '../auth/authorize.ts';
+import type { Executing } from '../flowcontrol/dumps.ts';
 import type { FlowControl } from '../flowcontrol/flow-control.ts';
 import { registerFlowMetrics } from '../flowcontrol/metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Aggregated } from './aggregation/aggregation.ts';
 import type { Handler } from './exchange.ts';
+import { flowDumps } from './flow-dumps.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { ServerMetrics } from './metrics.ts';
 import { Paths } from './paths.ts';
@@ -99,7 +101,7 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
       watch: watches.serve,
     }),
     serves: ({ group, version: v, resource }) => registry.resource(group, v, resource) !== undefined,
-    paths: pathRoutes(options, metrics, signal),
+    paths: pathRoutes(options, metrics, () => requests.executing(), signal),
     streams: new Set(options.connect.keys()),
     metrics,
     requestTimeoutMs: options.requestTimeoutMs,
@@ -194,7 +196,12 @@ async function quiet(requests: Requests, late: ReadonlySet<Socket>, signal: Abor
 }
 
 /** All paths that are not resources. */
-function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: AbortSignal): Paths {
+function pathRoutes(
+  options: ServerOptions,
+  metrics: ServerMetrics,
+  executing: () => Executing[],
+  signal: AbortSignal,
+): Paths {
   const { registry, logger, health } = options;
   const shutdown: HealthCheck = {
     name: 'shutdown',
@@ -213,6 +220,7 @@ function pathRoutes(options: ServerOptions, metrics: ServerMetrics, signal: Abor
     }),
     ['/version', ({ response }) => sendJson(response, 200, version)],
     ['/metrics', metrics.route],
+    ...flowDumps(options.flow, executing),
     ...options.routes,
   ]);
   return new Paths(routes, registry, options.aggregated);

@@ -51,7 +51,7 @@ export class Watches {
       stream.begin();
       // From here on it costs what its events cost.
       exchange.ticket?.leave();
-      exchange.audit?.stage('ResponseStarted', wantsWebSocket(response) ? 101 : 200);
+      if (wantsWebSocket(response)) exchange.audit?.stage('ResponseStarted', 101);
     } catch (error) {
       if (isStreamError(error)) {
         stream.onEnd(error);

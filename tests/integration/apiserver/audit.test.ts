@@ -76,6 +76,18 @@ test('requests are recorded as the policy says, with who asked from where and wh
   t.is(typeof created?.responseObject?.metadata?.uid, 'string');
   t.like(missing, { verb: 'get', responseStatus: { code: 404, reason: 'NotFound' } });
 
+  // What lasts is told of when it begins, and when it is over.
+  const watching = client.watch(`${configMaps}?watch=1&timeoutSeconds=1`, new AbortController().signal);
+  for await (const _line of watching);
+  const watched = await events(({ verb }) => verb === 'watch', 2);
+  t.deepEqual(
+    watched.map(({ stage, responseStatus }) => [stage, responseStatus?.code]),
+    [
+      ['ResponseStarted', 200],
+      ['ResponseComplete', 200],
+    ],
+  );
+
   // Metadata alone of Secrets, at each stage, and of those that may not.
   await client.json('POST', '/api/v1/namespaces/default/secrets', {
     metadata: { name: 's' },

@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers } from '../../support/apiserver.ts';
 import { startEtcd } from '../../support/etcd.ts';
+import { within } from '../../support/within.ts';
 
 interface Answer {
   readonly code: number;
@@ -25,6 +26,14 @@ test('a level of one’s own bounds what a user may do at once, and answers say 
 
   const { items } = await admin.json<{ items: { metadata: { name: string } }[] }>('GET', `${api}/flowschemas`);
   t.is(items.length, 13);
+  const dangles = async (name: string) => {
+    const { status } = await admin.json<{ status?: { conditions?: object[] } }>('GET', `${api}/flowschemas/${name}`);
+    return status?.conditions ?? [];
+  };
+  const isTold = (conditions: readonly object[]): boolean => conditions.length === 1;
+  const [exempt] = await within(30, () => dangles('exempt'), isTold);
+  t.like(exempt, { type: 'Dangling', status: 'False', reason: 'Found' });
+
   const level = await admin.json<{ metadata: { uid: string } }>('POST', `${api}/prioritylevelconfigurations`, {
     metadata: { name: 'tight' },
     spec: {
@@ -50,6 +59,22 @@ test('a level of one’s own bounds what a user may do at once, and answers say 
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
     subjects: [{ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name: 'greedy' }],
   });
+
+  const lost = { priorityLevelConfiguration: { name: 'nowhere' }, matchingPrecedence: 60, rules: [] };
+  await admin.json('POST', `${api}/flowschemas`, { metadata: { name: 'lost' }, spec: lost });
+  const [told] = await within(30, () => dangles('lost'), isTold);
+  t.like(told, {
+    ...{ status: 'True', reason: 'NotFound' },
+    message:
+      'This FlowSchema references the PriorityLevelConfiguration object named "nowhere" but there is no such object',
+  });
+  const found = { priorityLevelConfiguration: { name: 'tight' } };
+  await admin.json('PATCH', `${api}/flowschemas/lost`, { spec: found }, 'application/merge-patch+json');
+  await within(
+    30,
+    () => dangles('lost'),
+    ([now]) => now !== undefined && 'status' in now && now.status === 'False',
+  );
 
   const [{ user }] = parse(readFileSync(kubeconfig, 'utf8')).users;
   const pem = (name: string): string => Buffer.from(user[name], 'base64').toString();
@@ -82,5 +107,30 @@ test('a level of one’s own bounds what a user may do at once, and answers say 
   t.regex(
     text,
     /apiserver_flowcontrol_dispatched_requests_total\{priority_level="exempt",flow_schema="exempt"\} [1-9]/,
+  );
+
+  const dump = async (what: string): Promise<string[]> => {
+    const { text: table } = await admin.send('GET', `/debug/api_priority_and_fairness/dump_${what}`);
+    return table.trimEnd().split('\n');
+  };
+  const levels = await dump('priority_levels');
+  t.regex(
+    levels[0] ?? '',
+    /^PriorityLevelName, ActiveQueues, IsIdle, +IsQuiescing, WaitingRequests, ExecutingRequests, /,
+  );
+  t.regex(
+    levels.find((line) => line.startsWith('exempt,')) ?? '',
+    /^exempt, +0, +false, +false, +0, +1, +[1-9]\d*, +0, +0, +0$/,
+  );
+  t.regex(
+    levels.find((line) => line.startsWith('tight,')) ?? '',
+    /^tight, +0, +true, +false, +0, +0, +[1-9]\d*, +[1-9]/,
+  );
+  t.is((await dump('queues')).filter((line) => line.startsWith('workload-low,')).length, 128);
+  const [head = '', ...requests] = await dump('requests?includeRequestDetails=1');
+  t.regex(head, /^PriorityLevelName, FlowSchemaName, QueueIndex, .* UserName, +Verb, +APIPath, /);
+  t.regex(
+    requests.join('\n'),
+    /^exempt, +exempt, +-1, +-1, .* kubernetes-admin, +get, +\/debug\/api_priority_and_fairness\/dump_requests, /m,
   );
 });
