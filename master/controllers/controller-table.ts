@@ -20,6 +20,7 @@ import { startReplicationController } from './replication/replication-controller
 import { startResourceQuota } from './resource-quota.ts';
 import { startRootCaPublisher, startServiceAccounts } from './service-account.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
+import { startClaimProtection, startVolumeProtection } from './volume-protection.ts';
 
 export interface ControllerRow {
   readonly name: string;
@@ -43,6 +44,8 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },
   { name: 'certificatesigningrequest-cleaner-controller', start: startCsrCleaner },
+  { name: 'persistentvolumeclaim-protection-controller', start: startClaimProtection },
+  { name: 'persistentvolume-protection-controller', start: startVolumeProtection },
   { name: 'clusterrole-aggregation-controller', start: startClusterRoleAggregation },
 ]);
 

@@ -175,8 +175,8 @@ export class TestApiServer {
   }
 }
 
-/** What an API server with no controllers and no nodes cannot have: accounts in new namespaces, nodes that become ready. */
-const lonePlugins = 'ServiceAccount,TaintNodesByCondition';
+/** What needs controllers or nodes: accounts in new namespaces, nodes that become ready, claims that may go. */
+const lonePlugins = 'ServiceAccount,TaintNodesByCondition,StorageObjectInUseProtection';
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));

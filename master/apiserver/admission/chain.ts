@@ -13,6 +13,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { type NamespaceLifecycleOptions, namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { Objects } from './objects.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
+import { podTopologyLabels } from './pod-topology-labels.ts';
 import { BoundPolicies } from './policies/bound-policies.ts';
 import { type MutatingPolicies, mutatingPolicies } from './policies/mutating-policies.ts';
 import { compileMutatingPolicy } from './policies/mutating-policy.ts';
@@ -25,6 +26,7 @@ import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import type { Equivalents } from './seen.ts';
 import { serviceAccount } from './service-account.ts';
+import { storageObjectInUse } from './storage-object-in-use.ts';
 import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
 import type { Admission, AdmissionPlugin, AdmissionRequest } from './types.ts';
 import { volumeClaimResize } from './volume-claim-resize.ts';
@@ -73,12 +75,14 @@ const table: readonly Row[] = [
       defaultTolerationSeconds(options.defaultNotReadyTolerationSeconds, options.defaultUnreachableTolerationSeconds),
   },
   { name: 'DefaultStorageClass', create: ({ objects }) => defaultStorageClass(objects) },
+  { name: 'StorageObjectInUseProtection', create: () => storageObjectInUse },
   { name: 'PersistentVolumeClaimResize', create: ({ objects }) => volumeClaimResize(objects) },
   { name: 'RuntimeClass', create: ({ objects }) => runtimeClass(objects) },
   { name: 'CertificateApproval', create: ({ judge }) => certificateApproval(judge) },
   { name: 'CertificateSigning', create: ({ judge }) => certificateSigning(judge) },
   { name: 'CertificateSubjectRestriction', create: () => certificateSubjectRestriction },
   { name: 'DefaultIngressClass', create: ({ objects }) => defaultIngressClass(objects) },
+  { name: 'PodTopologyLabels', create: ({ objects }) => podTopologyLabels(objects) },
   { name: 'MutatingAdmissionPolicy', create: mutatingPolicyPlugin },
   {
     name: 'MutatingAdmissionWebhook',

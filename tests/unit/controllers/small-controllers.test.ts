@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { ClusterRole } from '../../../master/api/types.ts';
+import type { ClusterRole, Pod } from '../../../master/api/types.ts';
 import { CidrRanges } from '../../../master/controllers/cidr-ranges.ts';
 import { aggregatedRules } from '../../../master/controllers/cluster-role-aggregation.ts';
 import { checked, controllerTable, selectControllers } from '../../../master/controllers/controller-table.ts';
@@ -11,6 +11,7 @@ import {
   unscheduledTerminating,
 } from '../../../master/controllers/pod-gc.ts';
 import { expirationMs, isBootstrapToken } from '../../../master/controllers/token-cleaner.ts';
+import { claimFinalizer, finalizersOf, uses } from '../../../master/controllers/volume-protection.ts';
 import { node, pod } from './objects.ts';
 
 test('no range of pod addresses is given twice', (t) => {
@@ -142,4 +143,30 @@ test('a role that aggregates has the rules of all that it selects, each once, an
   ];
   t.deepEqual(aggregatedRules(sum, all), [rule('pods'), rule('nodes')]);
   t.deepEqual(aggregatedRules(sum, [sum]), []);
+});
+
+test('a claim is kept while a pod on a node names it, and a volume while it is bound', (t) => {
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const kept = { metadata: { name: 'c', finalizers: ['x/y', claimFinalizer], deletionTimestamp } };
+  t.is(
+    finalizersOf(kept, claimFinalizer, () => true),
+    undefined,
+  );
+  t.deepEqual(
+    finalizersOf(kept, claimFinalizer, () => false),
+    ['x/y'],
+  );
+  t.deepEqual(
+    finalizersOf({ metadata: { name: 'old' } }, claimFinalizer, () => false),
+    [claimFinalizer],
+  );
+  const volumes = [
+    { name: 'v', persistentVolumeClaim: { claimName: 'c' } },
+    { name: 'w', ephemeral: {} },
+  ];
+  const user = (nodeName?: string): Pod => ({ metadata: { name: 'p' }, spec: { containers: [], volumes, nodeName } });
+  t.true(uses(user('n'), 'c'));
+  t.true(uses(user('n'), 'p-w'));
+  t.false(uses(user(), 'c'));
+  t.false(uses(user('n'), 'd'));
 });

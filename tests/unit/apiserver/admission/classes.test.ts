@@ -1,9 +1,11 @@
 import test from 'ava';
 import { kinds } from '../../../../master/api/kinds.ts';
-import type { Ingress, PersistentVolumeClaim, Pod } from '../../../../master/api/types.ts';
+import type { Binding, Ingress, PersistentVolumeClaim, Pod } from '../../../../master/api/types.ts';
 import { defaultIngressClass, defaultStorageClass } from '../../../../master/apiserver/admission/default-classes.ts';
+import { podTopologyLabels } from '../../../../master/apiserver/admission/pod-topology-labels.ts';
 import { priority } from '../../../../master/apiserver/admission/priority.ts';
 import { runtimeClass } from '../../../../master/apiserver/admission/runtime-class.ts';
+import { storageObjectInUse } from '../../../../master/apiserver/admission/storage-object-in-use.ts';
 import type { AdmissionPlugin } from '../../../../master/apiserver/admission/types.ts';
 import { volumeClaimResize } from '../../../../master/apiserver/admission/volume-claim-resize.ts';
 import { change, creation, objectsWith, podOf } from './support.ts';
@@ -104,4 +106,34 @@ test('a claim grows only where its class lets volumes grow', async (t) => {
     );
   await t.notThrowsAsync(grow('grows'));
   await t.throwsAsync(grow('old'), { message: /must support resize$/ });
+});
+
+test('claims and volumes begin with the finalizer that keeps them while they are used', async (t) => {
+  const rows = [
+    [kinds.persistentvolumeclaims, 'kubernetes.io/pvc-protection'],
+    [kinds.persistentvolumes, 'kubernetes.io/pv-protection'],
+  ] as const;
+  for (const [kind, finalizer] of rows) {
+    const object = { metadata: { name: 'a', finalizers: ['x/y'] } };
+    await storageObjectInUse.admit?.(creation(object, { kind }));
+    t.deepEqual(object.metadata.finalizers, ['x/y', finalizer]);
+    await storageObjectInUse.admit?.(creation(object, { kind }));
+    t.is(object.metadata.finalizers.length, 2);
+  }
+});
+
+test('a pod has the zone and region of its node, by its binding or from the start', async (t) => {
+  const zone = { 'topology.kubernetes.io/zone': 'z', 'topology.kubernetes.io/region': 'r' };
+  const plugin = podTopologyLabels(
+    objectsWith({ nodes: [{ metadata: { name: 'n', labels: { other: 'x', ...zone } } }] }),
+  );
+  const binding: Binding = { metadata: { name: 'a', labels: { own: 'y' } }, target: { name: 'n' } };
+  await plugin.admit?.(creation(binding, { subresource: 'binding' }));
+  t.deepEqual(binding.metadata?.labels, { own: 'y', ...zone });
+  const pod = podOf({ nodeName: 'n' });
+  await plugin.admit?.(creation(pod));
+  t.deepEqual(pod.metadata?.labels, zone);
+  const unbound = podOf();
+  await plugin.admit?.(creation(unbound));
+  t.is(unbound.metadata?.labels, undefined);
 });
