@@ -8,6 +8,7 @@ import { Member } from '../../../master/apiserver/store/member.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers } from '../../support/apiserver.ts';
 import { startEtcd } from '../../support/etcd.ts';
+import { within } from '../../support/within.ts';
 
 const secrets = '/api/v1/namespaces/default/secrets';
 const keys = { one: randomBytes(32).toString('base64'), two: randomBytes(32).toString('base64') };
@@ -19,20 +20,16 @@ test('secrets are encrypted in etcd, keys change by rewriting, and a wrong key i
   t.teardown(etcd.stop);
   const member = new Member(etcd.endpoints[0] ?? '', undefined);
   t.teardown(() => member.reset());
-  const inEtcd = async (resource: string): Promise<string> => {
-    const { kvs } = await member.range({ key: `/registry/${resource}/default/a` }, 5_000);
+  const inEtcd = async (resource: string, name = 'a'): Promise<string> => {
+    const { kvs } = await member.range({ key: `/registry/${resource}/default/${name}` }, 5_000);
     return kvs[0]?.value.toString('latin1') ?? '';
   };
   /** An API server with these keys, the first of which writes, for as long as the action takes. */
   const withKeys = async (names: readonly (keyof typeof keys)[], act: (client: ApiClient) => Promise<void>) => {
     const file = join(dir, `${names.join('-')}.yaml`);
-    const aesgcm = { keys: names.map((name) => ({ name, secret: keys[name] })) };
-    const resources = [
-      { resources: ['secrets'], providers: [...(names.length > 0 ? [{ aesgcm }] : []), { identity: {} }] },
-    ];
-    const kind = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration' };
-    await writeFile(file, JSON.stringify({ ...kind, resources }));
-    const api = await startApiServers({ etcd: etcd.endpoints, extraArgs: ['--encryption-provider-config', file] });
+    await writeKeys(file, names);
+    const flags = ['--encryption-provider-config', file, '--encryption-provider-config-automatic-reload'];
+    const api = await startApiServers({ etcd: etcd.endpoints, extraArgs: flags });
     const client = new ApiClient(api.first.kubeconfig);
     try {
       await act(client);
@@ -40,6 +37,14 @@ test('secrets are encrypted in etcd, keys change by rewriting, and a wrong key i
       await client.close();
       await api.stop();
     }
+  };
+  const writeKeys = async (file: string, names: readonly (keyof typeof keys)[]) => {
+    const aesgcm = { keys: names.map((name) => ({ name, secret: keys[name] })) };
+    const resources = [
+      { resources: ['secrets'], providers: [...(names.length > 0 ? [{ aesgcm }] : []), { identity: {} }] },
+    ];
+    const kind = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration' };
+    await writeFile(file, JSON.stringify({ ...kind, resources }));
   };
 
   await withKeys([], async (client) => {
@@ -87,5 +92,17 @@ test('secrets are encrypted in etcd, keys change by rewriting, and a wrong key i
     t.is((await client.send('GET', `${secrets}/a`)).status, 200);
     t.is((await client.send('GET', `${secrets}/b`)).status, 200);
     t.is((await client.send('DELETE', `${secrets}/a`)).status, 200);
+
+    // Its configuration changes while it runs.
+    const file = join(dir, 'two-one.yaml');
+    const secret = { metadata: { name: 'b' }, stringData: { a: 'b' } };
+    const rewritten = async (): Promise<string> => {
+      await client.json('PUT', `${secrets}/b`, secret);
+      return inEtcd('secrets', 'b');
+    };
+    t.true((await rewritten()).startsWith('k8s:enc:aesgcm:v1:two:'));
+    await writeKeys(file, ['one', 'two']);
+    await within(60, rewritten, (value) => value.startsWith('k8s:enc:aesgcm:v1:one:'));
+    t.is((await client.send('GET', `${secrets}/b`)).status, 200);
   });
 });

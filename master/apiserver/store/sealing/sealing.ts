@@ -20,8 +20,8 @@ export function isSealed(value: Buffer): boolean {
 export class Sealing {
   #rules: readonly SealingRule[];
   readonly #logger: Logger;
-  /** Keys in etcd whose values another key than the first has sealed, or none. */
-  readonly #stale = new Set<string>();
+  /** What the sealed values in etcd begin with: which key has sealed each. */
+  readonly #heads = new Map<string, string>();
   /** Why a value could not be opened. */
   readonly #failures = new Map<string, string>();
 
@@ -47,7 +47,7 @@ export class Sealing {
     const rule = this.#ruleFor(kv.key);
     if (!rule) return kv;
     if (kv.value.length === 0) {
-      this.#stale.delete(kv.key);
+      this.#heads.delete(kv.key);
       this.#failures.delete(kv.key);
       return kv;
     }
@@ -63,9 +63,10 @@ export class Sealing {
     }
   }
 
-  /** Whether the value should be written again though nothing changes in it: an old key has sealed it, or none. */
+  /** Whether the value should be written again though nothing changes in it: another key than the first has sealed it, or none. */
   isStale(key: string): boolean {
-    return this.#stale.has(key);
+    const first = this.#ruleFor(key)?.keys[0];
+    return first !== undefined && first.head !== (this.#heads.get(key) ?? '');
   }
 
   /** Why the value of a key could not be opened. */
@@ -79,8 +80,8 @@ export class Sealing {
     const sealing = keys[found];
     // A value from before the encryption is read even where the configuration has no identity: it is no secret to anybody.
     if (!sealing && sealed) throw new Error('no matching prefix found');
-    if (found === 0) this.#stale.delete(key);
-    else this.#stale.add(key);
+    if (sealing?.cipher) this.#heads.set(key, sealing.head);
+    else this.#heads.delete(key);
     return sealing?.cipher ? sealing.cipher.open(key, value.subarray(sealing.head.length)) : value;
   }
 

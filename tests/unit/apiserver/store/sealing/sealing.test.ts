@@ -35,6 +35,24 @@ test('a value is sealed under the first key, as Kubernetes writes it, and every 
   t.false(rotated.isStale(key));
 });
 
+test('with another configuration, what the former one has sealed or left open is to be written again', (t) => {
+  const seal = sealing('secrets', gcm(['one', one]));
+  const configMap = '/registry/configmaps/default/a';
+  seal.open(asValue(seal.seal(key, '{}')));
+  seal.open(asValue('{}', configMap));
+  const resources = 'secrets, configmaps';
+  const text = (...providers: string[]): string => `{ apiVersion: apiserver.config.k8s.io/v1,
+    kind: EncryptionConfiguration, resources: [{ resources: [${resources}], providers: [${providers.join(', ')}] }] }`;
+  seal.replaceRules(parseConfiguration(text(gcm(['two', two], ['one', one]))));
+  t.true(seal.isStale(key));
+  t.true(seal.isStale(configMap));
+  seal.open(asValue(seal.seal(key, '{}')));
+  t.false(seal.isStale(key));
+  seal.replaceRules(parseConfiguration(text('{ identity: {} }', gcm(['two', two]))));
+  t.true(seal.isStale(key));
+  t.false(seal.isStale(configMap));
+});
+
 test('aescbc is read and written too', (t) => {
   const cbc = sealing('secrets', `{ aescbc: { keys: [{ name: k, secret: ${JSON.stringify(one)} }] } }`);
   t.is(cbc.open(asValue(cbc.seal(key, 'ä text'))).value.toString(), 'ä text');
