@@ -198,7 +198,7 @@ await runMain(async (signal) => {
         ...podStreams({ registry, authorizer, kubelets, backends }),
         ...objectProxies({ registry, kubelets, backends }),
       ]),
-      actions: new Map([['serviceaccounts/token', tokenRequests(accounts.issuer)]]),
+      actions: new Map([['serviceaccounts/token', tokenRequests(accounts.issuer, registry.admission)]]),
       routes: openIdRoutes(accounts.keys, accounts.issuerName, () => {
         const { address, port } = advertise();
         return options.serviceAccountJwksUri ?? `https://${address}:${port}/openid/v1/jwks`;

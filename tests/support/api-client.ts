@@ -47,11 +47,12 @@ export class ApiClient {
     path: string,
     body?: unknown,
     type = 'application/json',
+    headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
     const { statusCode, body: stream } = await this.#pool.request({
       method,
       path,
-      headers: body === undefined ? {} : { 'content-type': type },
+      headers: body === undefined ? headers : { ...headers, 'content-type': type },
       body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     });
     return { status: statusCode, text: await stream.text() };

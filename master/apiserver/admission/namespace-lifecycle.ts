@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../api/clock.ts';
 import { forbidden, notFound } from '../../api/errors.ts';
-import { kinds } from '../../api/kinds.ts';
+import { kinds, reviewKinds } from '../../api/kinds.ts';
 import type { Freshness, Objects } from './objects.ts';
 import type { AdmissionPlugin } from './types.ts';
 
@@ -28,7 +28,7 @@ export function namespaceLifecycle({ objects, clock }: NamespaceLifecycleOptions
         if (immortal.has(name)) throw forbidden(kind, name, 'this namespace may not be deleted');
         if (!ctx.dryRun) distrusted.set(name, clock.now() + distrustMs);
       }
-      if (operation !== 'CREATE' || !kind.namespaced) return;
+      if (operation !== 'CREATE' || !kind.namespaced || kind === reviewKinds.localSubjectAccessReview) return;
       const found = isDistrusted(namespace) ? undefined : await read(namespace, 'any');
       if (found?.status?.phase === 'Active') return;
       // Whatever else the cache says may be out of date: the namespace may have been made, or made again, since.

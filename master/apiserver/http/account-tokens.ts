@@ -1,32 +1,43 @@
 /** The way to service account tokens: the subresource `serviceaccounts/token`, and the documents by which others verify them. */
 import { pathNotFound } from '../../api/errors.ts';
-import { apiVersionOf } from '../../api/kinds.ts';
-import type { TokenRequest } from '../../api/types.ts';
+import { apiVersionOf, kinds } from '../../api/kinds.ts';
+import type { Admission, AdmissionRequest } from '../admission/types.ts';
 import { keySet, type TokenKeys } from '../auth/service-accounts/keys.ts';
 import { type IssuerOptions, issueToken } from '../auth/service-accounts/token-request.ts';
 import { checkBody } from '../registry/body.ts';
 import { shapeOf } from '../registry/schema/shape.ts';
-import { decodeObject, readBody } from './body.ts';
 import { contextOf, type Handler, representationOf } from './exchange.ts';
 import { parseWriteOptions } from './list-options.ts';
+import { readObject } from './read-object.ts';
 import type { ConnectHandler } from './resource-routes.ts';
 import { addWarnings, sendJson, sendObject } from './respond.ts';
 
 const kind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
 
-/** POST on a service account's token. Without an issuer there is none. */
-export function tokenRequests(issuer: IssuerOptions | undefined): ConnectHandler {
+/** POST on a service account's token, admitted as any other write. Without an issuer there is none. */
+export function tokenRequests(issuer: IssuerOptions | undefined, admission: Admission): ConnectHandler {
   return async (exchange, { namespace = '', name }) => {
     if (!issuer) throw pathNotFound();
     const context = contextOf(exchange, parseWriteOptions(exchange.info.query, 'CreateOptions'));
-    const body = await readBody(exchange.request);
-    const expected = { kind: kind.kind, apiVersion: apiVersionOf(kind) };
-    const type = exchange.request.headers['content-type'];
-    const request: TokenRequest = decodeObject(type, body, expected, context);
+    const request = await readObject(exchange, { kind: kind.kind, apiVersion: apiVersionOf(kind) }, context);
     checkBody(context, kind, shapeOf(kind), request, { namespace, name });
-    const answer = await issueToken(issuer, exchange.user, { namespace, name }, request);
+    const admitted: AdmissionRequest = {
+      ctx: context,
+      operation: 'CREATE',
+      kind: kinds.serviceaccounts,
+      subresource: 'token',
+      namespace,
+      name,
+      object: request,
+    };
+    await admission.admit(admitted);
+    await admission.validate(admitted);
+    const { answer, credentialId } = await issueToken(issuer, exchange.user, { namespace, name }, request);
+    context.auditAnnotations?.set('authentication.kubernetes.io/issued-credential-id', credentialId);
     addWarnings(exchange.response, context.warnings);
-    sendObject(exchange.response, 201, representationOf(exchange), JSON.stringify(answer));
+    const json = JSON.stringify(answer);
+    exchange.audit?.answered(json);
+    sendObject(exchange.response, 201, representationOf(exchange), json);
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { badRequest, type Cause, invalid } from '../../api/errors.ts';
 import type { DeleteOptions, ListOptions, RequestContext } from '../registry/context.ts';
+import { readDryRun } from '../registry/deletion.ts';
 import { applyType, mediaType } from './body.ts';
 import { booleanParameter } from './request-info.ts';
 
@@ -99,14 +100,6 @@ export function parsePatchOptions(query: URLSearchParams, contentType: string | 
   return { ...options, apply: { force: force !== null && force !== 'false' && force !== '0' } };
 }
 
-/** The same `dryRun` in a DeleteOptions. */
-export function dryRunOf(options: DeleteOptions): boolean {
-  const causes: Cause[] = [];
-  const dryRun = readDryRun(options.dryRun ?? [], causes);
-  if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', causes);
-  return dryRun;
-}
-
 /** An integer, or undefined where the parameter is not given or empty. */
 export function integerParameter(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
@@ -115,16 +108,4 @@ export function integerParameter(query: URLSearchParams, name: string): number |
     throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   }
   return Number(text);
-}
-
-function readDryRun(values: readonly string[], causes: Cause[]): boolean {
-  for (const value of values) {
-    if (value === 'All') continue;
-    causes.push({
-      reason: 'FieldValueNotSupported',
-      field: 'dryRun',
-      message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-    });
-  }
-  return values.length > 0;
 }

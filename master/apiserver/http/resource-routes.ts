@@ -7,29 +7,16 @@ import { apiVersionOf } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
 import type { ActionSubresource, ObjectName, RequestContext, Subresource } from '../registry/context.ts';
+import { dryRunOf } from '../registry/deletion.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { Aggregated } from './aggregation/aggregation.ts';
 import { deletedStatus, sendList, sendStored } from './answers.ts';
-import {
-  decodeApply,
-  decodeObject,
-  decodeOptional,
-  decodePatch,
-  type Expected,
-  mediaType,
-  type Notes,
-  readBody,
-} from './body.ts';
+import { decodeApply, decodeOptional, decodePatch, type Expected, mediaType, readBody } from './body.ts';
 import { admitConnection, isConnection } from './connection-admission.ts';
 import { contextOf, type Exchange, type Handler, namespaceOf } from './exchange.ts';
-import {
-  dryRunOf,
-  parseDeleteOptions,
-  parseListOptions,
-  parsePatchOptions,
-  parseWriteOptions,
-} from './list-options.ts';
+import { parseDeleteOptions, parseListOptions, parsePatchOptions, parseWriteOptions } from './list-options.ts';
+import { notesFor, readObject } from './read-object.ts';
 import { addWarnings, sendJson } from './respond.ts';
 
 /** A subresource that is a stream of its own (log, exec, proxy), by `<resource>/<subresource>`. */
@@ -253,21 +240,6 @@ function expectedOf({ kind }: Resource, row?: SubresourceRow): Expected {
   const { group = kind.group, version = kind.version } = row;
   return { kind: row.kind, apiVersion: apiVersionOf({ group, version }) };
 }
-
-async function readObject(
-  { request, audit }: Exchange,
-  expected: Expected,
-  context: RequestContext,
-): Promise<KubeObject> {
-  const body = await readBody(request);
-  const object = decodeObject(request.headers['content-type'], body, expected, notesFor(context));
-  audit?.sent(object);
-  return object;
-}
-
-/** The context takes what the body's text alone can tell, unless nobody wants to know. */
-const notesFor = (context: RequestContext): Notes | undefined =>
-  context.fieldValidation === 'Ignore' ? undefined : context;
 
 async function readDeleteOptions({ request, info, audit }: Exchange): Promise<DeleteOptions> {
   const body = await readBody(request);

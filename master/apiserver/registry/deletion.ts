@@ -84,6 +84,27 @@ export function validateDeleteOptions({ propagationPolicy, orphanDependents }: D
   if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', causes);
 }
 
+/** Whether DeleteOptions say that nothing is to be done. Throws Invalid for what they must not say. */
+export function dryRunOf(options: DeleteOptions): boolean {
+  const causes: Cause[] = [];
+  const dryRun = readDryRun(options.dryRun ?? [], causes);
+  if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', causes);
+  return dryRun;
+}
+
+/** The values of a `dryRun`; what is wrong with them is added to `causes`. */
+export function readDryRun(values: readonly string[], causes: Cause[]): boolean {
+  for (const value of values) {
+    if (value === 'All') continue;
+    causes.push({
+      reason: 'FieldValueNotSupported',
+      field: 'dryRun',
+      message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
+    });
+  }
+  return values.length > 0;
+}
+
 type Grace = { seconds: number; until: string } | 'pending' | undefined;
 
 /** The grace that a graceful resource's object gets now. Once deletion has begun, it can only be made shorter. */

@@ -13,6 +13,7 @@ import { objectsOf } from '../admission/objects.ts';
 import type { Admission, AdmissionPlugin } from '../admission/types.ts';
 import type { Store } from '../store/types.ts';
 import type { WebhookClient } from '../webhooks/client.ts';
+import { keepServiceAddresses } from './allocation/address-repair.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
 import { Bootstrap } from './bootstrap.ts';
 import { ComponentStatuses } from './component-statuses.ts';
@@ -99,16 +100,19 @@ export function createRegistry(options: RegistryOptions): Registry {
     const others = (strategy.versions ?? []).map((version) => new VersionedResource(parts, version));
     return [new GenericResource(parts), ...others];
   });
-  const reviews = (options.reviews ?? []).map((review) => new ReviewResource(review));
+  const reviews = (options.reviews ?? []).map((review) => new ReviewResource(review, admission));
   const custom = new CustomKinds({ store, admission, clock, logger, webhooks: options.webhooks });
-  const pods = resources.find(({ kind }) => kind === kinds.pods);
-  const bindings = pods && new ReviewResource(bindingReview(pods));
-  const unstored = [...(bindings ? [bindings] : []), new ComponentStatuses(store, clock)];
+  const of = (wanted: Kind): Resource => {
+    const found = resources.find(({ kind }) => kind === wanted);
+    if (!found) throw new Error(`the table of strategies lacks ${wanted.resource}`);
+    return found;
+  };
+  const bindings = new ReviewResource(bindingReview(of(kinds.pods)), admission);
+  const unstored = [bindings, new ComponentStatuses(store, clock)];
   const all: readonly Resource[] = [...resources, ...unstored, ...reviews];
   const byName = new Map(all.map((resource) => [nameOf(resource.kind), resource]));
-  const events = resources.find(({ kind }) => kind === kinds.events);
-  const definitions = resources.find(({ kind }) => kind === kinds.customresourcedefinitions);
-  if (!events || !definitions) throw new Error('the table of strategies lacks events or definitions');
+  const [events, definitions] = [of(kinds.events), of(kinds.customresourcedefinitions)];
+  const [services, ipAddresses] = [of(kinds.services), of(kinds.ipaddresses)];
   const registry: Registry = {
     admission,
     all,
@@ -129,6 +133,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       void runDefinitions({ custom, definitions, store, clock, logger }, systemContext(signal));
       // It ends with the signal and handles its own errors.
       void expireEvents({ events, clock, logger, ttlMs: eventTtlMs }, systemContext(signal));
+      // It ends with the signal and handles its own errors.
+      void keepServiceAddresses({ services, addresses: ipAddresses, clock, logger }, systemContext(signal));
     },
     leave: () => bootstrap.leave(),
   };

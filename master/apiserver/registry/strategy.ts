@@ -100,7 +100,8 @@ export interface Allocator<T extends KubeObject = KubeObject> {
 export interface ActionVerbs {
   /** Reads, changes and writes, again while others change the object meanwhile. */
   modify(ctx: RequestContext, name: ObjectName, change: (old: KubeObject) => KubeObject): Promise<Stored>;
-  delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult>;
+  /** Without admission: what was admitted is the action. */
+  deleteAdmitted(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult>;
 }
 
 export interface Action {

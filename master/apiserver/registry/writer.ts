@@ -190,7 +190,21 @@ export class Writer {
     return this.#change(ctx, name, (old) => change(old.object), { version: '', trusted: true });
   }
 
-  async delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
+  delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
+    return this.#delete(ctx, name, options, true);
+  }
+
+  /** The same for who was admitted to something that ends in a deletion. */
+  deleteAdmitted(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
+    return this.#delete(ctx, name, options, false);
+  }
+
+  async #delete(
+    ctx: RequestContext,
+    name: ObjectName,
+    options: DeleteOptions,
+    asksAdmission: boolean,
+  ): Promise<DeleteResult> {
     validateDeleteOptions(options);
     const { kind } = this.#strategy;
     for (let attempt = 0, fresh: Fresh = ctx.dryRun ? 'consistent' : 'unread'; ; attempt++) {
@@ -200,10 +214,7 @@ export class Writer {
       try {
         if (!old) throw notFound(kind, name.name);
         checkPreconditions(kind, name.name, old.object, options);
-        const { namespace } = name;
-        const request = { ctx, operation: 'DELETE' as const, kind, namespace, name: name.name, old: old.object };
-        await this.#admission.admit({ ...request, deleteOptions: options });
-        await this.#admission.validate({ ...request, deleteOptions: options });
+        if (asksAdmission) await this.#admitDeletion(ctx, name, old, options);
         const plan = planDeletion(this.#strategy, old.object, options, this.#clock.now());
         if (plan.action === 'remove') return { object: await this.#committer.remove(ctx, old), gone: true };
         if (plan.action === 'mark') return { object: await this.#committer.put(ctx, old, plan.object), gone: false };
@@ -218,6 +229,18 @@ export class Writer {
         }
       }
     }
+  }
+
+  async #admitDeletion(
+    ctx: RequestContext,
+    name: ObjectName,
+    old: Stored,
+    deleteOptions: DeleteOptions,
+  ): Promise<void> {
+    const { kind } = this.#strategy;
+    const request = { ctx, operation: 'DELETE' as const, kind, ...name, old: old.object, deleteOptions };
+    await this.#admission.admit(request);
+    await this.#admission.validate(request);
   }
 
   async #createNamed(

@@ -52,11 +52,12 @@ export class BoundPolicies<Definition extends KubeObject, P extends Policy> {
     const known = this.#byKind.get(kind);
     if (known) return known;
     const named = [kind, ...equivalents(kind).map((equivalent) => equivalent.kind)];
-    const chosen = isExempt({ kind })
-      ? []
-      : this.#bound.filter(({ policy }) =>
-          policy.matching.rules.some((rule) => named.some((row) => isAbout(rule, row))),
-        );
+    const chosen =
+      isExempt({ kind }) || isReview(kind)
+        ? []
+        : this.#bound.filter(({ policy }) =>
+            policy.matching.rules.some((rule) => named.some((row) => isAbout(rule, row))),
+          );
     this.#byKind.set(kind, chosen);
     return chosen;
   }
@@ -71,3 +72,6 @@ export class BoundPolicies<Definition extends KubeObject, P extends Policy> {
     this.#byKind = new WeakMap();
   }
 }
+
+/** A policy that refused the questions that components ask of each other would stop the cluster. */
+const isReview = ({ group }: Kind): boolean => group === 'authentication.k8s.io' || group === 'authorization.k8s.io';

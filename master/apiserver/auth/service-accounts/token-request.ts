@@ -31,13 +31,20 @@ const mostSeconds = 2 ** 32;
 
 const requestKind = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
 
-/** The request as it is answered. Throws a StatusError. */
+export interface IssuedToken {
+  /** The request with its answer. */
+  readonly answer: TokenRequest;
+  /** By which the audit log and reviews know the token. */
+  readonly credentialId: string;
+}
+
+/** Throws a StatusError. */
 export async function issueToken(
   { key, issuer, audiences, read, now = Date.now }: IssuerOptions,
   user: UserInfo,
   account: AccountName,
   request: TokenRequest,
-): Promise<TokenRequest> {
+): Promise<IssuedToken> {
   const spec: Spec = request.spec ?? {};
   const { expirationSeconds = defaultSeconds, boundObjectRef } = spec;
   const wanted = spec.audiences?.length ? spec.audiences : [...audiences];
@@ -60,12 +67,13 @@ export async function issueToken(
     nbf: issuedAt,
     sub: accountUser(account),
   };
-  return {
+  const answer = {
     ...request,
     metadata: { ...account, creationTimestamp: nowSeconds(now()) },
     spec: { ...spec, audiences: wanted, expirationSeconds },
     status: { token: signed(claims, key), expirationTimestamp: nowSeconds(claims.exp * 1_000) },
   };
+  return { answer, credentialId: `JTI=${claims.jti}` };
 }
 
 interface Bound {

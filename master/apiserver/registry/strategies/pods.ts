@@ -7,7 +7,7 @@ import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { podColumns } from '../columns/pod.ts';
 import { defaultPod } from '../defaults/pod-spec.ts';
 import { qosClass } from '../defaults/qos.ts';
-import { checkPreconditions } from '../deletion.ts';
+import { checkPreconditions, dryRunOf } from '../deletion.ts';
 import { type Action, type Strategy, type SubresourceStrategy, statusOnly, success } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
 import { validatePodSpec } from '../validation/pod-spec.ts';
@@ -67,7 +67,9 @@ const binding: Action = {
 
 const eviction: Action = {
   async run(verbs, ctx, name, body: Eviction) {
-    await verbs.delete(ctx, name, body.deleteOptions ?? {});
+    const { deleteOptions = {} } = body;
+    const dryRun = dryRunOf(deleteOptions) || ctx.dryRun;
+    await verbs.deleteAdmitted({ ...ctx, dryRun }, name, deleteOptions);
     return success();
   },
 };

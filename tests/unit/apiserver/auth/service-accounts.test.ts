@@ -36,7 +36,9 @@ function world(key = pem(rsa.privateKey)) {
   const tokens = new AccountTokens({ keys, issuers: [issuer], read, now: () => clock.now });
   const issue = async (spec: TokenRequest['spec'] = {}, who = user('admin')): Promise<string> => {
     const options = { key: signing, issuer, audiences: ['api'], read, now: () => clock.now };
-    const { status } = await issueToken(options, who, account, { spec });
+    const {
+      answer: { status },
+    } = await issueToken(options, who, account, { spec });
     return status?.token ?? '';
   };
   return {
