@@ -2,7 +2,7 @@
  * The verbs on resources, for every row of the table of kinds: each reads its parameters and body, asks the registry, and
  * writes the answer in the representation that the client wants. No resource is named here.
  */
-import { methodNotAllowed, pathNotFound } from '../../api/errors.ts';
+import { badRequest, methodNotAllowed, pathNotFound } from '../../api/errors.ts';
 import { apiVersionOf } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject } from '../../api/types.ts';
 import { type Authorizer, refusal } from '../auth/authorize.ts';
@@ -10,6 +10,8 @@ import type { ActionSubresource, ObjectName, RequestContext, Subresource } from 
 import { dryRunOf } from '../registry/deletion.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Resource } from '../registry/resource.ts';
+import { decode } from '../registry/schema/decode.ts';
+import { deleteOptionsShape } from '../registry/schema/shape.ts';
 import type { Aggregated } from './aggregation/aggregation.ts';
 import { deletedStatus, sendList, sendStored } from './answers.ts';
 import { decodeApply, decodeOptional, decodePatch, type Expected, mediaType, readBody } from './body.ts';
@@ -249,6 +251,9 @@ async function readDeleteOptions({ request, info, audit }: Exchange): Promise<De
     apiVersion: 'v1',
     anyVersion: true,
   });
+  const { wrong } = given ? decode(deleteOptionsShape(), given) : {};
+  if (wrong !== undefined)
+    throw badRequest(`DeleteOptions in version "v1" cannot be handled as a DeleteOptions: ${wrong}`);
   const options = parseDeleteOptions(info.query, given);
   audit?.sent({ kind: 'DeleteOptions', apiVersion: 'v1', ...options });
   return options;

@@ -102,7 +102,10 @@ type Mutation = typeof mutation extends fc.Arbitrary<infer Value> ? Value : neve
 
 /** The example of a kind with something put where it does not belong. */
 function mutated(kind: string, changes: Mutation['changes'], name = 'mutated'): Json {
-  const whole: Json = { metadata: { name, labels: { a: 'b' } }, ...examples[kind]?.object };
+  return changed({ metadata: { name, labels: { a: 'b' } }, ...examples[kind]?.object }, changes);
+}
+
+function changed(whole: Json, changes: Mutation['changes']): Json {
   const copy = structuredClone(whole);
   for (const { at, how, value } of changes) {
     const places = placesOf(copy);
@@ -142,7 +145,7 @@ test('a valid object with anything changed in it is taken, or refused with the f
 
 test('a patch of whatever kind is taken, or refused with what is wrong', async (t) => {
   const types = ['merge-patch', 'strategic-merge-patch', 'json-patch'].map((type) => `application/${type}+json`);
-  const patched = ['ConfigMap', 'Pod', 'Service', 'Deployment', 'Role'];
+  const patched = Object.keys(examples).filter((kind) => kind !== 'CustomResourceDefinition');
   for (const kind of patched) await client.json('POST', examples[kind]?.path ?? '', mutated(kind, [], 'patched'));
   const patch = fc.record({
     kind: fc.constantFrom(...patched),
@@ -167,6 +170,46 @@ test('a patch of whatever kind is taken, or refused with what is wrong', async (
     const answer = await client.send('PATCH', at, JSON.stringify(body), type);
     // A patch that cannot be carried out says why, but there is no object whose field it could name; in Kubernetes neither.
     return fault(answer, answer.text.includes('"details":{}'));
+  });
+});
+
+test('an update, a deletion or an action with anything in its body is taken, or refused with what is wrong', async (t) => {
+  const pods = examples.Pod?.path ?? '';
+  const accounts = pods.replace('pods', 'serviceaccounts');
+  await client.json('POST', pods, mutated('Pod', [], 'acted'));
+  const deletion: Json = {
+    ...{ gracePeriodSeconds: 5, propagationPolicy: 'Background', orphanDependents: false, dryRun: ['All'] },
+    preconditions: { uid: 'a', resourceVersion: '1' },
+  };
+  const bodies: Readonly<Record<string, Json>> = {
+    [`PUT ${pods}/acted`]: mutated('Pod', [], 'acted'),
+    [`PUT ${pods}/acted/status`]: {
+      ...(examples.Pod?.object ?? {}),
+      status: { phase: 'Running', podIPs: [{ ip: '1.2.3.4' }] },
+    },
+    [`DELETE ${pods}/acted`]: deletion,
+    [`DELETE ${pods}`]: deletion,
+    [`POST ${pods}/acted/eviction`]: { metadata: { name: 'acted' }, deleteOptions: deletion },
+    [`POST ${pods}/acted/binding`]: { target: { kind: 'Node', name: 'n' }, metadata: { labels: { a: 'b' } } },
+    [`POST ${accounts}/default/token`]: {
+      spec: {
+        audiences: ['a'],
+        expirationSeconds: 600,
+        boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'acted' },
+      },
+    },
+    'POST /apis/authorization.k8s.io/v1/subjectaccessreviews': {
+      spec: { user: 'u', groups: ['g'], resourceAttributes: { verb: 'get', resource: 'pods' }, extra: { a: ['b'] } },
+    },
+    'POST /apis/authentication.k8s.io/v1/tokenreviews': { spec: { token: 'x', audiences: ['a'] } },
+  };
+  const request = fc.record({
+    what: fc.constantFrom(...Object.keys(bodies)),
+    changes: fc.array(change, { minLength: 1, maxLength: 3 }),
+  });
+  await holds(t, request, 120, async ({ what, changes }) => {
+    const [method, path] = what.split(' ') as ['PUT' | 'POST' | 'DELETE', string];
+    return fault(await client.send(method, `${path}?${dryRun}`, changed(bodies[what] ?? null, changes)));
   });
 });
 

@@ -216,7 +216,9 @@ const junk: readonly Json[] = [
   { a: {} },
   [{}],
 ];
-const rounds = 60;
+const rounds = 60 * Number(process.env.TEST_SCALE ?? 1);
+/** What tells a strategic merge patch how it is meant. */
+const directives = ['$patch', '$retainKeys', '$setElementOrder/containers', '$deleteFromPrimitiveList/finalizers'];
 
 test('thousands of mutated objects and patches get a Status of the client’s fault, or are taken', async (t) => {
   const world = await startWorld();
@@ -262,7 +264,7 @@ test('thousands of mutated objects and patches get a Status of the client’s fa
         update: () => verbs.update(ctx, at, structuredClone(body) as KubeObject, sub),
         apply: () => verbs.apply(ctx, at, structuredClone(body) as KubeObject, { force: true, mayCreate() {} }, sub),
         merge: () => verbs.patch(ctx, at, { type: 'merge', patch: structuredClone(patch) }, sub),
-        strategic: () => verbs.patch(ctx, at, { type: 'strategic', patch: structuredClone(patch) }, sub),
+        strategic: () => verbs.patch(ctx, at, { type: 'strategic', patch: directed(patch, random) }, sub),
         json: () =>
           verbs.patch(ctx, at, {
             type: 'json',
@@ -307,6 +309,18 @@ function mutated(value: Json, random: Random): Json {
       else place[key] = junkValue;
     }
   }
+  return copy;
+}
+
+/** A copy with a directive somewhere, now and then. */
+function directed(value: Json, random: Random): Json {
+  const copy = structuredClone(value);
+  const places = containersOf(copy).filter((place) => !Array.isArray(place));
+  const place = places[Math.floor(random.next() * places.length)];
+  const directive = directives[Math.floor(random.next() * directives.length)];
+  if (!place || Array.isArray(place) || directive === undefined || random.chance(0.5)) return copy;
+  const meant: readonly Json[] = ['replace', 'delete', 'merge', Object.keys(place), [{ name: 'main' }], ...junk];
+  place[directive] = structuredClone(meant[Math.floor(random.next() * meant.length)] ?? null);
   return copy;
 }
 

@@ -54,6 +54,9 @@ export const shapeOf = (kind: { group: string; version: string; kind: string }):
 /** The shape of every object's metadata. */
 export const metadataShape = (): ObjectShape => typeShape('meta.v1.ObjectMeta');
 
+/** The shape of what a deletion may say. */
+export const deleteOptionsShape = (): ObjectShape => typeShape('meta.v1.DeleteOptions');
+
 /** Whether a value is a JSON object: not null, not an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
