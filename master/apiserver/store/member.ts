@@ -34,16 +34,25 @@ export interface EtcdTls {
 }
 
 /** gRPC's codes that the store tells apart. */
-export const grpcCodes = { invalidArgument: 3, deadlineExceeded: 4, outOfRange: 11, unavailable: 14 } as const;
+export const grpcCodes = {
+  cancelled: 1,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  outOfRange: 11,
+  unavailable: 14,
+} as const;
 
 /** A call that failed, with gRPC's code and etcd's or the transport's own words. */
 export class EtcdError extends Error {
   override readonly name = 'EtcdError';
+  /** Its URL. */
+  readonly member: string;
   readonly code: number;
   readonly details: string;
 
   constructor(member: string, code: number, details: string) {
     super(`etcd member ${member}: ${details} (gRPC code ${code})`);
+    this.member = member;
     this.code = code;
     this.details = details;
   }
@@ -52,6 +61,16 @@ export class EtcdError extends Error {
   get refused(): boolean {
     if (this.details.startsWith(notSent)) return true;
     return this.details.startsWith('etcdserver:') && definiteCodes.has(this.code);
+  }
+
+  /** No answer came in its time. */
+  get late(): boolean {
+    return this.code === grpcCodes.deadlineExceeded;
+  }
+
+  /** This process ended the call itself. */
+  get givenUp(): boolean {
+    return this.code === grpcCodes.cancelled;
   }
 
   /** The member is well: it says that it has a new leader by now, and the request is to be made again. */
@@ -95,6 +114,8 @@ export class Member {
   readonly #options: IOptions;
   readonly #sealing: Sealing | undefined;
   readonly #durations: RequestDurations | undefined;
+  /** Those without an answer, each with when it was sent, on the clock of `performance.now`. */
+  readonly #txns = new Map<Cancellable, number>();
   #connection: Connection | undefined;
 
   constructor(url: string, tls: EtcdTls | undefined, { sealing, durations }: MemberOptions = {}) {
@@ -122,10 +143,20 @@ export class Member {
 
   async txn(request: TxnRequest, timeoutMs: number): Promise<TxnResponse> {
     const startedAt = performance.now();
-    const response = await this.#call(txnPath, encodeTxn(request), decodeTxn, timeoutMs);
+    const response = await this.#call(txnPath, encodeTxn(request), decodeTxn, timeoutMs, this.#txns);
     this.#durations?.wrote(request, startedAt);
     const sealing = this.#sealing;
     return sealing ? { ...response, found: response.found.map((kv) => kv && sealing.open(kv)) } : response;
+  }
+
+  /** Whether a transaction is without an answer. */
+  get waits(): boolean {
+    return this.#txns.size > 0;
+  }
+
+  /** Ends the transactions that were sent before then and have no answer yet: they reject, and their outcome is unknown. */
+  giveUpTxns(sentBefore: number): void {
+    for (const [call, sentAt] of this.#txns) if (sentAt < sentBefore) call.cancel();
   }
 
   async compact(revision: number, timeoutMs: number): Promise<Header> {
@@ -177,7 +208,13 @@ export class Member {
     this.#connection = undefined;
   }
 
-  async #call<T>(path: string, request: Buffer, decode: (bytes: Buffer) => T, timeoutMs: number): Promise<T> {
+  async #call<T>(
+    path: string,
+    request: Buffer,
+    decode: (bytes: Buffer) => T,
+    timeoutMs: number,
+    waiting?: Map<Cancellable, number>,
+  ): Promise<T> {
     const { client, metadata } = this.#connection?.keyValues ?? (await this.#service('KV'));
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const deadline = Date.now() + timeoutMs;
@@ -185,11 +222,13 @@ export class Member {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     try {
-      client.makeUnaryRequest(path, asIs, decode, request, metadata, { deadline }, (error, response) => {
+      const call = client.makeUnaryRequest(path, asIs, decode, request, metadata, { deadline }, (error, response) => {
+        waiting?.delete(call);
         if (error) reject(new EtcdError(this.url, error.code, error.details));
         else if (response === undefined) reject(new EtcdError(this.url, grpcCodes.unavailable, 'an empty answer'));
         else resolve(response);
       });
+      waiting?.set(call, performance.now());
     } catch (error) {
       // The connection was reset in between.
       throw new EtcdError(
@@ -207,6 +246,10 @@ export class Member {
     this.#connection ??= new Connection(this.#options);
     return this.#connection.service(name);
   }
+}
+
+interface Cancellable {
+  cancel(): void;
 }
 
 type Service = Awaited<ReturnType<Connection['service']>>;

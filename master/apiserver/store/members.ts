@@ -36,6 +36,11 @@ const lastReadAttemptsMs = 2000;
 /** How long a read is tried on one member after the other. An election of etcd takes one to three seconds. */
 const readPatienceMs = 10_000;
 
+/** A transaction that was sent before there was a new leader, and is not answered so soon after, is lost with the old one. */
+const lastAnswersMs = 50;
+/** No two leaders follow each other sooner: what is told within this time is the same change. */
+const oneLeaderMs = 500;
+
 interface MemberState {
   readonly member: Member;
   healthy: boolean;
@@ -50,6 +55,8 @@ export class Members {
   readonly #changed = new Set<() => void>();
   #turn = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** On the clock of `performance.now`, as what members remember of their calls. */
+  #leaderSeenAt = Number.NEGATIVE_INFINITY;
 
   constructor({ endpoints, tls, logger, sealing, durations, clock = steadyClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
@@ -100,10 +107,10 @@ export class Members {
     return member;
   }
 
-  /** Whether a member in front of this one has become usable. */
-  hasBetterThan(member: Member): boolean {
+  /** A member in front of this one, or instead of it, that is thought to be well. */
+  betterThan(member: Member): Member | undefined {
     const well = this.#states.find(({ healthy }) => healthy);
-    return well !== undefined && well.member !== member;
+    return well?.member === member ? undefined : well?.member;
   }
 
   /** Calls back whenever a member's health changes. Returns the function that ends this. */
@@ -132,16 +139,20 @@ export class Members {
    */
   async read<T>(call: (member: Member, timeoutMs: number) => Promise<T>, patient = false): Promise<T> {
     const giveUpAt = this.#clock.now() + readPatienceMs;
-    const late = patient ? new LateAnswers<T>() : undefined;
-    const mayRetry = (error: unknown): boolean =>
-      error instanceof EtcdError && error.transient && !late?.settled && this.#clock.now() < giveUpAt;
+    const late = patient ? new LateAnswers<T>((url) => this.#hasNewLeader(url)) : undefined;
+    let lateAttempts = 0;
+    const mayRetry = (error: unknown): boolean => {
+      if (!(error instanceof EtcdError) || !error.transient || late?.settled) return false;
+      if (error.late) lateAttempts += 1;
+      return this.#clock.now() < giveUpAt;
+    };
     const again = retry(handleWhen(mayRetry), {
       maxAttempts: Number.POSITIVE_INFINITY,
       backoff: new ExponentialBackoff({ initialDelay: 5, maxDelay: 100 }),
     });
     try {
-      const trying = again.execute(({ attempt }) => {
-        const attemptMs = readAttemptsMs[attempt] ?? lastReadAttemptsMs;
+      const trying = again.execute(() => {
+        const attemptMs = readAttemptsMs[lateAttempts] ?? lastReadAttemptsMs;
         const member = this.best();
         const begin = (timeoutMs: number): Promise<T> => call(member, timeoutMs);
         const answer = late ? late.within(member, attemptMs, begin(readPatienceMs)) : begin(attemptMs);
@@ -161,9 +172,26 @@ export class Members {
       this.heard();
       return result;
     } catch (error) {
-      if (error instanceof EtcdError && error.transient && !error.leaderChanged) this.suspect(member, error);
+      if (error instanceof EtcdError && error.leaderChanged) this.#hasNewLeader(error.member);
+      else if (error instanceof EtcdError && error.transient) this.suspect(member, error);
       throw error;
     }
+  }
+
+  /**
+   * By its own word the member is well, whatever an answer that was late for want of a leader had said of it. What was proposed to
+   * the leader before, and is not answered in a moment, is lost: it need not be waited for.
+   */
+  #hasNewLeader(url: string): void {
+    const state = this.#states.find(({ member }) => member.url === url);
+    if (state) this.#setHealth(state, true);
+    const now = performance.now();
+    // Each member tells of the same leader, and many calls do.
+    if (now - this.#leaderSeenAt < oneLeaderMs) return;
+    this.#leaderSeenAt = now;
+    setTimeout(() => {
+      for (const each of this.#states) each.member.giveUpTxns(now);
+    }, lastAnswersMs).unref();
   }
 
   async #keepProbing(state: MemberState, signal: AbortSignal): Promise<void> {
@@ -197,6 +225,10 @@ export class Members {
       this.heard();
       return undefined;
     } catch (error) {
+      if (error instanceof EtcdError && error.leaderChanged) {
+        this.#hasNewLeader(member.url);
+        return undefined;
+      }
       return error instanceof Error ? error.message : String(error);
     }
   }
@@ -221,22 +253,40 @@ export class Members {
 /** Answers to attempts that were given up as late. */
 class LateAnswers<T> {
   readonly #first = Promise.withResolvers<T>();
+  readonly #onNewLeader: (url: string) => void;
   settled = false;
+  /** Ends the wait for the attempt under way. */
+  #interrupt: (error: EtcdError) => void = noop;
+
+  constructor(onNewLeader: (url: string) => void) {
+    this.#onNewLeader = onNewLeader;
+  }
 
   get first(): Promise<T> {
     return this.#first.promise;
   }
 
-  /** The answer if it comes in time; rejects otherwise, and the answer counts when it does come. */
+  /**
+   * The answer if it comes in time; rejects otherwise, and the answer counts when it does come. Where an earlier member says
+   * meanwhile that it has a new leader, it rejects with that at once: there is no need to wait for another one.
+   */
   async within(member: Member, timeoutMs: number, answer: Promise<T>): Promise<T> {
     const { promise, reject } = Promise.withResolvers<never>();
     const error = (): EtcdError => new EtcdError(member.url, grpcCodes.deadlineExceeded, 'no answer yet');
+    this.#interrupt = reject;
     const timer = setTimeout(() => {
       reject(error());
-      answer.then((value) => {
-        this.settled = true;
-        this.#first.resolve(value);
-      }, noop);
+      answer.then(
+        (value) => {
+          this.settled = true;
+          this.#first.resolve(value);
+        },
+        (failure: unknown) => {
+          if (!(failure instanceof EtcdError && failure.leaderChanged)) return;
+          this.#onNewLeader(member.url);
+          this.#interrupt(failure);
+        },
+      );
     }, timeoutMs);
     try {
       return await Promise.race([answer, promise]);

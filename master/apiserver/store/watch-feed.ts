@@ -88,6 +88,18 @@ export class WatchFeed {
     if (!end.established) throw end.error;
   }
 
+  /** Whether the member answers now; otherwise it is known from now on that it does not. */
+  async #answers(member: Member): Promise<boolean> {
+    try {
+      await member.revision(probeTimeoutMs);
+      return true;
+    } catch (error) {
+      if (error instanceof EtcdError && error.leaderChanged) return true;
+      this.#members.suspect(member, error instanceof Error ? error : new Error(String(error)));
+      return false;
+    }
+  }
+
   /** Makes sure that the member is up to date and that its history is the one the cache comes from; reads all if not. */
   async #prepare(member: Member): Promise<void> {
     const { clusterId, revision } = await member.revision(probeTimeoutMs);
@@ -126,8 +138,18 @@ export class WatchFeed {
       if (silentMs >= silentAfterMs) broke(new Error(`the member is silent for ${silentMs} ms`));
       else if (silentMs >= progressIntervalMs) stream.requestProgress();
     }, progressIntervalMs);
+    let looking = false;
+    // What is thought of the other may be old: this watch goes on until the other has answered.
+    const lookForBetter = async (): Promise<void> => {
+      if (looking) return;
+      looking = true;
+      for (let better = this.#members.betterThan(member); better; better = this.#members.betterThan(member)) {
+        if (await this.#answers(better)) return resolve({ kind: 'moved' });
+      }
+      looking = false;
+    };
     const stopListening = this.#members.onChange(() => {
-      if (established && this.#members.hasBetterThan(member)) resolve({ kind: 'moved' });
+      if (established) void lookForBetter();
     });
     const stop = (): void => resolve({ kind: 'moved' });
     signal.addEventListener('abort', stop);

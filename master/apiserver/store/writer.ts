@@ -86,9 +86,10 @@ export class Writer {
     const giveUpAt = this.#clock.now() + patienceMs;
     const guarded = request.expectedRevision === 0;
     let unknown = false;
-    for (let tries = 0; ; tries += 1) {
+    let late = 0;
+    for (;;) {
       const epoch = guarded ? { key: this.#epochKey, value: this.#epoch.value } : undefined;
-      const answer = await this.#attempt(toTxn(request, epoch), tries);
+      const answer = await this.#attempt(toTxn(request, epoch), late);
       if (!(answer instanceof EtcdError)) {
         const { revision } = answer.header;
         if (answer.succeeded) return { revision, response: answer };
@@ -101,6 +102,7 @@ export class Writer {
         continue;
       }
       unknown ||= !answer.refused;
+      if (answer.late) late += 1;
       if (pending.revision !== undefined) return { revision: pending.revision };
       if (this.#clock.now() >= giveUpAt) throw unknown ? unknownOutcome(answer) : unreachable(answer);
       await sleep(pauseMs, undefined, this.#clock);
@@ -114,19 +116,19 @@ export class Writer {
     }
   }
 
-  /** One attempt; an error that says nothing of the transaction itself is an answer too. */
-  async #attempt(txn: TxnRequest, tries: number): Promise<TxnResponse | EtcdError> {
+  /** One attempt, after so many late ones; an error that says nothing of the transaction itself is an answer too. */
+  async #attempt(txn: TxnRequest, lateBefore: number): Promise<TxnResponse | EtcdError> {
     const member = this.#members.best();
     try {
-      const response = await member.txn(txn, attemptsMs[tries] ?? lastAttemptsMs);
+      const response = await member.txn(txn, attemptsMs[lateBefore] ?? lastAttemptsMs);
       this.#members.heard();
       return response;
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
       if (!error.transient) throw refusedByEtcd(error);
       // The first may have been lost with a leader, or wait for a disk: that speaks against no member yet.
-      const late = error.code === grpcCodes.deadlineExceeded;
-      if (!error.leaderChanged && !(late && tries === 0)) this.#members.suspect(member, error);
+      const excused = error.leaderChanged || error.givenUp || (error.late && lateBefore === 0);
+      if (!excused) this.#members.suspect(member, error);
       return error;
     }
   }
@@ -158,13 +160,14 @@ export class Writer {
   async #writeEpoch(giveUpAt: number): Promise<void> {
     // The same value in every attempt, so that it does no harm when several of them happen.
     const value = newToken();
-    for (let tries = 0; ; tries += 1) {
+    for (let late = 0; ; ) {
       const put = { type: 'put', key: this.#epochKey, value } as const;
-      const answer = await this.#attempt({ compare: [], success: [put], failure: [] }, tries);
+      const answer = await this.#attempt({ compare: [], success: [put], failure: [] }, late);
       if (!(answer instanceof EtcdError)) {
         this.#epoch = { value, revision: answer.header.revision };
         return;
       }
+      if (answer.late) late += 1;
       if (this.#clock.now() >= giveUpAt) throw unknownOutcome(answer);
       await sleep(pauseMs, undefined, this.#clock);
     }

@@ -7,6 +7,7 @@ import { compactOnce } from '../../../master/apiserver/store/compaction.ts';
 import { RevisionMismatch } from '../../../master/apiserver/store/errors.ts';
 import type { EtcdStore } from '../../../master/apiserver/store/etcd-store.ts';
 import { listPrefix, objectKey } from '../../../master/apiserver/store/keys.ts';
+import { EtcdError, Member } from '../../../master/apiserver/store/member.ts';
 import { Members } from '../../../master/apiserver/store/members.ts';
 import { anyRevision, consistent } from '../../../master/apiserver/store/types.ts';
 import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
@@ -155,6 +156,54 @@ test('a read over an etcd that answers slowly is answered with the first answer,
   };
   t.is(await members.read(slow, true), 'the first answer');
   t.is(asked, 3);
+});
+
+test('a read that waits for another member comes back at once to the one that says that it has a new leader', async (t) => {
+  const etcd = await startEtcd(3);
+  t.teardown(etcd.stop);
+  const suspected: unknown[] = [];
+  const logger = createLogger('test', 'silent');
+  logger.warn = (about: unknown) => suspected.push((about as { member: string }).member);
+  const members = new Members({ endpoints: etcd.endpoints, logger });
+  const end = new AbortController();
+  const running = members.run(end.signal);
+  t.teardown(async () => {
+    end.abort();
+    await running;
+  });
+  while (!members.health.every(({ healthy }) => healthy)) await delay(5);
+  const asked: string[] = [];
+  const second = Promise.withResolvers<void>();
+  const call = async ({ url }: Member): Promise<string> => {
+    asked.push(url);
+    if (asked.length === 3) return 'answered';
+    if (asked.length === 2) {
+      second.resolve();
+      return new Promise<never>(() => {});
+    }
+    await second.promise;
+    throw new EtcdError(url, 14, 'etcdserver: leader changed');
+  };
+  t.is(await members.read(call, true), 'answered');
+  const [first = ''] = etcd.endpoints;
+  t.deepEqual([asked.length, asked[0], asked[2]], [3, first, first]);
+  t.deepEqual(suspected, [first], 'the other one was given no time to be late');
+});
+
+test('a transaction that waits for a silent member can be given up, and its outcome is unknown', async (t) => {
+  const etcd = await startEtcd(1);
+  t.teardown(etcd.stop);
+  const member = new Member(etcd.endpoints[0] ?? '', undefined);
+  t.teardown(() => member.reset());
+  const put = { compare: [], success: [{ type: 'put', key: '/a', value: 'b' } as const], failure: [] };
+  await member.txn(put, 5_000);
+  etcd.members[0]!.pause();
+  t.teardown(() => etcd.members[0]!.resume());
+  const lost = t.throwsAsync(member.txn(put, 60_000), { instanceOf: EtcdError });
+  while (!member.waits) await delay(5);
+  member.giveUpTxns(performance.now());
+  const error = (await lost) as EtcdError;
+  t.deepEqual([error.refused, error.givenUp, member.waits], [false, true, false]);
 });
 
 test('a create whose answer is lost happens once and is acknowledged when etcd answers again', async (t) => {
