@@ -49,11 +49,14 @@ interface Dialled {
 /** More than this is no hello; reading waits then. */
 const helloLimitBytes = 64 * 1024;
 
-/** The client's bytes are unanswered for this long: have the backend checked. */
+/** The client's bytes are unanswered for this long: have the backend checked, and again so often while they are. */
 const silenceMs = 150;
+const stillSilentMs = 500;
 
 /** How long a connection that is moved may take to end by itself. */
 const lingerMs = 1_000;
+/** An answer that has not come so long after its question is hardly worth waiting for. */
+const overdueMs = 2_000;
 
 /**
  * A peer that has vanished without a word is found within five seconds: the first probe after two, then one a second, and
@@ -95,7 +98,7 @@ export class ClientConnection {
   #heardAt = Number.NEGATIVE_INFINITY;
   #activeAt: number;
   #unansweredSince: number | undefined;
-  #hinted = false;
+  #hintAt = Number.POSITIVE_INFINITY;
 
   /** `accepted`: a connection of which nothing was read yet. */
   constructor(accepted: Socket, host: ConnectionHost) {
@@ -169,7 +172,7 @@ export class ClientConnection {
     this.#lingerTimer = setTimeout(() => this.close(reason), lingerMs);
   }
 
-  /** The same for a client that may wait for an answer: it gets it first, if it comes within that moment. */
+  /** The same for a client that may wait for an answer: it gets it first, if it comes within that moment and is not overdue. */
   leave(reason: string): void {
     if (this.#closed || this.#leaving !== undefined) return;
     if (!this.#activity.unanswered) {
@@ -177,7 +180,9 @@ export class ClientConnection {
       return;
     }
     this.#leaving = reason;
-    this.#lingerTimer ??= setTimeout(() => this.close(reason), lingerMs);
+    const now = this.#host.now();
+    const leftMs = overdueMs - (now - (this.#unansweredSince ?? now));
+    this.#lingerTimer ??= setTimeout(() => this.close(reason), Math.min(lingerMs, Math.max(0, leftMs)));
   }
 
   /** Closes both sides at once. */
@@ -190,8 +195,8 @@ export class ClientConnection {
   }
 
   /**
-   * Called a few times a second: asks for a check of a backend that leaves the client's bytes unanswered. It may be
-   * right to (a long request), so this asks once for each silence and does no more.
+   * Called a few times a second: asks for checks of a backend that leaves the client's bytes unanswered. It may be
+   * right to (a long request), so this does no more.
    */
   sweep(now: number): void {
     if (this.#upstream === undefined || this.#backend === undefined) return;
@@ -200,17 +205,19 @@ export class ClientConnection {
     if (read !== this.#lastRead) {
       this.#heardAt = now;
       this.#unansweredSince = undefined;
-      this.#hinted = false;
     }
     this.#lastRead = read;
     this.#lastSent = sent;
     // Nothing has come since the last look, either: the answer is whole.
     if (this.#leaving !== undefined && !this.#activity.unanswered && now > this.#activeAt) this.move(this.#leaving);
-    if (this.#activity.unanswered) this.#unansweredSince ??= now;
-    if (!this.#hinted && this.#unansweredSince !== undefined && now - this.#unansweredSince >= silenceMs) {
-      this.#hinted = true;
-      this.#host.suspect(this.#backend, 'hint');
+    if (!this.#activity.unanswered) return;
+    if (this.#unansweredSince === undefined) {
+      this.#unansweredSince = now;
+      this.#hintAt = now + silenceMs;
     }
+    if (now < this.#hintAt) return;
+    this.#hintAt = now + stillSilentMs;
+    this.#host.suspect(this.#backend, 'hint');
   }
 
   #event(event: EstablishEvent): void {

@@ -112,7 +112,7 @@ class Run implements World {
 
   #judge(results: readonly Round[], seconds: number, interrupted: boolean): Awaited<ReturnType<Run['all']>> {
     const leaders = judgeLeaders(this.#witness, this.#sleeps);
-    const load = summaryOf(this.#load.history, seconds);
+    const load = summaryOf(this.#load.history, seconds, results.length);
     const none = results.every(({ unavailable }) => unavailable !== undefined);
     return {
       interrupted,

@@ -44,8 +44,11 @@ export interface EtcdStoreOptions {
 
 /** How long a read waits for a revision that the cache does not have yet, as Kubernetes' watch cache. */
 const futureRevisionMs = 3000;
-/** Longer than etcd takes to elect a leader: until then, requests are better kept waiting than sent away. */
-const lostAfterMs = 4000;
+/**
+ * Twice as long as etcd mostly takes to elect a leader: until then, requests are better kept waiting than sent away. Balancers send
+ * nobody away from it as long as all other masters are no better.
+ */
+const lostAfterMs = 2000;
 
 export class EtcdStore implements Store {
   readonly #options: EtcdStoreOptions;

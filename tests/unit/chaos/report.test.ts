@@ -90,14 +90,14 @@ test('failures are told by their reasons, whatever object they were about', (t) 
   const history = new History();
   const failed = (reason: string) => ({ kind: 'write', client: 'w', atMs: 0, reason }) as const;
   history.failures.push(failed('503 register-1 is late'), failed('503 register-2 is late'), failed('reset'));
-  t.deepEqual(summaryOf(history, 1).reasons, [
+  t.deepEqual(summaryOf(history, 1, 1).reasons, [
     { reason: 'write: 503 … is late', count: 2 },
     { reason: 'write: reset', count: 1 },
   ]);
 });
 
 test('a run whose load was too small is inconclusive, and a violation fails it whatever else', (t) => {
-  const load = summaryOf(new History(), 10);
+  const load = summaryOf(new History(), 10, 1);
   t.regex(load.inconclusive ?? '', /the load was too small: 0 reads/);
   t.is(verdictOf({ ...result(), load }), 'inconclusive');
   t.is(verdictOf({ ...result(), load, violations: [{ oracle: 'registers', what: 'lost' }] }), 'failed');

@@ -316,6 +316,35 @@ test('a master that is silent to all its clients is found without waiting for a 
   t.deepEqual(asked.slice(1), [100, 50]);
 });
 
+test('a master that leaves a request unanswered is looked at again and again while it does', async (t) => {
+  const mute = new TestMaster('a', (socket) => {
+    socket.on('data', (bytes: Buffer) => (bytes.toString() === 'y' ? undefined : socket.write('x')));
+    socket.resume();
+  });
+  let isReady = true;
+  let looks = 0;
+  const { client } = await bench(t, [mute, new TestMaster('b')], {
+    checkIntervalMs: 3_600_000,
+    check: {
+      check: async ({ name }) => {
+        if (name !== 'a') return;
+        looks += 1;
+        if (!isReady) throw new CheckError('unready', 'etcd does not answer');
+      },
+      close: () => {},
+    },
+  });
+  const clients = [await client(), await client()];
+  const names = await Promise.all(clients.map(async (one) => (await one.ask('x'))[0]));
+  const waiting = clients[names.indexOf('x')];
+  const before = looks;
+  waiting?.socket.write('y');
+  await until(() => looks > before);
+  isReady = false;
+  await waiting?.closed;
+  t.is(waiting?.error?.code, 'ECONNRESET');
+});
+
 test('a quiet connection is moved to a master that has come back, one that is in use is not', async (t) => {
   const masters = ['a', 'b'].map((name) => new TestMaster(name));
   const { client, balancer, check } = await bench(t, masters, { rebalanceMs: 50, policy: 'least-connections' });
