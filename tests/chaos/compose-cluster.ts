@@ -2,6 +2,7 @@
  * A compose cluster of the tests' own: project, ports, networks, volumes and kubeconfig beside any cluster that is up.
  * How it is broken is in `faults/`.
  */
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -41,7 +42,8 @@ export class ComposeCluster {
   static async start(): Promise<ComposeCluster> {
     const project = process.env.TRIMASTER_TEST_PROJECT ?? `trimaster-test-${process.pid}`;
     const directory = mkdtempSync(join(tmpdir(), `${project}-`));
-    const [port, adminPort] = [await freePort(), await freePort()];
+    const port = await freePort();
+    const adminPort = await freePort([port]);
     const settings = {
       COMPOSE_PROJECT_NAME: project,
       TRIMASTER_PORT: String(port),
@@ -76,12 +78,25 @@ export class ComposeCluster {
   }
 }
 
-/** A port of this machine that nobody listens on. */
-export async function freePort(): Promise<number> {
+/**
+ * A port of this machine that nobody listens on, and none of those that are taken for something else already. It is below the
+ * ports that the kernel and the engine give out by themselves, so that nobody gets it before it is used.
+ */
+export async function freePort(taken: readonly number[] = []): Promise<number> {
+  for (;;) {
+    const port = randomInt(lowestPort, lowestDynamicPort);
+    if (!taken.includes(port) && (await isFree(port))) return port;
+  }
+}
+
+const lowestPort = 20_000;
+/** Linux' own `net.ipv4.ip_local_port_range`. */
+const lowestDynamicPort = 32_768;
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
