@@ -25,7 +25,7 @@ const namespaces = 10;
 const connections = 32;
 
 /** As masters start theirs (master/processes.ts). */
-Object.assign(process.env, { NODE_OPTIONS: '--max-semi-space-size=4', MALLOC_ARENA_MAX: '1' });
+Object.assign(process.env, { NODE_OPTIONS: '--max-semi-space-size=16', MALLOC_ARENA_MAX: '1' });
 
 await ensureInstalled(['etcd'], createProgress({ output: process.stdout }));
 const etcd = await startEtcd();
