@@ -2,6 +2,7 @@
  * The work that is measured: ConfigMaps of about 0.8 KB, 32 connections, TLS, through the balancer. The same work was done
  * on Kubernetes for `peer.json`.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from '../support/api-client.ts';
 import { type Figures, figures, measure, type Pids, stopwatch } from './measure.ts';
 
@@ -39,8 +40,14 @@ export async function apiWorkload(
   const part = async (name: string, work: () => Promise<Figures>): Promise<void> => {
     if (name === 'create' || new RegExp(only).test(name)) tell(name, await around(name, work));
   };
-  const run = (name: string, count: number, operation: (turn: number) => Promise<unknown>): Promise<void> =>
-    part(name, () => measure(servers.pids, count, connections, async (turn) => void (await operation(turn))));
+  const run = (
+    name: string,
+    count: number,
+    operation: (turn: number) => Promise<unknown>,
+    atOnce = connections,
+  ): Promise<void> =>
+    part(name, () => measure(servers.pids, count, atOnce, async (turn) => void (await operation(turn))));
+  const list = (): Promise<unknown> => api.send('GET', namespace);
   const nameOf = (turn: number): string => `bench-${turn % objects}`;
   try {
     // What is measured is a server that has served for a while, not its start.
@@ -53,7 +60,9 @@ export async function apiWorkload(
     await run('get, resourceVersion=0', times(8_000), (turn) =>
       api.json('GET', `${namespace}/${nameOf(turn)}?resourceVersion=0`),
     );
-    await run('list 2,000', times(200), () => api.send('GET', namespace));
+    await run('list 2,000', times(200), list);
+    // As many as Kubernetes had under way, by its lists a second and their latency: to compare the latency with.
+    await run('list 2,000, 4 at once', times(200), list, 4);
     await run('list, selector (200 of 2,000)', times(600), () =>
       api.send('GET', `${namespace}?labelSelector=tenth%3D3`),
     );
@@ -66,14 +75,18 @@ export async function apiWorkload(
       api.json('PATCH', `${namespace}/${nameOf(turn)}`, { data: { turn: `p${turn}` } }, 'application/merge-patch+json'),
     );
     await part('watch fan-out, 100 watchers', () => fanOut(servers, api));
+    await part('fan-out of 270 writes/s', () => fanOut(servers, api, 270));
     await run('delete', objects, (turn) => api.json('DELETE', `${namespace}/${nameOf(turn)}`));
   } finally {
     await api.close();
   }
 }
 
-/** Every write's event reaches each of the watchers; one operation is one event delivered to one watcher. */
-async function fanOut({ kubeconfig, pids }: Servers, writer: ApiClient): Promise<Figures> {
+/**
+ * Every write's event reaches each of the watchers; one operation is one event delivered to one watcher. With `perSecond`, there are so
+ * many writes a second, as Kubernetes had: to compare the latency with, which otherwise is that of the reader's backlog.
+ */
+async function fanOut({ kubeconfig, pids }: Servers, writer: ApiClient, perSecond = 0): Promise<Figures> {
   const client = new ApiClient(kubeconfig, { connections: watchers, timeoutMs: 30_000 });
   const stop = new AbortController();
   const expected = watchers * fanOutEvents;
@@ -95,10 +108,12 @@ async function fanOut({ kubeconfig, pids }: Servers, writer: ApiClient): Promise
     }),
   );
   // A watch is there once the server has sent its headers: give each of them a first event to count from.
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  await delay(1_000);
   const spent = stopwatch(pids);
   const from = performance.now();
   await measure(nobody, fanOutEvents, connections, async (turn) => {
+    const earlyMs = perSecond > 0 ? from + (turn * 1_000) / perSecond - performance.now() : 0;
+    if (earlyMs > 0) await delay(earlyMs);
     const patch = { data: { sentAt: String(performance.now()) } };
     await writer.json('PATCH', `${namespace}/bench-${turn}`, patch, 'application/merge-patch+json');
   });
