@@ -50,6 +50,7 @@ import { objectKey, ownPrefix } from './store/keys.ts';
 import { registerStoreMetrics } from './store/metrics.ts';
 import { keepReloading, openSealing } from './store/sealing/open.ts';
 import { consistent } from './store/types.ts';
+import { compileSoon } from './tiering.ts';
 import { WebhookClient } from './webhooks/client.ts';
 
 /** As whom the server reads for itself. Stands first: everything below runs at once. */
@@ -66,6 +67,7 @@ const ownContext: RequestContext = {
 const leaveMs = 2_000;
 
 await runMain(async (signal) => {
+  compileSoon();
   const options = apiServerCommand().parse().opts<Options>();
   const logger = createLogger('apiserver', options.logLevel);
 
