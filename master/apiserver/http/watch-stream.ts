@@ -32,15 +32,21 @@ const writeBytes = 128 * 1024;
 /** How long a client may take to read the rest of a watch that is over, before its connection is cut. */
 const lastWordsMs = 10_000;
 
+interface State {
+  readonly events: readonly ResourceEvent[];
+  next: number;
+}
+
 export class WatchStream implements WatchListener {
   readonly #options: WatchStreamOptions;
   readonly #sink: WatchSink;
   readonly #clock: Clock;
   readonly #closed = new AbortController();
   readonly #timers: Timer[] = [];
+  /** What the watch begins with, as far as it is not written yet: many watches share the array. It comes before the queue. */
+  #state: State | undefined;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
-  #initialBytes = 0;
   #initial = true;
   #blocked = false;
   #flushPending = false;
@@ -68,7 +74,6 @@ export class WatchStream implements WatchListener {
   /** The watch has begun: from here on what waits is bounded, and the client is told that it is open. */
   begin(): void {
     this.#initial = false;
-    this.#initialBytes = this.#queuedBytes;
     if (this.#ending) return;
     this.#sink.open();
     const { clock, timeoutMs, bookmarks, bookmarkIntervalMs = 60_000 } = { ...this.#options, clock: this.#clock };
@@ -81,6 +86,11 @@ export class WatchStream implements WatchListener {
     if (revision > this.#revision) this.#revision = revision;
     if (this.#options.tally) this.#options.tally.events += events.length;
     if (events.length === 0 || this.#writtenTogether(events)) return;
+    if (this.#initial && this.#nothingWaits()) {
+      this.#state = { events, next: 0 };
+      this.#schedule();
+      return;
+    }
     for (const event of events) for (const part of this.#options.encoder.event(event)) this.#push(part);
     if (!this.#initial && this.#backlog() > this.#limit()) {
       this.#giveUp();
@@ -111,7 +121,7 @@ export class WatchStream implements WatchListener {
 
   /** Writes events in the bytes that they have for all, where nothing waits before them. */
   #writtenTogether(events: readonly ResourceEvent[]): boolean {
-    if (this.#initial || this.#blocked || this.#queue.length > 0) return false;
+    if (this.#initial || this.#blocked || !this.#nothingWaits()) return false;
     const chunk = this.#options.encoder.together?.(events);
     if (!chunk) return false;
     this.#sink.open();
@@ -125,7 +135,7 @@ export class WatchStream implements WatchListener {
   }
 
   #schedule(): void {
-    if (this.#flushPending || this.#blocked || this.#queue.length === 0) return;
+    if (this.#flushPending || this.#blocked || this.#nothingWaits()) return;
     this.#flushPending = true;
     setImmediate(() => {
       this.#flushPending = false;
@@ -134,17 +144,36 @@ export class WatchStream implements WatchListener {
   }
 
   #flush(): void {
-    while (this.#queue.length > 0 && !this.#blocked) {
+    while (!this.#nothingWaits() && !this.#blocked) {
       this.#sink.open();
-      this.#blocked = !this.#writeNext();
+      this.#blocked = !(this.#state ? this.#writeState(this.#state) : this.#writeNext());
     }
-    if (this.#ending && this.#queue.length === 0 && !this.#sink.over) {
+    if (this.#ending && this.#nothingWaits() && !this.#sink.over) {
       this.#sink.open();
       this.#sink.end();
     }
   }
 
-  /** Writes the next bytes, joined: one write is one TLS record or a few. */
+  #nothingWaits(): boolean {
+    return this.#state === undefined && this.#queue.length === 0;
+  }
+
+  /** Writes the next of what the watch begins with. */
+  #writeState(state: State): boolean {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    while (state.next < state.events.length && bytes < writeBytes) {
+      const event = state.events[state.next++];
+      for (const part of event ? this.#options.encoder.event(event) : []) {
+        parts.push(part);
+        bytes += part.length;
+      }
+    }
+    if (state.next >= state.events.length) this.#state = undefined;
+    return this.#sink.write(parts, bytes);
+  }
+
+  /** Writes the next bytes of the queue, joined: one write is one TLS record or a few. */
   #writeNext(): boolean {
     let parts = this.#queue;
     let bytes = this.#queuedBytes;
@@ -158,7 +187,6 @@ export class WatchStream implements WatchListener {
       parts = parts.slice(0, count);
     }
     this.#queuedBytes -= bytes;
-    this.#initialBytes = Math.min(this.#initialBytes, this.#queuedBytes);
     return this.#sink.write(parts, bytes);
   }
 
@@ -167,13 +195,18 @@ export class WatchStream implements WatchListener {
   }
 
   #limit(): number {
-    return this.#initialBytes + (this.#options.backlogLimitBytes ?? 16 * 1024 * 1024);
+    return this.#options.backlogLimitBytes ?? 16 * 1024 * 1024;
   }
 
   #giveUp(): void {
+    this.#forget();
+    this.onEnd(expired('too old resource version: the watcher is too slow'));
+  }
+
+  #forget(): void {
+    this.#state = undefined;
     this.#queue = [];
     this.#queuedBytes = 0;
-    this.onEnd(expired('too old resource version: the watcher is too slow'));
   }
 
   #finish(): void {
@@ -201,8 +234,7 @@ export class WatchStream implements WatchListener {
 
   readonly #close = (): void => {
     this.#ending = true;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#forget();
     for (const timer of this.#timers) this.#clock.clearTimeout(timer);
     this.#closed.abort();
   };

@@ -83,10 +83,7 @@ export class Reader {
     const { items, revision } = await this.#store.list(prefix, freshnessOf(resourceVersion));
     if (!wantsState) return revision;
     const chosen = selection.matches ? items.filter(({ object }) => selection.matches?.(object)) : items;
-    listener.onEvents(
-      chosen.map((stored) => ({ type: 'ADDED', stored })),
-      revision,
-    );
+    listener.onEvents(addedOf(chosen), revision);
     if (sendInitialEvents) listener.onInitialEventsEnd(revision);
     return revision;
   }
@@ -191,6 +188,18 @@ function selected(events: readonly StoreEvent[], { matches }: Selection): readon
     wholeBatches.set(events, all);
   }
   return all;
+}
+
+/** What watches begin with: the same array for all that begin with the same list. */
+const added = new WeakMap<readonly Stored[], readonly ResourceEvent[]>();
+
+function addedOf(items: readonly Stored[]): readonly ResourceEvent[] {
+  let events = added.get(items);
+  if (!events) {
+    events = items.map((stored) => ({ type: 'ADDED', stored }));
+    added.set(items, events);
+  }
+  return events;
 }
 
 /** What is delivered to many watchers is the same array for all of them. */

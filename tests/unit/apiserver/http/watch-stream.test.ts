@@ -28,6 +28,7 @@ function event(type: ResourceEvent['type'], revision: number, padding = ''): Res
 async function open(
   t: ExecutionContext,
   options: Partial<WatchStreamOptions> = {},
+  before: (stream: WatchStream) => void = () => {},
 ): Promise<{ stream: WatchStream; answer: IncomingMessage }> {
   const { promise, resolve } = Promise.withResolvers<ServerResponse>();
   const server = createServer((_request, response) => resolve(response));
@@ -45,6 +46,7 @@ async function open(
   const encoder = eventEncoder(kinds.configmaps, 'object', table);
   const sink = httpSink(await promise, 'application/json');
   const stream = new WatchStream({ sink, encoder, bookmarks: false, timeoutMs: 60_000, ...options });
+  before(stream);
   stream.begin();
   const [answer] = await answered;
   return { stream, answer };
@@ -70,6 +72,35 @@ test('events are written in order, one JSON line each, and the end is clean', as
     ['ADDED', 'MODIFIED', 'DELETED'],
   );
   t.true(answer.complete);
+});
+
+test('a long state, its end and what follows come in this order, however slowly they are read', async (t) => {
+  const padding = 'x'.repeat(100_000);
+  const state = Array.from({ length: 50 }, (_, n) => event('ADDED', n + 1, padding));
+  const options = { bookmarks: true, backlogLimitBytes: 1_000_000 };
+  const { stream, answer } = await open(t, options, (begun) => {
+    begun.onEvents(state, 60);
+    begun.onInitialEventsEnd(60);
+  });
+  const changes = [event('MODIFIED', 61), event('DELETED', 62)];
+  stream.onEvents(changes, 62);
+  stream.end();
+  const lines = await linesOf(answer);
+  t.deepEqual(
+    lines.map(({ type }) => type),
+    [...state.map(() => 'ADDED'), 'BOOKMARK', 'MODIFIED', 'DELETED', 'BOOKMARK'],
+  );
+  t.true(answer.complete);
+});
+
+test('events that come together are written in the same bytes to all', (t) => {
+  const encoder = eventEncoder(kinds.configmaps, 'object', table);
+  const events = [event('ADDED', 1), event('DELETED', 2)];
+  const chunk = encoder.together?.(events);
+  t.is(encoder.together?.(events), chunk);
+  t.is(eventEncoder(kinds.configmaps, 'object', table).together?.(events), chunk);
+  t.is(chunk?.bytes.toString(), Buffer.concat(events.flatMap((each) => encoder.event(each))).toString());
+  t.is(encoder.together?.([event('ADDED', 3, 'x'.repeat(200_000))]), undefined);
 });
 
 test('who asked for bookmarks gets one now and then and at the end', async (t) => {
