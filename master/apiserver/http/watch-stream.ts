@@ -28,7 +28,7 @@ export interface WatchStreamOptions {
 }
 
 /** As much as is handed to the socket at once. */
-const writeBytes = 128 * 1024;
+const writeBytes = 64 * 1024;
 /** How long a client may take to read the rest of a watch that is over, before its connection is cut. */
 const lastWordsMs = 10_000;
 
