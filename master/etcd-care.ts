@@ -7,8 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { sleep } from './api/clock.ts';
 import { createLogger, type Logger } from './api/logging.ts';
-import { EtcdClient, etcdCredentials } from './etcd/client.ts';
-import { handOver } from './etcd/hand-over.ts';
 import { keepMember } from './etcd/keeper.ts';
 import type { EtcdNow } from './etcd/member.ts';
 import { writeSettings } from './etcd/settings.ts';
@@ -16,7 +14,6 @@ import { keptSnapshots, savedAt, snapshotDir } from './etcd/snapshot.ts';
 import { etcdNow, type MasterConfig, type Masters } from './processes.ts';
 
 const tellEveryMs = 2_000;
-const passLeadMs = 400;
 
 export interface EtcdCareFlags {
   /** Milliseconds; 0 for never. */
@@ -53,13 +50,6 @@ export async function lookAfterEtcd(
       signal,
     ),
   ]);
-}
-
-/** Has another member lead before this master ends; for no longer than a standby would notice. */
-export async function passLead(flags: MasterConfig, masters: Masters): Promise<object | undefined> {
-  const { member } = etcdNow(flags, masters)();
-  const to = await handOver(new EtcdClient(member.clientUrl, etcdCredentials(member.pkiDir)), passLeadMs);
-  return to === undefined ? undefined : { etcdLeader: to };
 }
 
 /** Keeps what the commands of `etcd/main.ts` read up to date. */

@@ -3,20 +3,22 @@
  *
  * This supervisor starts them all at once (each waits by itself for what it needs), starts again what ends, prints their
  * lines with their names, and at the end stops them in an order in which none misses another:
- * etcd's lead goes to another master, those that hold leases give them up, the API server serves on until no balancer sends it
- * clients any more, etcd ends last.
+ * those that hold leases give them up, the API server serves on until no balancer sends it clients any more, etcd ends last, after
+ * its lead has gone to another master.
  * With --health it asks the four how they are, for a container's health check.
  *
  * Who the masters are stands in masters.json beside the keys, and may change while it runs; without that file the flags say it.
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { sleep } from './api/clock.ts';
 import { commaList, command, durationMs, portNumber, runMain, wholeNumber } from './api/flags.ts';
 import { createLogger } from './api/logging.ts';
 import { ProcessSupervisor } from './api/process-supervisor.ts';
 import type { EtcdCareFlags } from './etcd-care.ts';
 import { type MasterConfig, masterProcesses, mastersOf, parseInitialCluster } from './processes.ts';
 
+const settledMs = 10_000;
 const collect = (value: string, values: string[]): string[] => [...values, value];
 
 const program = command('master', 'Runs one master of the cluster: etcd, API server, scheduler, controller manager.')
@@ -64,9 +66,18 @@ await runMain(async (signal) => {
     process.exit((await reportHealth(flags)) ? 0 : 1);
   }
   const logger = createLogger('master', flags.logLevel);
-  const { lookAfterEtcd, passLead } = await import('./etcd-care.ts');
+  const { lookAfterEtcd } = await import('./etcd-care.ts');
   const masters = mastersOf(flags);
-  const beforeStop = () => passLead(flags, masters);
-  const supervisor = new ProcessSupervisor({ logger, pidDir: join(flags.dataDir, 'run'), beforeStop });
-  await Promise.all([supervisor.run(masterProcesses(flags, masters), signal), lookAfterEtcd(flags, masters, signal)]);
+  const supervisor = new ProcessSupervisor({ logger, pidDir: join(flags.dataDir, 'run') });
+  await Promise.all([
+    supervisor.run(masterProcesses(flags, masters), signal),
+    lookAfterEtcd(flags, masters, signal),
+    beReadyToRelease(signal),
+  ]);
 });
+
+/** What a crashed leader is cleaned up with is loaded once the start is over: a standby would have to wait for it. */
+async function beReadyToRelease(signal: AbortSignal): Promise<void> {
+  await sleep(settledMs, signal);
+  if (!signal.aborted) await import('./lease-release.ts');
+}

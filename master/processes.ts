@@ -7,7 +7,9 @@ import { InvalidArgumentError } from 'commander';
 import { createLogger } from './api/logging.ts';
 import { type MasterAddress, mastersFile, mastersReader } from './api/masters-file.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
-import { type EtcdNow, etcdCommand, type InitialMember } from './etcd/member.ts';
+import { EtcdClient, etcdCredentials } from './etcd/client.ts';
+import { handOver } from './etcd/hand-over.ts';
+import { type EtcdMemberConfig, type EtcdNow, etcdCommand, type InitialMember } from './etcd/member.ts';
 import { prepareEtcd } from './etcd/start.ts';
 
 /** The settings of a master, as `main.ts` reads them. */
@@ -100,7 +102,7 @@ export function masterProcesses(config: MasterConfig, masters: Masters): Process
   ];
 }
 
-/** What held a lease and crashed does not make the standbys wait. The code for it is loaded when it is first needed. */
+/** What held a lease and crashed does not make the standbys wait. The code for it is loaded late: see main.ts. */
 function releaseOf(
   lease: string,
   kubeconfig: string,
@@ -118,6 +120,9 @@ function releaseOf(
  * in vain. What it has acknowledged is on disk, so it may then be killed.
  */
 const etcdGraceMs = 2_000;
+
+/** Each of the questions and orders of a hand-over takes a round trip; a member that is slower than this is missed like a dead one. */
+const passLeadMs = 400;
 
 /** A heartbeat that waits for a processor is an election: little work, but at once. */
 const etcdNiceness = -10;
@@ -166,7 +171,10 @@ function component(
  */
 const etcdProcessors = String(Math.max(1, Math.floor(availableParallelism() / 2)));
 
-function etcd(config: MasterConfig, masters: Masters): Pick<ProcessSpec, 'command' | 'args' | 'prepare' | 'env'> {
+function etcd(
+  config: MasterConfig,
+  masters: Masters,
+): Pick<ProcessSpec, 'command' | 'args' | 'prepare' | 'env' | 'beforeStop'> {
   const withMore = ({ command, args }: { command: string; args: readonly string[] }) => ({
     command,
     args: [...args, ...config.etcdArg],
@@ -177,7 +185,14 @@ function etcd(config: MasterConfig, masters: Masters): Pick<ProcessSpec, 'comman
     ...withMore(etcdCommand(now().member, 'existing')),
     prepare: async (signal) => withMore(await prepareEtcd({ now, logger }, signal)),
     env: { GOMAXPROCS: process.env.GOMAXPROCS ?? etcdProcessors },
+    beforeStop: () => passLead(now().member),
   };
+}
+
+/** Has another member lead before this one ends, which etcd would do by itself, but to any that it had heard from. */
+async function passLead({ clientUrl, pkiDir }: EtcdMemberConfig): Promise<object | undefined> {
+  const to = await handOver(new EtcdClient(clientUrl, etcdCredentials(pkiDir)), passLeadMs);
+  return to === undefined ? undefined : { etcdLeader: to };
 }
 
 /** The etcd member of this master, and where all are, as it is when it is asked. */

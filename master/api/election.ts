@@ -30,7 +30,7 @@ export const defaultTimings = { leaseDurationMs: 1_700, renewDeadlineMs: 1_400, 
  * How long a clean stop waits for the work of the term before the lease goes: a standby should not wait for slow last
  * answers. What is still written afterwards is refused by the fence.
  */
-export const handOverMs = 50;
+export const handOverMs = 20;
 
 /** What a Lease says. */
 export interface LeaseRecord {

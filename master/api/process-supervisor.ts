@@ -41,6 +41,8 @@ export interface ProcessSpec {
   readonly graceMs?: number;
   /** Called at once when the process ended unasked; the next start waits for it. What it gives or throws is logged. */
   readonly afterCrash?: (signal: AbortSignal) => Promise<object | undefined>;
+  /** Called when it is to stop, before it is asked to. What it gives or throws is logged. */
+  readonly beforeStop?: () => Promise<object | undefined>;
 }
 
 export interface SupervisorOptions {
@@ -54,15 +56,12 @@ export interface SupervisorOptions {
   readonly graceMs?: number;
   /** Where `<name>.pid` files are kept while a process runs. */
   readonly pidDir?: string;
-  /** Called when it is told to end, before any process is: what it throws is logged. */
-  readonly beforeStop?: () => Promise<object | undefined>;
   /** Takes whole lines, each ended by a newline. */
   readonly output?: (text: string) => void;
   readonly clock?: Clock;
 }
 
-type Optional = 'pidDir' | 'beforeStop';
-type Settings = Required<Omit<SupervisorOptions, Optional>> & Pick<SupervisorOptions, Optional>;
+type Settings = Required<Omit<SupervisorOptions, 'pidDir'>> & Pick<SupervisorOptions, 'pidDir'>;
 
 const lastLinesMs = 200;
 
@@ -97,21 +96,10 @@ export class ProcessSupervisor {
       return supervised.keepRunning();
     });
     await aborted(signal);
-    await this.#beforeStop();
     for (const [, together] of [...levels].sort(([a], [b]) => b - a)) {
       await Promise.all(together.map((supervised) => supervised.stop()));
     }
     await Promise.all(running);
-  }
-
-  async #beforeStop(): Promise<void> {
-    const { beforeStop, logger } = this.#options;
-    try {
-      const done = await beforeStop?.();
-      if (done) logger.info(done, 'prepared to stop');
-    } catch (error) {
-      logger.warn({ reason: error instanceof Error ? error.message : String(error) }, 'not prepared to stop');
-    }
   }
 }
 
@@ -161,6 +149,9 @@ class Supervised {
   /** Asks the process to stop, and makes it stop when it does not; returns when it is gone. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    if (!this.#child) return;
+    await this.#beforeStop();
+    // It may have ended meanwhile.
     const child = this.#child;
     if (!child) return;
     child.kill('SIGTERM');
@@ -172,6 +163,18 @@ class Supervised {
     }, graceMs);
     await this.#ended;
     clock.clearTimeout(timer);
+  }
+
+  async #beforeStop(): Promise<void> {
+    const { name, beforeStop } = this.#spec;
+    const { logger } = this.#options;
+    try {
+      const done = await beforeStop?.();
+      if (done) logger.info({ process: name, ...done }, 'prepared to stop');
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.warn({ process: name, reason }, 'not prepared to stop');
+    }
   }
 
   async #runOnce(): Promise<Ending> {

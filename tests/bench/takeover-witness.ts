@@ -48,6 +48,31 @@ export async function holderOf(api: ApiClient, role: Role): Promise<{ holder: st
   return { holder: spec.holderIdentity ?? '', generation: spec.leaseTransitions ?? 0 };
 }
 
+/** How the new leader of a role spent its takeover, as it measured that itself; '' when it does not say. */
+export async function partsOf(
+  { cluster, api }: { cluster: LocalCluster; api: ApiClient },
+  role: Role,
+): Promise<string> {
+  const { holder } = await holderOf(api, role);
+  const leader = cluster.masters.find(({ name }) => holder.startsWith(`${name}_`));
+  if (!leader) return '';
+  const text = await (await fetch(`http://127.0.0.1:${leader.ports[role]}/metrics`)).text();
+  const found = text.matchAll(/^trimaster_takeover_seconds\{.*part="(\w+)".*\} (\S+)/gm);
+  return [...found].map(([, part, seconds]) => `, ${part} ${Math.round(Number(seconds) * 1_000)}`).join('');
+}
+
+/** How many writes of deposed leaders an API server has refused since its start. */
+export async function refusedWrites(cluster: LocalCluster, master: LocalMaster): Promise<number> {
+  const api = clientOf(cluster, master, 5_000);
+  try {
+    const { text } = await api.send('GET', '/metrics');
+    const counts = text.matchAll(/^trimaster_fenced_writes_total\{.*outcome="refused".*\} (\d+)/gm);
+    return [...counts].reduce((total, [, count]) => total + Number(count), 0);
+  } finally {
+    await api.close();
+  }
+}
+
 /** The controller whose pods are the controllers' work. */
 export async function createWork(api: ApiClient): Promise<void> {
   const spec = { replicas: 1, selector: template.metadata.labels, template };

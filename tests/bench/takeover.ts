@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InvalidArgumentError } from 'commander';
 import { ensureInstalled } from '../../compose/install.ts';
-import { type LocalCluster, startLocalCluster } from '../../compose/local-cluster.ts';
+import { startLocalCluster } from '../../compose/local-cluster.ts';
 import { createProgress } from '../../compose/progress.ts';
 import { commaList, command, durationMs, wholeNumber } from '../../master/api/flags.ts';
 import { distributionOf } from '../chaos/report/distribution.ts';
@@ -18,7 +18,16 @@ import { ApiClient } from '../support/api-client.ts';
 import { within } from '../support/within.ts';
 import { type BenchFault, etcdMetric, type FaultName, faults, type Ground } from './takeover-faults.ts';
 import { GapClients } from './takeover-gaps.ts';
-import { clientOf, createWork, holderOf, removeWork, roles, TakeoverWitness } from './takeover-witness.ts';
+import {
+  clientOf,
+  createWork,
+  holderOf,
+  partsOf,
+  refusedWrites,
+  removeWork,
+  roles,
+  TakeoverWitness,
+} from './takeover-witness.ts';
 
 const faultNames: readonly string[] = Object.keys(faults);
 
@@ -131,7 +140,8 @@ async function measureOnce(fault: BenchFault, clients: GapClients): Promise<[str
     for (const role of fault.hits) {
       const taken = await witness.takeover(role, patienceMs);
       const electedMs = taken ? Math.round(taken.electedMs - fromMs) : Number.NaN;
-      console.error(`  ${names[role]}: elected after ${electedMs} ms`);
+      const parts = taken ? await partsOf(ground, role) : '';
+      console.error(`  ${names[role]}: elected after ${electedMs} ms${parts}`);
       figures.push([`first action of the new ${names[role]}`, taken ? taken.actedMs - fromMs : patienceMs]);
     }
     if (fault.gaps === 'none') return figures;
@@ -155,31 +165,38 @@ async function measureOnce(fault: BenchFault, clients: GapClients): Promise<[str
   }
 }
 
-/** Nothing is broken here: every new generation is a takeover that should not be. */
+/** Nothing is broken here: every new generation is a takeover that should not be. The fence makes it harmless, and says how often. */
 async function lookForFalseTakeovers(ms: number, busy: boolean): Promise<void> {
-  const generations = async (): Promise<number> => {
-    const leads = await Promise.all(roles.map((role) => holderOf(ground.api, role)));
-    return leads.reduce((total, { generation }) => total + generation, 0);
-  };
   await sleep(5_000);
-  const [before, elections] = [await generations(), await etcdElections(cluster)];
+  const before = await disturbances();
   const loops = busy ? cpus().length : 0;
   const burners = Array.from({ length: loops }, () => new Worker('for (;;);', { eval: true }));
   await sleep(ms, undefined, { signal: stop.signal }).catch(() => {});
   await Promise.all(burners.map((burner) => burner.terminate()));
-  const taken = (await within(10, generations, () => true)) - before;
-  const moved = (await etcdElections(cluster)) - elections;
-  const what = `nothing, ${busy ? `${loops} busy loops` : 'idle'} for ${ms / 60_000} min`;
-  falseTakeovers.push(row(what, 'false takeovers', [String(taken), '', '', '', '']));
-  console.error(`${what}: ${taken} takeovers; ${moved} changes of etcd's leader seen; load average ${load()}`);
+  const after = await disturbances();
+  const what = `nothing, ${busy ? `${loops} busy loops` : 'idle'} for ${Math.round(ms / 6_000) / 10} min`;
+  for (const [name, count] of Object.entries(after)) {
+    falseTakeovers.push(row(what, name, [String(count - (before[name] ?? 0)), '', '', '', '']));
+  }
+  console.error(`${what}: ${falseTakeovers.slice(-3).join(' ')} load average ${load()}`);
 }
 
-/** How many changes of etcd's leader the members have seen, summed. */
-async function etcdElections({ masters }: LocalCluster): Promise<number> {
-  const counts = await Promise.all(
-    masters.map((master) => etcdMetric(master, 'etcd_server_leader_changes_seen_total')),
+/** What a quiet cluster has none of, counted since its start. */
+async function disturbances(): Promise<Record<string, number>> {
+  const { masters } = cluster;
+  const leads = await within(
+    10,
+    () => Promise.all(roles.map((role) => holderOf(ground.api, role))),
+    () => true,
   );
-  return counts.reduce((total, count) => total + count, 0);
+  const elections = masters.map((master) => etcdMetric(master, 'etcd_server_leader_changes_seen_total'));
+  const refused = masters.map((master) => refusedWrites(cluster, master));
+  return {
+    'false takeovers': leads.reduce((total, { generation }) => total + generation, 0),
+    'writes of a deposed leader, refused': (await Promise.all(refused)).reduce((total, count) => total + count, 0),
+    // Every member counts each change once.
+    "changes of etcd's leader": Math.max(...(await Promise.all(elections))),
+  };
 }
 
 function printTable(): void {

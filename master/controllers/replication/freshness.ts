@@ -13,12 +13,15 @@ import type { Pod, ReplicationController } from '../../api/types.ts';
 import { selects } from './claims.ts';
 import { type PodView, revisionOf } from './expectations.ts';
 
+/** A list costs much where there are many pods; in between, the cache may reach the last one's revision by itself. */
+const listEveryMs = 50;
+
 export class Freshness {
   readonly #client: Client;
   readonly #view: PodView;
   readonly #verified = new Set<string>();
-  /** Owner's uid → the revision of its last live list, which the cache had not reached. */
-  readonly #behind = new Map<string, number>();
+  /** Owner's uid → the revision of its first live list, which the cache had not reached, and when the last list was made. */
+  readonly #behind = new Map<string, { readonly revision: number; readonly listedMs: number }>();
 
   constructor(client: Client, view: PodView) {
     this.#client = client;
@@ -29,8 +32,10 @@ export class Freshness {
   async verify(rc: ReplicationController, cached: readonly Pod[]): Promise<boolean> {
     const uid = rc.metadata?.uid ?? '';
     if (this.#verified.has(uid)) return true;
-    const target = this.#behind.get(uid);
-    if (target !== undefined && revisionOf(this.#view.resourceVersion) >= target) return this.#settle(uid);
+    const behind = this.#behind.get(uid);
+    if (behind && revisionOf(this.#view.resourceVersion) >= behind.revision) return this.#settle(uid);
+    const listedMs = performance.now();
+    if (behind && listedMs - behind.listedMs < listEveryMs) return false;
     const labelSelector = Object.entries(rc.spec?.selector ?? {})
       .map(([name, value]) => `${name}=${value}`)
       .join(',');
@@ -39,7 +44,7 @@ export class Freshness {
     const mine = list.items.filter((pod) => selects(rc, pod) && (controllerOf(pod)?.uid ?? uid) === uid);
     if (showsTheSame(this.#view, cached, mine, revision)) return this.#settle(uid);
     // Keep the first target: a busy cache passes it even if the two lists never come out equal.
-    if (target === undefined) this.#behind.set(uid, revision);
+    this.#behind.set(uid, { revision: behind?.revision ?? revision, listedMs });
     return false;
   }
 

@@ -28,6 +28,8 @@ import { computeStatus, type ReplicaFailure } from './status.ts';
 const burstReplicas = 500;
 /** A cache that is behind is looked at again after this. */
 const behindMs = 50;
+/** The same where pods are missing and nothing else holds them up, as at the begin of a term: events take a few milliseconds. */
+const catchingUpMs = 10;
 /** The least time between two status writes that count only progress. */
 const statusPeriodMs = 200;
 const concurrency = 5;
@@ -144,7 +146,7 @@ class ReplicationManager {
     const active = owned.filter(isActive);
     const missing = (rc.spec?.replicas ?? 1) - active.length;
     if (missing === 0) return {};
-    if (!(await this.#freshness.verify(rc, owned))) return { againInMs: behindMs };
+    if (!(await this.#freshness.verify(rc, owned))) return { againInMs: catchingUpMs };
     const outcome = missing > 0 ? await this.#create(rc, missing) : await this.#remove(rc, active, -missing);
     if (outcome.error && outcomeUnknown(outcome.error)) this.#freshness.doubt(rc);
     return outcome;

@@ -257,26 +257,27 @@ test('a process that crashed is cleaned up after before it is started again, one
   t.false(order.includes('stopped'));
 });
 
-test('what is to be done before the processes stop is done first, and if it fails they stop all the same', async (t) => {
+test('what is to be done before a process stops is done when its turn comes, and if it fails it stops all the same', async (t) => {
   const end = new AbortController();
   const out = collector();
   const done: string[] = [];
-  const supervisor = new ProcessSupervisor({
-    logger: silent,
-    output: out.output,
-    async beforeStop() {
-      done.push('before');
-      throw new Error('in vain');
-    },
-  });
-  const stopped = script('a', "trap 'echo stopped; exit 0' TERM; echo up; while :; do sleep 0.05; done");
-  const running = supervisor.run([stopped], end.signal);
-  await out.seen('up');
+  const supervisor = new ProcessSupervisor({ logger: silent, output: out.output });
+  const trapped = (name: string): string =>
+    `trap 'echo ${name} stopped; exit 0' TERM; echo up; while :; do sleep 0.05; done`;
+  const beforeStop = async () => {
+    done.push(out.text());
+    throw new Error('in vain');
+  };
+  const running = supervisor.run([script('a', trapped('a'), { beforeStop }), script('b', trapped('b'))], end.signal);
+  await out.seen('[a] up');
+  await out.seen('[b] up');
   t.deepEqual(done, []);
   end.abort();
   await running;
-  t.deepEqual(done, ['before']);
-  t.regex(out.text(), /stopped/);
+  t.is(done.length, 1);
+  t.regex(done[0] ?? '', /b stopped/, 'the other one has stopped by then');
+  t.notRegex(done[0] ?? '', /a stopped/);
+  t.regex(out.text(), /a stopped/);
 });
 
 test('a process that goes before others does so with all its threads where that is allowed, and the supervisor stays as it is', async (t) => {
