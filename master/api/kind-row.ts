@@ -19,6 +19,8 @@ export interface Kind {
   readonly storedAs?: string;
   /** Absent: all that the registry gives to what is stored. */
   readonly verbs?: readonly string[];
+  /** Given: who uses the resource is warned that he should not, in these words. */
+  readonly deprecated?: string;
 }
 
 export interface Subresource {
@@ -64,11 +66,13 @@ export interface Names {
   categories?: string[];
   subresources?: Subresource[];
   verbs?: string[];
+  deprecated?: string;
 }
 
 export function row(kind: string, resource: string, names: Names = {}): Kind {
   const { group = '', version = 'v1', namespaced = true, shortNames = [], categories = [], subresources = [] } = names;
   const singular = kind.toLowerCase();
   const own = { kind, resource, singular, group, version, namespaced, shortNames, categories, subresources };
-  return names.verbs ? { ...own, verbs: names.verbs } : own;
+  const { verbs, deprecated } = names;
+  return { ...own, ...(verbs && { verbs }), ...(deprecated && { deprecated }) };
 }

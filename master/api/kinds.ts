@@ -55,7 +55,10 @@ export const kinds = {
     categories: ['all'],
     subresources: [status, proxy('ServiceProxyOptions')],
   }),
-  endpoints: row('Endpoints', 'endpoints', { shortNames: ['ep'] }),
+  endpoints: row('Endpoints', 'endpoints', {
+    shortNames: ['ep'],
+    deprecated: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  }),
   events: row('Event', 'events', { shortNames: ['ev'] }),
   configmaps: row('ConfigMap', 'configmaps', { shortNames: ['cm'] }),
   secrets: row('Secret', 'secrets'),
@@ -218,6 +221,7 @@ export const unstoredKinds = {
     namespaced: false,
     shortNames: ['cs'],
     verbs: ['get', 'list'],
+    deprecated: 'v1 ComponentStatus is deprecated in v1.19+',
   }),
 } as const;
 

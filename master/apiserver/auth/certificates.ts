@@ -73,9 +73,12 @@ function look(connection: ClientConnection, isClient: SignedBy | undefined): Pre
   };
 }
 
-function userOf({ subject }: PeerCertificate): UserInfo {
+/** The certificate's user, and, as in Kubernetes, by which certificate this is so. */
+function userOf({ subject, fingerprint256 }: PeerCertificate): UserInfo {
   const names: Record<string, string | string[] | undefined> = { ...subject };
-  return known({ name: list(names.CN)[0] ?? '', groups: list(names.O) });
+  const hash = fingerprint256.replaceAll(':', '').toLowerCase();
+  const extra = { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hash}`] };
+  return known({ name: list(names.CN)[0] ?? '', groups: list(names.O), extra });
 }
 
 const list = (value: string | string[] | undefined): string[] =>

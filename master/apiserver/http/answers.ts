@@ -1,6 +1,7 @@
 /** Objects and lists from the registry, written in the representation that the client asked for. */
 import { badRequest, statusError } from '../../api/errors.ts';
 import type { Status } from '../../api/types.ts';
+import { scaleColumns } from '../registry/columns/scale.ts';
 import type { DeleteResult, ListResult, Subresource } from '../registry/context.ts';
 import type { Resource } from '../registry/resource.ts';
 import type { Stored } from '../store/types.ts';
@@ -8,7 +9,6 @@ import { takesGzip } from './compress.ts';
 import { type Exchange, representationOf } from './exchange.ts';
 import { ListBody } from './list-body.ts';
 import {
-  defaultColumns,
   type IncludeObject,
   listTableJson,
   metadataJson,
@@ -49,7 +49,7 @@ export function sendList(exchange: Exchange, resource: Resource, result: ListRes
 export function tableOptions(exchange: Exchange, resource: Resource, part?: Subresource): TableOptions {
   const include = exchange.info.query.get('includeObject') || 'Metadata';
   if (!isInclude(include)) throw badRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`);
-  const columns = part === 'scale' ? defaultColumns : resource.columns;
+  const columns = part === 'scale' ? scaleColumns : resource.columns;
   return { columns, include, now: Date.now() };
 }
 

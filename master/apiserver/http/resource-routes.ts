@@ -53,6 +53,7 @@ export function resourceRoutes(options: ResourceRoutesOptions): Handler {
       if (!resource) throw pathNotFound();
     }
     checkPath(exchange, resource);
+    if (resource.kind.deprecated !== undefined) addWarnings(exchange.response, [resource.kind.deprecated]);
     if (info.subresource !== '') return subresource(exchange, resource);
     switch (info.verb) {
       case 'get':

@@ -109,14 +109,12 @@ export function sendError(response: ServerResponse, error: StatusError): void {
   sendStatus(response, error.status);
 }
 
-/** Adds one `Warning` header a message (RFC 7234, code 299), which kubectl prints. */
+/** Adds one `Warning` header a message (RFC 7234, code 299), which kubectl prints, to those that there are. */
 export function addWarnings(response: ServerResponse, warnings: readonly string[]): void {
   if (warnings.length === 0) return;
-  const seen = [...new Set(warnings)];
-  response.setHeader(
-    'Warning',
-    seen.map((text) => `299 - "${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`),
-  );
+  for (const text of new Set(warnings)) {
+    response.appendHeader('Warning', `299 - "${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`);
+  }
 }
 
 /** Header text without what a header must not hold. */

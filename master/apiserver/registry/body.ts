@@ -3,7 +3,7 @@ import { badRequest, invalid } from '../../api/errors.ts';
 import { apiVersionOf, type Kind } from '../../api/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../../api/types.ts';
 import type { RequestContext } from './context.ts';
-import { takesManagersAway } from './managed-fields/managers.ts';
+import { namesManagers, takesManagersAway } from './managed-fields/managers.ts';
 import { type PatchSource, quotedOf } from './patch/apply.ts';
 import { decode } from './schema/decode.ts';
 import type { ObjectShape } from './schema/shape.ts';
@@ -94,8 +94,11 @@ export function initMetadata(object: KubeObject, namespace: string | undefined, 
   object.metadata = metadata;
 }
 
-/** What an update leaves as it is, whether the client says it or not. What a client may get wrong is validated later. */
-export function inheritMetadata(object: KubeObject, old: KubeObject): void {
+/**
+ * What an update leaves as it is, whether the client says it or not. What a client may get wrong is validated later.
+ * `saysManagers`: the client may say who manages the fields, which it may not through a subresource.
+ */
+export function inheritMetadata(object: KubeObject, old: KubeObject, saysManagers = false): void {
   const metadata: ObjectMeta = { ...object.metadata };
   const before = old.metadata ?? {};
   for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp'] as const) {
@@ -109,9 +112,9 @@ export function inheritMetadata(object: KubeObject, old: KubeObject): void {
   if (before.resourceVersion !== undefined) metadata.resourceVersion = before.resourceVersion;
   if (before.generateName !== undefined) metadata.generateName ??= before.generateName;
   delete metadata.selfLink;
-  // Who manages the fields is noted with the write; the client can only take all of it away.
+  // What this write adds to it is noted with the write. A client that understands it may set it, or take all of it away.
   if (before.managedFields === undefined || takesManagersAway(object)) delete metadata.managedFields;
-  else metadata.managedFields = before.managedFields;
+  else if (!saysManagers || !namesManagers(object)) metadata.managedFields = before.managedFields;
   object.metadata = metadata;
 }
 

@@ -84,7 +84,7 @@ export class Preparation {
     const { strategy, admission } = this.#parts;
     const { kind } = strategy;
     const { managedFields } = object.metadata ?? {};
-    inheritMetadata(object, old);
+    inheritMetadata(object, old, !subresource);
     if (applies && managedFields && object.metadata) object.metadata.managedFields = managedFields;
     if (!subresource) strategy.setDefaults?.(object);
     const request: AdmissionRequest = {

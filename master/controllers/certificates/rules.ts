@@ -87,7 +87,7 @@ export function signerProblem(signer: Signer, facts: RequestFacts, requester: Re
       );
     case signers.client:
       if (facts.organizations.includes('system:masters')) return 'use of the group system:masters is not allowed';
-      return usagesProblem(requester.usages, 'client auth');
+      return clientUsagesProblem(requester.usages);
   }
 }
 
@@ -126,6 +126,13 @@ function usagesProblem(usages: readonly string[], purpose: string): string | und
   const required = ['digital signature', purpose];
   const right = usages.every((usage) => allowed.has(usage)) && required.every((usage) => usages.includes(usage));
   return right ? undefined : `usages did not match digital signature, ${purpose} and at most key encipherment`;
+}
+
+/** People's certificates need no more than the purpose. */
+function clientUsagesProblem(usages: readonly string[]): string | undefined {
+  const allowed = new Set(['client auth', 'digital signature', 'key encipherment']);
+  const right = usages.includes('client auth') && usages.every((usage) => allowed.has(usage));
+  return right ? undefined : 'usages did not match client auth and at most digital signature and key encipherment';
 }
 
 /** A node may speak only under its own name and addresses, and never under a name that API servers are trusted by. */

@@ -54,7 +54,7 @@ export async function signRequest(order: SigningOrder): Promise<string> {
   const { key, algorithm } = await importKey(order.caKey);
   const extensions: x509.Extension[] = [
     new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(keyUsages(order.usages), true),
+    ...keyUsages(order.usages),
     new x509.ExtendedKeyUsageExtension(purposes(order.usages)),
     await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
   ];
@@ -97,11 +97,12 @@ async function importKey(pem: string): Promise<{ key: CryptoKey; algorithm: { na
   return { key: imported, algorithm: { name: kind.name, hash: 'SHA-256' } };
 }
 
-function keyUsages(usages: readonly string[]): x509.KeyUsageFlags {
+function keyUsages(usages: readonly string[]): x509.Extension[] {
   let flags = 0;
   if (usages.includes('digital signature')) flags |= x509.KeyUsageFlags.digitalSignature;
   if (usages.includes('key encipherment')) flags |= x509.KeyUsageFlags.keyEncipherment;
-  return flags;
+  // A certificate that says nothing of it may be used for all; one that says none, for nothing.
+  return flags === 0 ? [] : [new x509.KeyUsagesExtension(flags, true)];
 }
 
 function purposes(usages: readonly string[]): x509.ExtendedKeyUsage[] {

@@ -30,7 +30,9 @@ test('it finds the server’s version and resources, and explains them', async (
   t.regex(serverVersion.gitVersion, /^v1\.36\./);
   t.regex(await kubectl.run('api-resources'), /^deployments\s+deploy\s+apps\/v1\s+true\s+Deployment$/m);
   t.regex(await kubectl.run('explain', 'pod.spec.containers.image'), /FIELD: image <string>/);
-  t.regex(await kubectl.run('auth', 'whoami'), /kubernetes-admin/);
+  const whoAmI = await kubectl.run('auth', 'whoami');
+  t.regex(whoAmI, /^Username\s+kubernetes-admin$/m);
+  t.regex(whoAmI, /^Extra: authentication\.kubernetes\.io\/credential-id\s+\[X509SHA256=[0-9a-f]{64}\]$/m);
   t.is(await kubectl.run('auth', 'can-i', 'create', 'pods'), 'yes\n');
 });
 
@@ -60,4 +62,35 @@ test('a wrong field is refused before anything is written', async (t) => {
   const { code, stderr } = await kubectl.try(['create', '-f', '-'], wrong);
   t.is(code, 1);
   t.regex(stderr, /strict decoding error: unknown field "dta"/);
+});
+
+test('what the client has applied is handed over to the server’s apply', async (t) => {
+  const handed = (data: object): string =>
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'handed' }, data });
+  await kubectl.feed(handed({ a: '1', b: '2' }), 'apply', '-f', '-');
+  await kubectl.feed(handed({ a: '1' }), 'apply', '--server-side', '-f', '-');
+  const { data, metadata } = JSON.parse(
+    await kubectl.run('get', 'cm', 'handed', '-o', 'json', '--show-managed-fields'),
+  );
+  t.deepEqual(data, { a: '1' });
+  const managers = metadata.managedFields.map(
+    ({ manager, operation }: { manager: string; operation: string }) => `${manager} ${operation}`,
+  );
+  t.true(managers.includes('kubectl Apply'), managers.join());
+  t.false(managers.includes('kubectl-client-side-apply Update'), managers.join());
+});
+
+test('there is no difference where nothing differs', async (t) => {
+  const plain = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'plain' }, data: { a: 'b' } });
+  await kubectl.feed(plain, 'create', '-f', '-');
+  t.like(await kubectl.try(['diff', '-f', '-'], plain), { code: 0, stdout: '' });
+});
+
+test('a subresource has columns of its own, and deprecated kinds are warned of', async (t) => {
+  await kubectl.run('create', 'deployment', 'scaled', '--image=x', '--replicas=2');
+  const table = await kubectl.run('get', 'deployment', 'scaled', '--subresource=scale');
+  t.regex(table, /^NAME\s+DESIRED\s+AVAILABLE\s+AGE\nscaled\s+2\s+0\s+\d+s\n$/);
+  const endpoints = await kubectl.try(['get', 'endpoints']);
+  t.is(endpoints.stderr, 'Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n');
+  t.is((await kubectl.try(['get', 'cs'])).stderr, 'Warning: v1 ComponentStatus is deprecated in v1.19+\n');
 });

@@ -163,6 +163,15 @@ test('a certificate never outlives the authority that signed it', async (t) => {
   t.is(new X509Certificate(pem).validTo, new X509Certificate(authority.cert).validTo);
 });
 
+test("a person's certificate needs no usage but client auth", (t) => {
+  const facts = { ...serving, commonName: 'ann', organizations: ['dev'], dnsNames: [], ipAddresses: [] };
+  const problem = (...usages: string[]) => signerProblem(signers.client, facts, { ...itself, usages });
+  t.is(problem('client auth'), undefined);
+  t.is(problem('client auth', 'digital signature', 'key encipherment'), undefined);
+  t.regex(problem('digital signature') ?? '', /usages did not match/);
+  t.regex(problem('client auth', 'server auth') ?? '', /usages did not match/);
+});
+
 test('a request that is no request, or whose signature is wrong, is refused', async (t) => {
   await t.throwsAsync(readRequest(Buffer.from('hello').toString('base64')), { message: /CERTIFICATE REQUEST/ });
   await t.throwsAsync(readRequest(undefined));

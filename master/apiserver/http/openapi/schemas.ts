@@ -131,15 +131,10 @@ class Schemas {
 
   #property(type: string, field: Field): Json {
     const schema = this.#typed(field.type);
-    const description = this.#texts[type]?.[field.name] ?? this.#ownText(field.type);
+    const description = this.#texts[type]?.[field.name];
     // Beside a reference nothing else may stand in OpenAPI 3.
     const wrapped = this.#form === 'v3' && '$ref' in schema ? { allOf: [schema] } : schema;
     return { ...(description && { description }), ...wrapped, ...this.#merge(type, field) };
-  }
-
-  /** What is said of the type, where nothing is said of the field. */
-  #ownText(type: FieldType): string | undefined {
-    return type.is === 'type' ? this.#texts[type.name]?.[''] : undefined;
   }
 
   #typed(type: FieldType): Json {

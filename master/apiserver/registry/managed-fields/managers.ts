@@ -43,19 +43,31 @@ export const takesManagersAway = ({ metadata }: KubeObject): boolean => {
   return first !== undefined && rest.length === 0 && Object.keys(first).length === 0;
 };
 
+/** Whether a write says who manages the object's fields, in a way that can be understood. */
+export const namesManagers = ({ metadata }: KubeObject): boolean => {
+  const { managedFields = [] } = metadata ?? {};
+  return managedFields.length > 0 && managedFields.every(isEntry);
+};
+
+const isEntry = ({ operation, fieldsType, fieldsV1 }: Entry): boolean =>
+  (operation === 'Apply' || operation === 'Update') && fieldsType === 'FieldsV1' && isRecord(fieldsV1);
+
 /** The entries of an object that an ordinary write makes. `ownStatus`: its status is written by a path of its own. */
 export function afterCreate(shape: Shape, object: KubeObject, writing: Writing, ownStatus: boolean): Entry[] {
   const fieldsV1 = fieldsOfNew(shape, { ...object }, ownStatus);
   return [{ ...entryOf(writing, 'Update'), fieldsType: 'FieldsV1', fieldsV1 }];
 }
 
-/** The entries after an ordinary write: what it changed is the writer's, and nobody else's any more. */
+/**
+ * The entries after an ordinary write: what it changed is the writer's, and nobody else's any more. Those before are the
+ * object's own: the old object's, or those that the write itself names.
+ */
 export function afterUpdate(shape: Shape, old: KubeObject, object: KubeObject, writing: Writing): Entry[] {
   const { changed, removed } = difference(shape, old, object);
   const mine = tracked(changed);
   const gone = union(tracked(removed), mine);
   const own = entryOf(writing, 'Update');
-  const managers = managersOf(old).map(({ entry, fields }) => ({
+  const managers = managersOf(isTracked(object) ? object : old).map(({ entry, fields }) => ({
     entry,
     fields: isSame(entry, own) ? minus(fields, tracked(removed)) : minus(fields, gone),
   }));

@@ -66,6 +66,7 @@ class Decoder {
         this.#fields.pop();
         if (wrong !== undefined) return wrong;
         if (inner.is === 'scalar' && inner.type === 'quantity') value[name] = String(held);
+        else if (inner.is !== 'object' && shape.name === metadataName && isEmpty(held)) delete value[name];
       }
     }
     this.#types.pop();
@@ -107,6 +108,11 @@ class Decoder {
     return `json: cannot unmarshal ${foundType(value)} into ${place} of type ${goType(shape)}`;
   }
 }
+
+/** Kubernetes leaves out of metadata what is empty: lists without items, and labels and annotations without entries. */
+const metadataName = 'meta.v1.ObjectMeta';
+
+const isEmpty = (held: unknown): boolean => typeof held === 'object' && held !== null && Object.keys(held).length === 0;
 
 function isScalar(type: Scalar, value: unknown): boolean {
   switch (type) {

@@ -4,7 +4,7 @@ import { certificateUser } from '../../../../master/apiserver/auth/certificates.
 
 /** A connection whose client showed a certificate with this subject, valid through 2026. */
 function connection(subject: Record<string, string | string[]>, authorized = true): ClientConnection {
-  const certificate = { subject, valid_to: 'Dec 31 23:59:59 2026 GMT' };
+  const certificate = { subject, valid_to: 'Dec 31 23:59:59 2026 GMT', fingerprint256: '0A:FF' };
   return {
     authorized,
     getPeerCertificate: (() => certificate) as unknown as ClientConnection['getPeerCertificate'],
@@ -14,10 +14,11 @@ function connection(subject: Record<string, string | string[]>, authorized = tru
 
 const in2026 = Date.parse('2026-06-01T00:00:00Z');
 
-test('the common name is the user and the organizations are its groups', (t) => {
+test('the common name is the user, the organizations are its groups, and the fingerprint is its credential', (t) => {
   t.deepEqual(certificateUser(connection({ CN: 'system:node:node-1', O: 'system:nodes' }), in2026), {
     name: 'system:node:node-1',
     groups: ['system:nodes', 'system:authenticated'],
+    extra: { 'authentication.kubernetes.io/credential-id': ['X509SHA256=0aff'] },
   });
   t.deepEqual(certificateUser(connection({ CN: 'ann', O: ['a', 'b'] }), in2026)?.groups, [
     'a',

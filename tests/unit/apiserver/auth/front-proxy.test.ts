@@ -27,10 +27,14 @@ const headersDistinct = {
 async function connectionOf(authority: KeyPair, commonName: string): Promise<ClientConnection> {
   const { cert } = await issue(authority, { commonName, organizations: ['system:masters'], usages: ['client'] });
   const certificate = new X509Certificate(cert);
-  const { subject, valid_to } = certificate.toLegacyObject();
+  const { subject, valid_to, fingerprint256 } = certificate.toLegacyObject();
   return {
     authorized: true,
-    getPeerCertificate: (() => ({ subject, valid_to })) as unknown as ClientConnection['getPeerCertificate'],
+    getPeerCertificate: (() => ({
+      subject,
+      valid_to,
+      fingerprint256,
+    })) as unknown as ClientConnection['getPeerCertificate'],
     getPeerX509Certificate: () => certificate,
   };
 }

@@ -79,3 +79,13 @@ test('at most a hundred unknown fields are told of', (t) => {
   t.is(decode(shape('ConfigMap'), many).unknown.length, 100);
   t.deepEqual(many, {});
 });
+
+test('what is empty in metadata is left out, wherever the metadata is', (t) => {
+  const metadata = () => ({ name: 'a', labels: {}, annotations: {}, finalizers: [], ownerReferences: [] });
+  const object = { metadata: metadata(), spec: { selector: {}, template: { metadata: metadata() } } };
+  t.is(wrong('ReplicationController', object), undefined);
+  t.deepEqual(object as unknown, {
+    metadata: { name: 'a' },
+    spec: { selector: {}, template: { metadata: { name: 'a' } } },
+  });
+});
