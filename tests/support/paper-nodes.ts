@@ -130,8 +130,12 @@ export class PaperNodes {
   }
 }
 
-/** A replication controller's object, its pods tolerating a lost node for one second. */
-export function replicationController(name: string, replicas: number, namespace = 'default') {
+/** A replication controller's object; its pods tolerate a lost node for a second, or as long as is said. */
+export function replicationController(
+  name: string,
+  replicas: number,
+  { namespace = 'default', tolerationSeconds = 1 } = {},
+) {
   return {
     metadata: { namespace, name },
     spec: {
@@ -146,7 +150,7 @@ export function replicationController(name: string, replicas: number, namespace 
             key: `node.kubernetes.io/${key}`,
             operator: 'Exists',
             effect: 'NoExecute',
-            tolerationSeconds: 1,
+            tolerationSeconds,
           })),
         },
       },
@@ -158,16 +162,28 @@ export function replicationController(name: string, replicas: number, namespace 
 export class PodHistory {
   readonly created = new Set<string>();
   readonly deleted = new Set<string>();
+  readonly #awaited: { readonly count: number; readonly reached: () => void }[] = [];
 
   constructor(pods: Informer<'pods'>, app: string, signal?: AbortSignal) {
     const mine = (pod: Pod): boolean => pod.metadata?.labels?.app === app;
     const uidOf = (pod: Pod): string => pod.metadata?.uid ?? keyOf(pod);
     pods.addHandler(
       {
-        added: (pod) => mine(pod) && this.created.add(uidOf(pod)),
+        added: (pod) => mine(pod) && this.#add(uidOf(pod)),
         deleted: (pod) => mine(pod) && this.deleted.add(uidOf(pod)),
       },
       signal,
     );
+  }
+
+  /** Resolves in the very moment in which so many pods have been made. */
+  async reaches(count: number): Promise<void> {
+    if (this.created.size >= count) return;
+    await new Promise<void>((reached) => this.#awaited.push({ count, reached }));
+  }
+
+  #add(uid: string): void {
+    this.created.add(uid);
+    for (const { count, reached } of this.#awaited) if (this.created.size >= count) reached();
   }
 }

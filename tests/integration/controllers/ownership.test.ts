@@ -117,7 +117,7 @@ test('an object with an owner of an unknown kind is left alone, one with another
 
 test('the pods of a deleted replication controller go with it', async (t) => {
   await client.create('namespaces', { metadata: { name: 'cascade' } });
-  await client.create('replicationcontrollers', replicationController('web', 5, 'cascade'));
+  await client.create('replicationcontrollers', replicationController('web', 5, { namespace: 'cascade' }));
   const pods = () => client.list('pods', { namespace: 'cascade' });
   await within(15, pods, ({ items }) => items.length === 5);
   const propagationPolicy = 'Background';
@@ -128,7 +128,7 @@ test('the pods of a deleted replication controller go with it', async (t) => {
 
 test('a deleted namespace is emptied and goes', async (t) => {
   await client.create('namespaces', { metadata: { name: 'doomed' } });
-  await client.create('replicationcontrollers', replicationController('web', 5, 'doomed'));
+  await client.create('replicationcontrollers', replicationController('web', 5, { namespace: 'doomed' }));
   await configMap('doomed', 'held');
   const held = { namespace: 'doomed', name: 'held' };
   await client.patch('configmaps', held, { metadata: { finalizers: ['example.com/hold'] } }, { type: 'merge' });
