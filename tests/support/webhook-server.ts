@@ -57,7 +57,7 @@ export class WebhookServer {
     });
   }
 
-  /** `names` are those of the certificate, besides 127.0.0.1. */
+  /** `names` are those of Services: the certificate is good for them, and it is reached at every address of this machine. */
   static async start(...names: string[]): Promise<WebhookServer> {
     const authority = await createAuthority('webhooks');
     const { cert, key } = await issue(authority, {
@@ -65,7 +65,7 @@ export class WebhookServer {
       names: ['127.0.0.1', ...names],
       usages: ['server'],
     });
-    const server = createServer({ cert, key }).listen(0, '127.0.0.1');
+    const server = createServer({ cert, key }).listen(0, names.length > 0 ? '0.0.0.0' : '127.0.0.1');
     await once(server, 'listening');
     return new WebhookServer(server, authority.cert);
   }

@@ -24,8 +24,8 @@ export interface Seen {
 }
 
 /**
- * Undefined when no rule matches. `matchPolicy` is Kubernetes': Equivalent (the default) also takes rules that name another version
- * of the resource, Exact does not.
+ * Undefined when no rule matches. `matchPolicy` is Kubernetes': Exact takes only rules that name the version that the client speaks,
+ * Equivalent (the default) also those that name another version of the resource.
  */
 export async function seenBy(
   rules: readonly Rule[],
@@ -33,13 +33,26 @@ export async function seenBy(
   request: AdmissionRequest,
   equivalents: Equivalents,
 ): Promise<Seen | undefined> {
-  if (rules.some((rule) => ruleMatches(rule, request))) return partOf(request);
+  const match = matchOf(rules, matchPolicy, request, equivalents);
+  if (match === undefined) return undefined;
+  return match === 'as it is' ? partOf(request) : inVersion(request, match);
+}
+
+/** Which version of the request's kind the rules name: the one that is stored, another one, or none. */
+export function matchOf(
+  rules: readonly Rule[],
+  matchPolicy: string | undefined,
+  request: AdmissionRequest,
+  equivalents: Equivalents,
+): Equivalent | 'as it is' | undefined {
+  const { kind: stored, asked = stored } = request;
+  const names = (kind: Kind): boolean => rules.some((rule) => ruleMatches(rule, { ...request, kind }));
+  if (asked === stored && names(stored)) return 'as it is';
+  const others = equivalents(stored);
+  if (asked !== stored && names(asked)) return others.find(({ kind }) => kind === asked) ?? 'as it is';
   if (matchPolicy === 'Exact') return undefined;
-  for (const equivalent of equivalents(request.kind)) {
-    const { kind } = equivalent;
-    if (rules.some((rule) => ruleMatches(rule, { ...request, kind }))) return inVersion(request, equivalent);
-  }
-  return undefined;
+  if (asked !== stored && names(stored)) return 'as it is';
+  return others.find(({ kind }) => names(kind));
 }
 
 function partOf(request: AdmissionRequest): Seen {
@@ -52,8 +65,9 @@ function partOf(request: AdmissionRequest): Seen {
 
 async function inVersion(request: AdmissionRequest, { kind, to, back }: Equivalent): Promise<Seen> {
   const part = partOf(request);
+  const { asked = request.kind } = request;
   // What is a part has a version of its own.
-  if (part.back) return { ...part, request: { ...part.request, kind, asked: request.kind } };
+  if (part.back) return { ...part, request: { ...part.request, kind, asked } };
   const [object, old] = await Promise.all([request.object && to(request.object), request.old && to(request.old)]);
-  return { request: { ...request, kind, asked: request.kind, object, old }, back };
+  return { request: { ...request, kind, asked, object, old }, back };
 }

@@ -8,6 +8,7 @@
  */
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { prepare } from './bounds.ts';
+import { type Largest, worstCost } from './cost.ts';
 import { registerAddressFunctions } from './functions/addresses.ts';
 import { registerListFunctions } from './functions/lists.ts';
 import { registerNumberFunctions } from './functions/numbers.ts';
@@ -38,6 +39,8 @@ export interface Program {
    * from the budget.
    */
   evaluate(bindings: Bindings, budget?: Budget): CelResult;
+  /** What an evaluation may cost at worst, by the largest values of the variables. */
+  worstCost(variables: ReadonlyMap<string, Largest>): number;
 }
 
 export type Compilation =
@@ -134,6 +137,7 @@ function createBase(): Environment {
 function programOf(parsed: ParseResult, type: string): Program {
   return {
     type,
+    worstCost: (variables) => worstCost(parsed.ast, variables),
     evaluate(bindings, budget) {
       try {
         const value: unknown = withinBounds(() => parsed(bindings.values), budget);

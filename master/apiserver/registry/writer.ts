@@ -83,7 +83,14 @@ export class Writer {
     this.#store = store;
     this.#admission = admission;
     this.#clock = clock;
-    this.#preparation = new Preparation({ strategy, shape: this.#shape, store, admission, clock });
+    this.#preparation = new Preparation({
+      strategy,
+      asked: version?.kind,
+      shape: this.#shape,
+      store,
+      admission,
+      clock,
+    });
     this.#committer = new Committer(strategy, store);
   }
 
@@ -238,7 +245,8 @@ export class Writer {
     deleteOptions: DeleteOptions,
   ): Promise<void> {
     const { kind } = this.#strategy;
-    const request = { ctx, operation: 'DELETE' as const, kind, ...name, old: old.object, deleteOptions };
+    const what = { kind, asked: this.#version?.kind, ...name, old: old.object };
+    const request = { ctx, operation: 'DELETE' as const, ...what, deleteOptions };
     await this.#admission.admit(request);
     await this.#admission.validate(request);
   }

@@ -41,7 +41,10 @@ test('secrets are encrypted in etcd, keys change by rewriting, and a wrong key i
   const writeKeys = async (file: string, names: readonly (keyof typeof keys)[]) => {
     const aesgcm = { keys: names.map((name) => ({ name, secret: keys[name] })) };
     const resources = [
-      { resources: ['secrets'], providers: [...(names.length > 0 ? [{ aesgcm }] : []), { identity: {} }] },
+      {
+        resources: ['secrets', '*.example.com'],
+        providers: [...(names.length > 0 ? [{ aesgcm }] : []), { identity: {} }],
+      },
     ];
     const kind = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration' };
     await writeFile(file, JSON.stringify({ ...kind, resources }));
@@ -71,6 +74,23 @@ test('secrets are encrypted in etcd, keys change by rewriting, and a wrong key i
       data: { open: 'x' },
     });
     t.regex(await inEtcd('configmaps'), /"open":"x"/);
+
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    const names = { plural: 'widgets', singular: 'widget', kind: 'Widget', listKind: 'WidgetList' };
+    const versions = [{ name: 'v1', served: true, storage: true, schema }];
+    await client.json('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
+      metadata: { name: 'widgets.example.com' },
+      spec: { group: 'example.com', scope: 'Namespaced', names, versions },
+    });
+    const widgets = '/apis/example.com/v1/namespaces/default/widgets';
+    const widget = { apiVersion: 'example.com/v1', kind: 'Widget', metadata: { name: 'a' }, colour: 'red' };
+    await within(
+      20,
+      () => client.send('POST', widgets, widget),
+      ({ status }) => status === 201,
+    );
+    t.true((await inEtcd('widgets.example.com')).startsWith('k8s:enc:aesgcm:v1:one:'));
+    t.like(await client.json('GET', `${widgets}/a`), { colour: 'red' });
   });
   await withKeys(['two', 'one'], async (client) => {
     const [line] = [await client.json<{ items: { metadata: { name: string } }[] }>('GET', secrets)];

@@ -1,10 +1,13 @@
 /** Admission webhooks, as whoever configures them meets them: a real HTTPS server, a real API server, the real kubectl. */
+import { networkInterfaces } from 'node:os';
 import test from 'ava';
 import { Client } from '../../../master/api/client.ts';
 import { loadKubeconfig } from '../../../master/api/config.ts';
 import type {
   ConfigMap,
+  KubeObject,
   MutatingWebhookConfiguration,
+  Service,
   ValidatingWebhookConfiguration,
 } from '../../../master/api/types.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
@@ -245,6 +248,105 @@ test('a webhook is asked in the version that its rules name, whichever the clien
   t.like(made, { apiVersion: 'example.com/v2', added: 'yes' });
   const [asked] = hooks.askedOf('/versions');
   t.like(asked, { kind: { version: 'v1' }, requestKind: { version: 'v2' }, object: { apiVersion: 'example.com/v1' } });
+});
+
+/** Asks until the webhook that is about everything has been asked, and gives what each has been asked. */
+async function askedAbout(names: readonly string[], last: string, body: KubeObject, path: string) {
+  const before = names.map((name) => hooks.askedOf(`/${name}`).length);
+  await within(
+    5,
+    () => client.request({ method: 'POST', path: `${path}?dryRun=All`, body }),
+    () => hooks.askedOf(`/${last}`).length > (before[names.indexOf(last)] ?? 0),
+  );
+  return names.map((name, index) => {
+    const [asked] = hooks.askedOf(`/${name}`).slice(before[index]);
+    return (
+      asked && `${asked.kind.group}/${asked.kind.version} for ${asked.requestKind.group}/${asked.requestKind.version}`
+    );
+  });
+}
+
+test('Exact takes the version that the client speaks, Equivalent any, also of kinds that are always there', async (t) => {
+  const about = (apiGroups: string[], apiVersions: string[], resource: string) => [
+    { apiGroups, apiVersions, operations: ['CREATE'], resources: [resource] },
+  ];
+  const hpas = 'horizontalpodautoscalers';
+  const names = ['exact1', 'exact2', 'equal1', 'event'];
+  for (const name of names) hooks.answer(`/${name}`, () => ({ allowed: true }));
+  const of = (name: string, more: Partial<Webhook>) => webhook(name, { objectSelector: {}, ...more });
+  await client.create('validatingwebhookconfigurations', {
+    metadata: { name: 'policies' },
+    webhooks: [
+      of('exact1', { matchPolicy: 'Exact', rules: about(['autoscaling'], ['v1'], hpas) }),
+      of('exact2', { matchPolicy: 'Exact', rules: about(['autoscaling'], ['v2'], hpas) }),
+      of('equal1', { rules: about(['autoscaling'], ['v1'], hpas) }),
+      of('event', { rules: about(['events.k8s.io'], ['v1'], 'events') }),
+    ],
+  });
+  const hpa = (version: string): KubeObject & { spec: object } => ({
+    apiVersion: `autoscaling/${version}`,
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 'h' },
+    spec: { maxReplicas: 2, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' } },
+  });
+  const path = (version: string): string => `/apis/autoscaling/${version}/namespaces/default/${hpas}`;
+  t.deepEqual(await askedAbout(names, 'equal1', hpa('v2'), path('v2')), [
+    undefined,
+    'autoscaling/v2 for autoscaling/v2',
+    'autoscaling/v1 for autoscaling/v2',
+    undefined,
+  ]);
+  t.deepEqual(await askedAbout(names, 'equal1', hpa('v1'), path('v1')), [
+    'autoscaling/v1 for autoscaling/v1',
+    undefined,
+    'autoscaling/v1 for autoscaling/v1',
+    undefined,
+  ]);
+  const event = {
+    metadata: { name: 'e', namespace: 'default' },
+    involvedObject: { kind: 'Pod', name: 'p', namespace: 'default' },
+    reason: 'Tested',
+  };
+  const [, , , asked] = await askedAbout(names, 'event', event, '/api/v1/namespaces/default/events');
+  t.is(asked, 'events.k8s.io/v1 for /v1');
+});
+
+test('a webhook behind a Service is reached at its endpoints, and must prove to be that Service', async (t) => {
+  const server = await WebhookServer.start('hook.default.svc', 'outside.default.svc');
+  t.teardown(() => server.stop());
+  const own = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+  const service = (name: string, spec: NonNullable<Service['spec']>) =>
+    client.create('services', { metadata: { namespace: 'default', name }, spec });
+  await service('hook', { ports: [{ name: 'https', port: 443 }] });
+  await service('stranger', { ports: [{ name: 'https', port: 443 }] });
+  await service('outside', { type: 'ExternalName', externalName: 'localhost' });
+  for (const name of ['hook', 'stranger']) {
+    await client.create('endpointslices', {
+      metadata: { namespace: 'default', name, labels: { 'kubernetes.io/service-name': name } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: [own ?? ''] }],
+      ports: [{ name: 'https', port: server.port }],
+    });
+  }
+  const behind = async (name: string, port: number): Promise<() => Promise<unknown>> => {
+    server.answer(`/${name}`, () => ({ allowed: false, status: { message: `${name} says no` } }));
+    const clientConfig = { service: { namespace: 'default', name, port, path: `/${name}` }, caBundle: server.caBundle };
+    await client.create('validatingwebhookconfigurations', {
+      metadata: { name },
+      webhooks: [webhook(name, { clientConfig })],
+    });
+    const refusal = () => tried(configMap(name, 'a')).catch((error: unknown) => error);
+    return () => within(5, refusal, (error) => error instanceof Error);
+  };
+  const refused = async (name: string, port = 443) => String(await (await behind(name, port))());
+  t.regex(await refused('hook'), /admission webhook "hook\.example\.com" denied the request: hook says no/);
+  t.regex(await refused('outside', server.port), /denied the request: outside says no/);
+  t.regex(
+    await refused('stranger'),
+    /failed calling webhook "stranger\.example\.com": .*tls: failed to verify certificate/,
+  );
 });
 
 test('of a scale a webhook sees the Scale, and may change that', async (t) => {

@@ -1,11 +1,10 @@
 /** Which requests a policy or one of its bindings is about: `MatchResources` of admissionregistration.k8s.io/v1. */
 import type { ValidatingAdmissionPolicyBinding } from '../../../api/types.ts';
-import { type Equivalents, type Seen, seenBy } from '../seen.ts';
+import { type Equivalents, matchOf, type Seen, seenBy } from '../seen.ts';
 import type { AdmissionRequest } from '../types.ts';
 import {
   type NamespaceLookup,
   type Rule,
-  ruleMatches,
   type Selects,
   selects,
   selectsNamespace,
@@ -42,7 +41,7 @@ export async function matches(
   namespaceOf: NamespaceLookup,
   equivalents: Equivalents,
 ): Promise<Seen | undefined> {
-  if (excluded.some((rule) => ruleMatches(rule, request))) return undefined;
+  if (excluded.length > 0 && matchOf(excluded, matchPolicy, request, equivalents) !== undefined) return undefined;
   if (!selectsObject(objects, request) || !(await selectsNamespace(namespaces, request, namespaceOf))) return undefined;
   if (rules.length === 0) return { request };
   return seenBy(rules, matchPolicy, request, equivalents);

@@ -11,7 +11,7 @@ import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { approvalAnnotation, approvalOf, isEstablished } from './conditions.ts';
 import { conversionErrors } from './conversion-config.ts';
-import { compileRules } from './rules.ts';
+import { compileRules, forbidCostlyRules } from './rules.ts';
 import { readSchema } from './schema.ts';
 import { validateSchema } from './structural.ts';
 import { validateVersionParts } from './version-parts.ts';
@@ -110,7 +110,7 @@ export const definitionStrategy: Strategy<Definition> = {
 const storageVersions = (spec: DefinitionSpec | undefined): string[] =>
   (spec?.versions ?? []).filter(({ storage }) => storage).map(({ name }) => name);
 
-function validateDefinition(definition: Definition, errors: FieldErrors): void {
+function validateDefinition(definition: Definition, errors: FieldErrors, old?: Definition): void {
   const { spec, metadata } = definition;
   if (!spec?.names) {
     errors.required('spec');
@@ -133,11 +133,15 @@ function validateDefinition(definition: Definition, errors: FieldErrors): void {
     errors.invalid('spec.preserveUnknownFields', true, why);
   }
   validateNames(names, 'spec.names', errors);
-  validateVersions(versions, errors);
+  validateVersions(versions, errors, old?.spec?.versions ?? []);
   conversionErrors(spec.conversion, errors);
 }
 
-function validateVersions(versions: readonly DefinitionVersion[], errors: FieldErrors): void {
+function validateVersions(
+  versions: readonly DefinitionVersion[],
+  errors: FieldErrors,
+  before: readonly DefinitionVersion[],
+): void {
   const names = versions.map(({ name = '' }) => name);
   if (versions.length === 0) errors.required('spec.versions', 'must have at least one version');
   if (new Set(names).size < names.length) errors.invalid('spec.versions', names, 'must contain unique version names');
@@ -149,11 +153,18 @@ function validateVersions(versions: readonly DefinitionVersion[], errors: FieldE
     if (!version.name) errors.required(`${path}.name`);
     else errors.invalidFor(`${path}.name`, version.name, isDns1035Label(version.name));
     const schemaPath = `${path}.schema.openAPIV3Schema`;
-    const before = errors.causes.length;
+    const known = errors.causes.length;
     validateSchema(version.schema?.openAPIV3Schema, schemaPath, errors);
-    if (errors.causes.length > before) return;
+    if (errors.causes.length > known) return;
     const schema = readSchema(version.schema?.openAPIV3Schema);
-    compileRules(schema, (place, value, why) => errors.invalid(`${schemaPath}.${place}`, value, why));
+    const rules = compileRules(schema, (place, value, why) => errors.invalid(`${schemaPath}.${place}`, value, why));
+    // What was taken once is taken again.
+    const same = before.some(({ name, schema: was }) => name === version.name && deepEqual(was, version.schema));
+    if (rules && !same) {
+      forbidCostlyRules(rules, (place, why) =>
+        errors.forbidden(place === '' ? schemaPath : `${schemaPath}.${place}`, why),
+      );
+    }
     validateVersionParts(version, schema, path, errors);
   });
 }

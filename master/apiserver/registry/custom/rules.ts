@@ -15,6 +15,7 @@ import {
 import { overBudget } from '../../cel/steps.ts';
 import { isRecord } from '../schema/shape.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
+import { below, type Cardinality, largestOf, RuleCosts } from './rule-costs.ts';
 import { child, keyed, type Rule, type Schema } from './schema.ts';
 import { memberOf, type Old, oldItem } from './values.ts';
 
@@ -41,6 +42,33 @@ export type Complain = (place: string, value: string, why: string) => void;
 /** Compiles all rules of a version's schema; undefined where there are none. What cannot be compiled is told. */
 export function compileRules(root: Schema, complain: Complain = () => {}): RuleTree | undefined {
   return treeOf({ ...root, embedded: true }, 'Object', '', complain);
+}
+
+/** Tells of the rules, and the schema (''), that may cost more than is allowed. */
+export function forbidCostlyRules(root: RuleTree, forbid: (place: string, why: string) => void): void {
+  const costs = new RuleCosts(forbid);
+  addCosts(root, '', 1, costs);
+  costs.end();
+}
+
+function addCosts(tree: RuleTree, place: string, cardinality: Cardinality, costs: RuleCosts): void {
+  const { schema, here, properties, items, additional } = tree;
+  if (here.length > 0) {
+    const largest = largestOf(schema);
+    const variables = new Map([
+      ['self', largest],
+      ['oldSelf', largest],
+    ]);
+    for (const { rule, program, message } of here) {
+      const at = `${place}x-kubernetes-validations[${schema.rules.indexOf(rule)}]`;
+      costs.add(`${at}.rule`, 'rule', program.worstCost(variables), schema, cardinality);
+      if (!message) continue;
+      costs.add(`${at}.messageExpression`, 'messageExpression', message.worstCost(variables), schema, cardinality);
+    }
+  }
+  for (const [name, inner] of properties) addCosts(inner, `${place}properties[${name}].`, cardinality, costs);
+  if (items) addCosts(items, `${place}items.`, below(schema, cardinality), costs);
+  if (additional) addCosts(additional, `${place}additionalProperties.`, below(schema, cardinality), costs);
 }
 
 function treeOf(schema: Schema, name: string, place: string, complain: Complain): RuleTree | undefined {

@@ -5,12 +5,14 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { kinds } from '../../../api/kinds.ts';
-import { rootPrefix } from '../keys.ts';
+import { listPrefix, rootPrefix } from '../keys.ts';
 import { aesCbc, aesGcm, type Cipher } from './ciphers.ts';
 
 /** What the values under a prefix may be sealed with. The first row writes, all read. */
 export interface SealingRule {
   readonly prefix: string;
+  /** Given: only custom resources of this group. */
+  readonly group?: string;
   readonly keys: readonly SealingKey[];
 }
 
@@ -57,7 +59,7 @@ export function parseConfiguration(text: string): SealingRule[] {
     if (names.length === 0) throw new Error(`${at}.resources: at least one resource is needed`);
     if (providers.length === 0) throw new Error(`${at}.providers: at least one provider is needed`);
     const keys = providers.flatMap((provider, place) => keysOf(provider, `${at}.providers[${place}]`));
-    return names.flatMap(prefixesOf).map((prefix) => ({ prefix, keys }));
+    return names.flatMap(placesOf).map((place) => ({ ...place, keys }));
   });
 }
 
@@ -80,15 +82,18 @@ function keysOf(provider: Readonly<Record<string, KeyList | null>>, at: string):
   });
 }
 
-/** Where the objects of `secrets`, `deployments.apps`, `*.apps`, `*.` (the core group) or `*.*` lie. */
-function prefixesOf(name: string): string[] {
-  if (name === '*.*') return [rootPrefix];
+/** Where the objects of `secrets`, `deployments.apps`, `widgets.example.com`, `*.apps`, `*.` (the core group) or `*.*` lie. */
+function placesOf(name: string): Pick<SealingRule, 'prefix' | 'group'>[] {
+  if (name === '*.*') return [{ prefix: rootPrefix }];
   const dot = name.indexOf('.');
   const resource = dot < 0 ? name : name.slice(0, dot);
   const group = dot < 0 ? '' : name.slice(dot + 1);
   const known = Object.values(kinds).filter((kind) => kind.group === group);
-  if (resource === '*') return known.map((kind) => `${rootPrefix}${kind.resource}/`);
-  if (known.some((kind) => kind.resource === resource)) return [`${rootPrefix}${resource}/`];
+  if (resource === '*') {
+    const builtin = known.map((kind) => ({ prefix: listPrefix(kind.resource) }));
+    return group === '' ? builtin : [...builtin, { prefix: rootPrefix, group }];
+  }
+  if (known.some((kind) => kind.resource === resource)) return [{ prefix: listPrefix(resource) }];
   if (group === '') throw new Error(`resources: the server has no ${name}`);
-  return [`${rootPrefix}${name}/`, `${rootPrefix}${group}/${resource}/`];
+  return [{ prefix: listPrefix(name) }];
 }

@@ -5,6 +5,7 @@
  * A value is bound to its key in etcd, so that nobody who can write to etcd can pass one object's secret off as another's.
  */
 import type { Logger } from '../../../api/logging.ts';
+import { collectionOf, rootPrefix } from '../keys.ts';
 import type { KeyValue } from '../wire.ts';
 import type { SealingKey, SealingRule } from './configuration.ts';
 
@@ -86,7 +87,13 @@ export class Sealing {
   }
 
   #ruleFor(key: string): SealingRule | undefined {
-    for (const rule of this.#rules) if (key.startsWith(rule.prefix)) return rule;
+    for (const rule of this.#rules) {
+      if (!key.startsWith(rule.prefix)) continue;
+      // Custom resources lie under `<plural>.<group>`, and no plural has a dot.
+      if (rule.group === undefined) return rule;
+      const resource = collectionOf(key).slice(rootPrefix.length, -1);
+      if (resource.slice(resource.indexOf('.') + 1) === rule.group) return rule;
+    }
     return undefined;
   }
 }

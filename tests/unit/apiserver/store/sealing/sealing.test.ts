@@ -79,6 +79,12 @@ test('only what the configuration names is sealed', (t) => {
   t.is(at("'*.'", '/registry/configmaps/default/a'), 'object');
   t.is(at("'*.'", '/registry/deployments/default/a'), 'string');
   t.is(at("'*.*'", '/registry/anything/a'), 'object');
+  t.is(at("'*.*'", '/registry/widgets.example.com/default/a'), 'object');
+  t.is(at('widgets.example.com', '/registry/widgets.example.com/default/a'), 'object');
+  t.is(at('widgets.example.com', '/registry/gadgets.example.com/default/a'), 'string');
+  t.is(at("'*.example.com'", '/registry/widgets.example.com/default/a'), 'object');
+  t.is(at("'*.example.com'", '/registry/widgets.more.example.com/default/a'), 'string');
+  t.is(at("'*.example.com'", '/registry/configmaps/default/a'), 'string');
   t.is(typeof sealing('secrets', '{ identity: {} }', gcm(['one', one])).seal(key, '{}'), 'string');
 });
 

@@ -1,0 +1,75 @@
+import test from 'ava';
+import { compileRules, forbidCostlyRules } from '../../../../../master/apiserver/registry/custom/rules.ts';
+import { readSchema } from '../../../../../master/apiserver/registry/custom/schema.ts';
+
+/** What is said of a schema whose field `foo` looks like this. */
+function refusals(foo: object): string[] {
+  const rules = compileRules(readSchema({ type: 'object', properties: { foo } }));
+  const said: string[] = [];
+  if (rules) forbidCostlyRules(rules, (place, why) => said.push(`${place}: ${why}`));
+  return said;
+}
+
+const rule = (text: string) => ({ 'x-kubernetes-validations': [{ rule: text }] });
+const texts = (more: object, items: object = {}) => ({ type: 'array', items: { type: 'string', ...items }, ...more });
+const place = 'properties[foo].x-kubernetes-validations[0].rule';
+const advice =
+  '(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)';
+
+test('a rule over a list without an end is refused, and one over a list with an end is not', (t) => {
+  const contains = rule("self.all(x, x.contains('a string'))");
+  t.deepEqual(refusals(texts(contains)).slice(0, 1), [
+    `${place}: estimated rule cost exceeds budget by factor of more than 100x ${advice}`,
+  ]);
+  t.deepEqual(refusals(texts({ ...contains, maxItems: 25 }, { maxLength: 10 })), []);
+  const nested = rule('self.all(x, self.exists_one(y, y == x))');
+  t.regex(refusals(texts(nested))[0] ?? '', /estimated rule cost exceeds budget by factor of more than 100x/);
+  t.regex(refusals(texts({ ...nested, maxItems: 3_000 }, { maxLength: 2 }))[0] ?? '', /by factor of [\d.]+x/);
+  t.deepEqual(refusals(texts({ ...nested, maxItems: 100 }, { maxLength: 63 })), []);
+});
+
+test('a rule counts as often as its place may be there', (t) => {
+  const item = { type: 'object', properties: { name: { type: 'string' } }, ...rule("self.name.contains('much')") };
+  t.regex(
+    refusals({ type: 'array', items: item })[0] ?? '',
+    /^properties\[foo\]\.items\.x-kubernetes-validations\[0\]/,
+  );
+  const bounded = { ...item, properties: { name: { type: 'string', maxLength: 100 } } };
+  t.deepEqual(refusals({ type: 'array', maxItems: 100, items: bounded }), []);
+  const map = { type: 'object', additionalProperties: bounded };
+  t.deepEqual(refusals({ ...map, maxProperties: 10 }), []);
+});
+
+test('rules that are cheap by themselves may cost too much together', (t) => {
+  const eight = {
+    'x-kubernetes-validations': Array.from({ length: 15 }, () => ({ rule: 'self.all(x, self.all(y, y != x))' })),
+  };
+  const said = refusals(texts({ ...eight, maxItems: 1_500 }, { maxLength: 2 }));
+  t.is(said.length, 16);
+  t.regex(
+    said[0] ?? '',
+    /contributed to estimated rule & messageExpression cost total exceeding cost limit for entire/,
+  );
+  t.regex(
+    said.at(-1) ?? '',
+    /^: x-kubernetes-validations estimated rule & messageExpression cost total for entire OpenAPIv3 schema exceeds budget by factor of/,
+  );
+});
+
+test('what is common costs little: names, numbers, oldSelf, and what no schema says', (t) => {
+  for (const text of [
+    'self == oldSelf',
+    "self.a.matches('^[a-z]+$')",
+    'has(self.n) && self.n > 0 && self.n < 10',
+    "self.free.all(k, k != 'x')",
+    'self.tags.size() < 10 && !self.tags.exists(t, t == self.a)',
+  ]) {
+    const properties = {
+      a: { type: 'string', maxLength: 253 },
+      n: { type: 'integer' },
+      free: { 'x-kubernetes-preserve-unknown-fields': true, type: 'object' },
+      tags: { ...texts({ maxItems: 64 }, { maxLength: 63 }) },
+    };
+    t.deepEqual(refusals({ type: 'object', properties, ...rule(text) }), [], text);
+  }
+});
