@@ -55,6 +55,8 @@ const stillSilentMs = 500;
 
 /** How long a connection that is moved may take to end by itself. */
 const lingerMs = 1_000;
+/** Whoever has only just connected has a request to make; a master that shuts down ends the connection with its answer. */
+const newMs = 300;
 /** An answer that has not come so long after its question is hardly worth waiting for. */
 const overdueMs = 2_000;
 
@@ -172,15 +174,15 @@ export class ClientConnection {
     this.#lingerTimer = setTimeout(() => this.close(reason), lingerMs);
   }
 
-  /** The same for a client that may wait for an answer: it gets it first, if it comes within that moment and is not overdue. */
+  /** The same for a client that may wait for an answer, or have just come: it gets it first, if it comes within that moment and is not overdue. */
   leave(reason: string): void {
     if (this.#closed || this.#leaving !== undefined) return;
-    if (!this.#activity.unanswered) {
+    const now = this.#host.now();
+    if (this.#mayLeave(now)) {
       this.move(reason);
       return;
     }
     this.#leaving = reason;
-    const now = this.#host.now();
     const leftMs = overdueMs - (now - (this.#unansweredSince ?? now));
     this.#lingerTimer ??= setTimeout(() => this.close(reason), Math.min(lingerMs, Math.max(0, leftMs)));
   }
@@ -209,7 +211,7 @@ export class ClientConnection {
     this.#lastRead = read;
     this.#lastSent = sent;
     // Nothing has come since the last look, either: the answer is whole.
-    if (this.#leaving !== undefined && !this.#activity.unanswered && now > this.#activeAt) this.move(this.#leaving);
+    if (this.#leaving !== undefined && this.#mayLeave(now) && now > this.#activeAt) this.move(this.#leaving);
     if (!this.#activity.unanswered) return;
     if (this.#unansweredSince === undefined) {
       this.#unansweredSince = now;
@@ -218,6 +220,11 @@ export class ClientConnection {
     if (now < this.#hintAt) return;
     this.#hintAt = now + stillSilentMs;
     this.#host.suspect(this.#backend, 'hint');
+  }
+
+  /** Nothing is under way on it, nor about to be. */
+  #mayLeave(now: number): boolean {
+    return !this.#activity.unanswered && now - this.#startedAt >= newMs;
   }
 
   #event(event: EstablishEvent): void {
