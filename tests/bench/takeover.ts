@@ -2,6 +2,8 @@
  * `npm run bench:takeover`: breaks the local cluster of three masters, again and again, and prints as a Markdown table how long
  * it was without its leaders (from the fault to the new leader's first action, as others see it), and how long clients of
  * the balancer went without a success. Goes unattended: a round that fails is told and counted, and the next one begins.
+ *
+ * `npm run bench:takeover -- --faults= --idle 30m --busy 10m` breaks nothing, and counts what then should not be.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
