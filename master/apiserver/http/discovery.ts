@@ -3,6 +3,7 @@
  * are served: the legacy one document a group version, and the aggregated one (apidiscovery.k8s.io/v2) with an ETag.
  */
 import { createHash } from 'node:crypto';
+import { serviceUnavailable } from '../../api/errors.ts';
 import { apiVersionOf, groupVersionPath, type Kind } from '../../api/kinds.ts';
 import type { Exchange, Handler } from './exchange.ts';
 import { mediaRanges } from './negotiate.ts';
@@ -13,10 +14,17 @@ const resourceVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'p
 
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
-/** The routes of discovery, by path. */
-export function discoveryRoutes(kinds: readonly Kind[]): Map<string, Handler> {
+/** A group version whose server does not answer. `kinds` are what it said last. */
+export interface StaleVersion {
+  readonly group: string;
+  readonly version: string;
+  readonly kinds: readonly Kind[];
+}
+
+/** The routes of discovery, by path. What is stale is named as such, and its own document is not there. */
+export function discoveryRoutes(kinds: readonly Kind[], stale: readonly StaleVersion[] = []): Map<string, Handler> {
   const routes = new Map<string, Handler>();
-  const groups = groupsOf(kinds);
+  const groups = groupsOf(kinds, stale);
   const core = groups.filter(({ name }) => name === '');
   const named = groups.filter(({ name }) => name !== '');
 
@@ -25,18 +33,21 @@ export function discoveryRoutes(kinds: readonly Kind[]): Map<string, Handler> {
   for (const group of named) routes.set(`/apis/${group.name}`, document(groupDocument(group, true)));
   for (const group of groups) {
     for (const version of group.versions) {
-      routes.set(
-        groupVersionPath({ group: group.name, version: version.name }),
-        document(resourceList(group, version)),
-      );
+      const path = groupVersionPath({ group: group.name, version: version.name });
+      routes.set(path, version.isStale ? unavailable : document(resourceList(group, version)));
     }
   }
   return routes;
 }
 
+const unavailable: Handler = () => {
+  throw serviceUnavailable('service unavailable');
+};
+
 interface Version {
   readonly name: string;
   readonly kinds: readonly Kind[];
+  readonly isStale: boolean;
 }
 
 interface Group {
@@ -45,18 +56,22 @@ interface Group {
   readonly versions: readonly Version[];
 }
 
-function groupsOf(kinds: readonly Kind[]): Group[] {
+function groupsOf(kinds: readonly Kind[], stale: readonly StaleVersion[]): Group[] {
   const groups = new Map<string, Map<string, Kind[]>>();
-  for (const kind of kinds) {
-    const versions = groups.get(kind.group) ?? new Map<string, Kind[]>();
-    groups.set(kind.group, versions);
-    versions.set(kind.version, [...(versions.get(kind.version) ?? []), kind]);
-  }
+  const membersOf = (group: string, version: string): Kind[] => {
+    const versions = groups.get(group) ?? new Map<string, Kind[]>();
+    const members = versions.get(version) ?? [];
+    groups.set(group, versions.set(version, members));
+    return members;
+  };
+  for (const kind of kinds) membersOf(kind.group, kind.version).push(kind);
+  for (const { group, version, kinds: last } of stale) membersOf(group, version).push(...last);
   return [...groups].map(([name, versions]) => ({
     name,
     versions: [...versions].map(([version, members]) => ({
       name: version,
       kinds: members.toSorted((a, b) => (a.resource < b.resource ? -1 : 1)),
+      isStale: stale.some((each) => each.group === name && each.version === version),
     })),
   }));
 }
@@ -125,7 +140,7 @@ function aggregated(groups: readonly Group[]) {
       versions: group.versions.map((version) => ({
         version: version.name,
         resources: version.kinds.map(aggregatedResource),
-        freshness: 'Current',
+        freshness: version.isStale ? 'Stale' : 'Current',
       })),
     })),
   };

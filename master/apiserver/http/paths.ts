@@ -60,10 +60,11 @@ export class Paths {
     const { all, customKinds } = this.#registry;
     const others = this.#aggregated?.kinds ?? none;
     const documents = this.#aggregated?.documents ?? noDocuments;
-    const of = [customKinds, others, documents];
-    if (of.some((each, index) => each !== this.#madeOf[index])) {
+    const stale = this.#aggregated?.stale ?? [];
+    const of = [customKinds, others, documents, ...stale];
+    if (of.length !== this.#madeOf.length || of.some((each, index) => each !== this.#madeOf[index])) {
       const own = [...all.map(({ kind }) => kind), ...customKinds];
-      this.#made = new Map([...discoveryRoutes([...own, ...others]), ...openApiRoutes(own, documents)]);
+      this.#made = new Map([...discoveryRoutes([...own, ...others], stale), ...openApiRoutes(own, documents)]);
       this.#madeOf = of;
     }
     return this.#made;

@@ -12,6 +12,7 @@ import { createAuthority, issue } from '../../../compose/certificates.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
 import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
+import { within } from '../../support/within.ts';
 
 let etcd: TestEtcd;
 let api: TestApiServers;
@@ -179,8 +180,15 @@ test.serial('a server that does not answer is said to be unavailable, and so are
   t.is(await kubectl.run('get', 'apiservice', 'v1.ext.example.com', ...reason), 'ServicePortError');
   const refused = await kubectl.try(['get', '--raw', '/apis/ext.example.com/v1/namespaces/default/gauges']);
   t.regex(refused.stderr, /ServiceUnavailable|unable to handle the request|service unavailable/);
-  await kubectl.run('delete', 'apiservice', 'v1.ext.example.com');
   t.notRegex(await kubectl.run('api-resources'), /gauges/);
+  t.regex(await kubectl.run('get', '--raw', '/apis'), /"groupVersion":"ext\.example\.com\/v1"/);
+  t.not((await kubectl.try(['get', '--raw', '/apis/ext.example.com/v1'])).code, 0);
+  await kubectl.run('delete', 'apiservice', 'v1.ext.example.com');
+  await within(
+    10,
+    () => kubectl.run('get', '--raw', '/apis'),
+    (groups) => !groups.includes('ext.example.com'),
+  );
 });
 
 test.serial('who has the certificate of a front proxy says in headers who asks', async (t) => {

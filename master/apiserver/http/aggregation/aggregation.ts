@@ -18,6 +18,7 @@ import { systemContext } from '../../registry/context.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { DialService } from '../../webhooks/client.ts';
 import type { BackendProxy } from '../backend-proxy.ts';
+import type { StaleVersion } from '../discovery.ts';
 import type { Handler } from '../exchange.ts';
 import { endpointsOf } from '../service-endpoints.ts';
 import { failedCheck, local, missingServer, passed, type Verdict } from './availability.ts';
@@ -40,6 +41,8 @@ export interface AggregationOptions {
 export interface Aggregated {
   /** The rows of what others serve and answer for; another array whenever they change. */
   readonly kinds: readonly Kind[];
+  /** What others serve that do not answer; another array whenever that changes. */
+  readonly stale: readonly StaleVersion[];
   /** How these look; another array whenever that changes. */
   readonly documents: readonly AggregatedDocument[];
   /** What answers requests for a group and version; undefined where no other server does. */
@@ -57,6 +60,7 @@ export class Aggregation implements Aggregated {
   #services: readonly APIService[] = [];
   #remotes = new Map<string, Remote>();
   #kinds: readonly Kind[] = [];
+  #stale: readonly StaleVersion[] = [];
   #documents: readonly AggregatedDocument[] = [];
   #checks = 0;
   #wake: () => void = () => {};
@@ -67,6 +71,10 @@ export class Aggregation implements Aggregated {
 
   get kinds(): readonly Kind[] {
     return this.#kinds;
+  }
+
+  get stale(): readonly StaleVersion[] {
+    return this.#stale;
   }
 
   get documents(): readonly AggregatedDocument[] {
@@ -133,6 +141,7 @@ export class Aggregation implements Aggregated {
       }
     }
     for (const { agent } of before.values()) agent.destroy();
+    this.#publish();
   }
 
   async #check(service: APIService, signal: AbortSignal): Promise<void> {
@@ -185,7 +194,12 @@ export class Aggregation implements Aggregated {
   }
 
   #publish(): void {
-    const available = [...this.#remotes.values()].filter((remote) => remote.available);
+    const all = [...this.#remotes.values()];
+    const available = all.filter((remote) => remote.available);
+    const stale = all
+      .filter((remote) => !remote.available)
+      .map(({ group, version, kinds }) => ({ group, version, kinds }));
+    if (!deepEqual(stale, this.#stale)) this.#stale = stale;
     const kinds = available.flatMap((remote) => remote.kinds);
     if (!deepEqual(kinds, this.#kinds)) this.#kinds = kinds;
     const known = this.#documents;

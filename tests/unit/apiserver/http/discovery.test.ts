@@ -36,3 +36,14 @@ test('who knows the aggregated document by its ETag is told that it has not chan
   const again = await fetch(`${url}/api`, { headers: { accept, 'if-none-match': headers.get('etag') ?? '' } });
   t.is(again.status, 304);
 });
+
+test('what its server does not answer for is listed as stale, and not there by itself', async (t) => {
+  const stale = [{ group: 'ext.example.com', version: 'v1', kinds: [] }];
+  const url = await serve(t, discoveryRoutes(allKinds, stale));
+  const accept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+  const { body } = await ask(url, '/apis', { accept });
+  const found = body.items.find(({ metadata }: { metadata: { name: string } }) => metadata.name === 'ext.example.com');
+  t.deepEqual(found.versions, [{ version: 'v1', resources: [], freshness: 'Stale' }]);
+  t.is(body.items[0].versions[0].freshness, 'Current');
+  t.is((await ask(url, '/apis/ext.example.com/v1')).status, 503);
+});
