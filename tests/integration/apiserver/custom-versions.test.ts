@@ -103,6 +103,33 @@ test('versions without conversion share their objects, each with its own fields 
   t.regex(await other.run('explain', 'gear', '--api-version=example.com/v2', '--recursive'), /b\s+<string>/);
 });
 
+test('who applies in a version that is not stored is noted with that version, and owns the same fields in all', async (t) => {
+  const fields = '{ a: { type: string }, b: { type: string } }';
+  await established(definition('sprockets', 'Sprocket', fields, fields), 'sprockets.example.com');
+  const apply = (version: string, manager: string, spec: string) =>
+    kubectl.try(
+      ['apply', '--server-side', '--field-manager', manager, '-f', '-'],
+      object('Sprocket', version, 's', spec),
+    );
+  t.is((await apply('v2', 'ann', '{ a: x }')).stderr, '');
+  t.is((await apply('v1', 'bob', '{ b: w }')).stderr, '');
+  const read = async (version: string) =>
+    JSON.parse(await other.run('get', `sprockets.${version}.example.com`, 's', '-o', 'json', '--show-managed-fields'));
+  for (const version of ['v1', 'v2']) {
+    const { metadata, apiVersion, spec } = await read(version);
+    t.is(apiVersion, `example.com/${version}`);
+    t.deepEqual(spec, { a: 'x', b: 'w' });
+    t.deepEqual(
+      metadata.managedFields.map((entry: { manager: string; apiVersion: string }) => [entry.manager, entry.apiVersion]),
+      [
+        ['ann', 'example.com/v2'],
+        ['bob', 'example.com/v1'],
+      ],
+    );
+  }
+  t.regex((await apply('v1', 'bob', '{ a: z, b: w }')).stderr, /conflict with "ann": \.spec\.a/);
+});
+
 test('a webhook converts what is read and written in other versions', async (t) => {
   const webhook = await WebhookServer.start();
   t.teardown(() => webhook.stop());
