@@ -7,7 +7,7 @@
  * what counts is the bytes that its sockets have received.
  */
 
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import {
   BrokenCircuitError,
   type CircuitBreakerPolicy,
@@ -43,6 +43,8 @@ export class ApiServer {
   readonly #pool: Pool;
   readonly #breaker: CircuitBreakerPolicy;
   readonly #sockets = new Set<Socket>();
+  /** Those whose connection is not made yet, so that nothing was sent on them. */
+  readonly #unmade = new Set<Socket>();
   /** Held while the server was found silent and has not answered since. */
   #silenced: { dispose(): void } | undefined;
   /** A request was not answered in time, and nothing has come from the server since. */
@@ -60,12 +62,15 @@ export class ApiServer {
     this.url = url;
     const connect = buildConnector({ timeout: connectTimeoutMs, ...tls });
     this.#pool = new Pool(url, {
-      connect: (options, callback) =>
-        connect(options, (...result) => {
+      connect: (options, callback) => {
+        // It gives the socket that it has begun to connect, although its type does not say so.
+        const begun: unknown = connect(options, (...result) => {
           const [, socket] = result;
           if (socket) this.#keep(socket);
           callback(...result);
-        }),
+        });
+        if (begun instanceof Socket) this.#connecting(begun);
+      },
       bodyTimeout: 0,
       keepAliveTimeout: 30_000,
       connections: null,
@@ -94,6 +99,8 @@ export class ApiServer {
     timeoutMs: number,
     judge: (answer: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> {
+    // Somebody else is trying whether it is back; what can be asked elsewhere does not wait for the outcome.
+    if (this.#look && this.#breaker.state === CircuitState.HalfOpen) return Promise.reject(new BrokenCircuitError());
     return this.#breaker.execute(async () => judge(await this.#send(request, timeoutMs)));
   }
 
@@ -118,8 +125,10 @@ export class ApiServer {
     );
     const { signal } = request;
     const either = signal instanceof AbortSignal ? AbortSignal.any([giveUp.signal, signal]) : giveUp.signal;
+    const answered = this.#pool.request({ ...request, signal: either, headersTimeout: 0 });
     try {
-      const answer = await this.#pool.request({ ...request, signal: either, headersTimeout: 0 });
+      // The pool itself looks at the signal only once there is a connection.
+      const answer = await Promise.race([answered, whenAborted(either)]);
       this.#isDoubtful = false;
       return answer;
     } catch (error) {
@@ -130,10 +139,17 @@ export class ApiServer {
       throw error;
     } finally {
       clearTimeout(timer);
+      answered.catch(() => {});
     }
   }
 
+  #connecting(socket: Socket): void {
+    this.#unmade.add(socket);
+    socket.once('close', () => this.#unmade.delete(socket));
+  }
+
   #keep(socket: Socket): void {
+    this.#unmade.delete(socket);
     this.#sockets.add(socket);
     socket.once('close', () => {
       this.#sockets.delete(socket);
@@ -185,12 +201,23 @@ export class ApiServer {
 
   #silence(): void {
     this.#silenced = this.#breaker.isolate();
-    const reason = new NoAnswer(`${this.url} is silent`);
-    for (const socket of this.#sockets) socket.destroy(reason);
+    const reason = `${this.url} is silent`;
+    for (const socket of this.#sockets) socket.destroy(new NoAnswer(reason));
+    for (const socket of this.#unmade) socket.destroy(new NotConnected(reason));
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  if (signal.aborted) reject(signal.reason);
+  else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  return promise;
 }
 
 /** A server did not answer in time; whether it got the request is not known. */
 export class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
+
+/** A server did not even take the connection, so it certainly did not get the request. */
+export class NotConnected extends NoAnswer {}

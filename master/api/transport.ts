@@ -8,7 +8,7 @@
  */
 import { BrokenCircuitError } from 'cockatiel';
 import type { Dispatcher } from 'undici';
-import { ApiServer } from './api-server.ts';
+import { ApiServer, NotConnected } from './api-server.ts';
 import { sleep } from './clock.ts';
 import type { ClientConfig } from './config.ts';
 import { isStatusError, StatusError } from './errors.ts';
@@ -105,7 +105,7 @@ export class Transport {
         }
         request.signal?.throwIfAborted();
         if (!isServersFault(error)) throw error;
-        const sent = !neverSent.has(codeOf(error)) && !isStatusError(error);
+        const sent = !(neverSent.has(codeOf(error)) || error instanceof NotConnected || isStatusError(error));
         if (sent && request.method !== 'GET' && !request.repeatable) {
           throw new ApiUnreachable(`${server.url} did not answer: ${describe(error)}`, true, { cause: error });
         }

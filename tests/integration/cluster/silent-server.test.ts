@@ -91,3 +91,19 @@ test.serial('a write that compares what it replaces is sent to the next server a
   await client.update('configmaps', { ...made, data: { a: '1' } }, { timeoutMs: 300, repeatable: true });
   t.deepEqual((await witness.get('configmaps', { namespace, name: 'compared' })).data, { a: '1' });
 });
+
+test.serial('what waits at a paused server ends as soon as the server is known to be silent', async (t) => {
+  const client = newClient();
+  t.teardown(() => client.close());
+  // Two connections that are open when the server falls silent; whatever more is needed is never made.
+  await Promise.all([1, 2].map(() => client.list('configmaps', { namespace })));
+  await pause(apis.first.pid);
+  t.teardown(() => apis.first.signal('SIGCONT'));
+  const names = ['waits-1', 'waits-2', 'waits-3', 'waits-4'];
+  const written = await Promise.allSettled(
+    names.map((name) => client.create('configmaps', { metadata: { namespace, name } })),
+  );
+  const lost = written.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  t.true(lost.length <= 2, 'what was never sent is done elsewhere');
+  for (const error of lost) t.regex(String(error), /is silent/);
+});
