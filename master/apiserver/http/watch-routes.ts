@@ -47,8 +47,7 @@ export class Watches {
     tally.open += 1;
     stream.signal.addEventListener('abort', over, { once: true });
     try {
-      await resource.watch(contextOf(exchange), namespaceOf(exchange), options, stream, stream.signal);
-      stream.begin();
+      stream.begin(await resource.watch(contextOf(exchange), namespaceOf(exchange), options, stream, stream.signal));
       // From here on it costs what its events cost.
       exchange.ticket?.leave();
       if (wantsWebSocket(response)) exchange.audit?.stage('ResponseStarted', 101);

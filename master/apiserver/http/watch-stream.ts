@@ -8,7 +8,7 @@
  */
 import { type Clock, systemClock, type Timer } from '../../api/clock.ts';
 import { expired, isExpired, type StatusError } from '../../api/errors.ts';
-import type { ResourceEvent, WatchListener } from '../registry/context.ts';
+import type { ResourceEvent, WatchListener, WatchProgress } from '../registry/context.ts';
 import type { EventEncoder } from './watch-events.ts';
 import type { WatchSink } from './watch-sinks.ts';
 
@@ -51,7 +51,9 @@ export class WatchStream implements WatchListener {
   #blocked = false;
   #flushPending = false;
   #ending = false;
+  /** What the events so far have reached. */
   #revision = 0;
+  #progress: WatchProgress | undefined;
 
   constructor(options: WatchStreamOptions) {
     this.#options = options;
@@ -71,9 +73,13 @@ export class WatchStream implements WatchListener {
     return this.#closed.signal;
   }
 
-  /** The watch has begun: from here on what waits is bounded, and the client is told that it is open. */
-  begin(): void {
+  /**
+   * The watch has begun: from here on what waits is bounded, and the client is told that it is open. Bookmarks carry what `progress`
+   * gives, which goes on where nothing happens to the watched objects: a client resumes from there before its revision is forgotten.
+   */
+  begin(progress?: WatchProgress): void {
     this.#initial = false;
+    this.#progress = progress;
     if (this.#ending) return;
     this.#sink.open();
     const { clock, timeoutMs, bookmarks, bookmarkIntervalMs = 60_000 } = { ...this.#options, clock: this.#clock };
@@ -113,10 +119,14 @@ export class WatchStream implements WatchListener {
 
   /** Ends the watch without an error, with a last bookmark so that the client goes on from here. */
   end(): void {
-    if (!this.#ending && this.#options.bookmarks && this.#revision > 0) {
-      this.#push(this.#options.encoder.bookmark(this.#revision, false));
-    }
+    if (!this.#ending && this.#options.bookmarks) this.#bookmark();
     this.#finish();
+  }
+
+  /** Everything up to the bookmark's revision is written or queued before it. */
+  #bookmark(): void {
+    this.#revision = Math.max(this.#revision, this.#progress?.() ?? 0);
+    if (this.#revision > 0) this.#push(this.#options.encoder.bookmark(this.#revision, false));
   }
 
   /** Writes events in the bytes that they have for all, where nothing waits before them. */
@@ -223,10 +233,8 @@ export class WatchStream implements WatchListener {
     const timer = this.#clock.setTimeout(() => {
       this.#timers.splice(this.#timers.indexOf(timer), 1);
       if (this.#ending) return;
-      if (this.#revision > 0) {
-        this.#push(this.#options.encoder.bookmark(this.#revision, false));
-        this.#schedule();
-      }
+      this.#bookmark();
+      this.#schedule();
       this.#bookmarkEvery(intervalMs);
     }, delay);
     this.#timers.push(timer);

@@ -96,11 +96,11 @@ export interface ResourceEvent {
   readonly stored: Stored;
 }
 
+/** The revision up to which a watcher was told everything. It goes on without events too, with every write to any resource. */
+export type WatchProgress = () => number;
+
 export interface WatchListener {
-  /**
-   * What happened up to `revision`, in order. Called also with no events, so that the watcher knows how far it has seen
-   * (for bookmarks).
-   */
+  /** What happened up to `revision`, in order: no events where a selector chose none. */
   onEvents(events: readonly ResourceEvent[], revision: number): void;
   /** All initial events have been given (asked for with `sendInitialEvents`); they are the state at `revision`. */
   onInitialEventsEnd(revision: number): void;

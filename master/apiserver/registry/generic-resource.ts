@@ -20,6 +20,7 @@ import type {
   RequestContext,
   Subresource,
   WatchListener,
+  WatchProgress,
 } from './context.ts';
 import { Reader } from './reader.ts';
 import type { Resource } from './resource.ts';
@@ -109,7 +110,7 @@ export class GenericResource implements Resource {
     options: ListOptions,
     listener: WatchListener,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<WatchProgress> {
     return this.#reader.watch(namespace, options, listener, signal);
   }
 

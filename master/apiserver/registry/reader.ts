@@ -11,7 +11,15 @@ import {
   type Stored,
   type StoreEvent,
 } from '../store/types.ts';
-import type { GetOptions, ListOptions, ListResult, ObjectName, ResourceEvent, WatchListener } from './context.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  ListResult,
+  ObjectName,
+  ResourceEvent,
+  WatchListener,
+  WatchProgress,
+} from './context.ts';
 import { continueExpired, decodeContinue, encodeContinue } from './continue-token.ts';
 import { type Selection, selectionOf } from './selection.ts';
 import type { Strategy } from './strategy.ts';
@@ -61,17 +69,18 @@ export class Reader {
     options: ListOptions,
     listener: WatchListener,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<WatchProgress> {
     validateWatchOptions(options);
     const selection = selectionOf(this.#strategy, options);
     const prefix = listPrefix(this.#storedAs, namespace);
     const from = await this.#begin(prefix, selection, options, listener);
-    if (signal.aborted) return;
+    if (signal.aborted) return () => from;
     const source = this.#store.watch(prefix, from, {
       onEvents: (events, revision) => listener.onEvents(selected(events, selection), revision),
       onEnd: (error) => listener.onEnd(isStatusError(error) ? error : undefined),
     });
     signal.addEventListener('abort', () => source.close(), { once: true });
+    return () => source.revision;
   }
 
   /** Gives the initial state where the request wants it, and says from where to watch on. */

@@ -17,6 +17,7 @@ import type {
   RequestContext,
   Subresource,
   WatchListener,
+  WatchProgress,
 } from './context.ts';
 import type { ApplyOptions } from './writer.ts';
 
@@ -44,14 +45,14 @@ export interface Resource {
     list: ListOptions,
     options: DeleteOptions,
   ): Promise<ListResult>;
-  /** Resolves once the watch has begun and its initial events have been given; ends with `signal`. */
+  /** Resolves once the watch has begun and its initial events have been given, with how far it is; ends with `signal`. */
   watch(
     ctx: RequestContext,
     namespace: string | undefined,
     options: ListOptions,
     listener: WatchListener,
     signal: AbortSignal,
-  ): Promise<void>;
+  ): Promise<WatchProgress>;
   /** POST to `pods/binding`, `pods/eviction`. */
   createSubresource(
     ctx: RequestContext,

@@ -2,6 +2,7 @@
  * The latest events, for watches that begin at a past revision and for lists of a past state. Bounded by age, number and
  * bytes; what falls out is answered with 410.
  */
+import { collectionOf } from './keys.ts';
 import type { Stored, StoreEvent } from './types.ts';
 
 export interface WindowLimits {
@@ -36,16 +37,28 @@ export class EventWindow {
   #dropped = 0;
   #bytes = 0;
   #start: number;
+  readonly #first: number;
+  /** The revision of the last event that fell out, by collection. */
+  readonly #forgotten = new Map<string, number>();
 
   /** `start` is the revision of the state that the first event will follow. */
   constructor(start: number, limits: WindowLimits = defaultWindowLimits) {
     this.#start = start;
+    this.#first = start;
     this.#limits = limits;
   }
 
   /** Every event after this revision is here. */
   get start(): number {
     return this.#start;
+  }
+
+  /**
+   * Every event of a collection after this revision is here: where nothing has happened for long, nothing is forgotten. So a watch of
+   * what seldom changes may begin long ago, as in Kubernetes, whose cache remembers for each resource by itself.
+   */
+  startOf(collection: string): number {
+    return this.#forgotten.get(collection) ?? this.#first;
   }
 
   get size(): number {
@@ -60,7 +73,7 @@ export class EventWindow {
     this.#trim(now);
   }
 
-  /** The events after `revision`, in order. `revision` must not be before `start`. */
+  /** The events after `revision`, in order: all of them if it is not before `start`, all of a collection if not before its own. */
   after(revision: number): RememberedEvent[] {
     return this.#entries.slice(this.#indexAfter(revision)).map(({ event }) => event);
   }
@@ -85,6 +98,7 @@ export class EventWindow {
       this.#bytes -= oldest.bytes;
       // Several events may share the revision: none of it can be served once one of them is gone.
       this.#start = oldest.event.revision;
+      this.#forgotten.set(collectionOf(oldest.event.key), oldest.event.revision);
       this.#dropped += 1;
     }
     if (this.#dropped > 1024 && this.#dropped * 2 > this.#entries.length) {

@@ -190,8 +190,9 @@ export class WatchCache {
 
   watch(prefix: string, from: number, listener: WatchListener): Watcher {
     if (!this.filled) throw serviceUnavailable('the watch cache is not filled yet', 1);
-    if (from < this.#window.start) throw expired(`too old resource version: ${from} (${this.#window.start})`);
     const name = collectionOf(prefix);
+    const start = this.#window.startOf(name);
+    if (from < start) throw expired(`too old resource version: ${from} (${start})`);
     const missed = this.#window.after(from).filter(({ key }) => key.startsWith(prefix));
     const sealed = missed.find(({ current, previous }) => current?.sealed || previous?.sealed);
     if (sealed) throw undecryptable(sealed.key);

@@ -20,6 +20,8 @@ export class Watcher implements WatchSource {
   /** Up to here the watcher knows everything from `missed` and `from`; undefined once that is delivered. */
   #catchingUpTo: number | undefined;
   #missed: readonly StoreEvent[];
+  /** Whether `missed` was delivered. */
+  #told = false;
   #open = true;
 
   constructor(options: WatcherOptions) {
@@ -30,7 +32,8 @@ export class Watcher implements WatchSource {
   }
 
   get revision(): number {
-    return this.#catchingUpTo === undefined ? this.#options.delivered() : this.#options.from;
+    const { from, delivered } = this.#options;
+    return this.#told ? Math.max(from, delivered()) : from;
   }
 
   /** Takes the events of one delivery; `revision` is what the cache has delivered with them. */
@@ -42,6 +45,7 @@ export class Watcher implements WatchSource {
     }
     const events = [...this.#missed, ...batch.filter((event) => event.revision > known)];
     this.#missed = [];
+    this.#told = true;
     if (revision >= known) this.#catchingUpTo = undefined;
     this.#tell(events, revision);
   }

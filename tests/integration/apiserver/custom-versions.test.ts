@@ -1,6 +1,7 @@
 /** Several versions of one custom resource, over two API servers, and the official JavaScript client at custom objects. */
 import { CustomObjectsApi, KubeConfig, PatchStrategy, setHeaderOptions, Watch } from '@kubernetes/client-node';
 import test from 'ava';
+import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
 import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
@@ -43,6 +44,10 @@ spec:
 async function established(manifest: string, name: string): Promise<void> {
   await kubectl.feed(manifest, 'apply', '-f', '-');
   await kubectl.run('wait', '--for=condition=Established', '--timeout=20s', `crd/${name}`);
+}
+
+interface Versioned {
+  readonly metadata: { readonly resourceVersion: string };
 }
 
 const object = (kind: string, version: string, name: string, spec: string): string =>
@@ -163,6 +168,24 @@ test('a webhook converts what is read and written in other versions', async (t) 
   const failed = await kubectl.try(['create', '-f', '-'], object('Link', 'v2', 'three', '{ host: c }'));
   t.regex(failed.stderr, /conversion webhook for example\.com\/v2, Kind=Link failed: cannot/);
   await kubectl.run('delete', 'links.v1.example.com', 'one');
+
+  const client = new ApiClient(api.first.kubeconfig);
+  t.teardown(() => client.close());
+  const links = (version: string): string => `/apis/example.com/${version}/namespaces/default/links`;
+  const { metadata: before } = await client.json<Versioned>('GET', links('v1'));
+  webhook.answer('/convert', () => 'never');
+  const { metadata: created } = await client.json<Versioned>('POST', links('v1'), {
+    apiVersion: 'example.com/v1',
+    kind: 'Link',
+    metadata: { name: 'held' },
+  });
+  const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=${before.resourceVersion}`;
+  for await (const line of client.watch(`${links('v2')}?${query}`, new AbortController().signal)) {
+    const { type, object } = JSON.parse(line);
+    t.is(type, 'BOOKMARK');
+    const isBefore = Number(object.metadata.resourceVersion) < Number(created.resourceVersion);
+    t.true(isBefore, 'no bookmark is ahead of an event that is still converted');
+  }
 });
 
 test('the official client creates, lists, patches and watches custom objects', async (t) => {

@@ -247,6 +247,30 @@ test('a watch begins where it is told, marks how far it is, and ends in time', a
   t.deepEqual(seen, ['ADDED w-2', 'MODIFIED w-2', 'DELETED w-1', 'BOOKMARK undefined']);
 });
 
+test('the bookmark of an idle watch moves on with writes to other resources, and a watch from there misses nothing', async (t) => {
+  const idle = '/api/v1/namespaces/default/podtemplates';
+  const { metadata } = await admin.json<{ metadata: { resourceVersion: string } }>('GET', idle);
+  const other = await admin.json<{ metadata: { resourceVersion: string } }>('POST', configMaps, configMap('other'));
+  await admin.json('GET', idle);
+  const watch = (from: string): AsyncIterable<string> => {
+    const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=${from}`;
+    return admin.watch(`${idle}?${query}`, new AbortController().signal);
+  };
+  const bookmarks: string[] = [];
+  for await (const line of watch(metadata.resourceVersion)) {
+    const { type, object } = JSON.parse(line);
+    t.is(type, 'BOOKMARK');
+    bookmarks.push(object.metadata.resourceVersion);
+  }
+  t.is(bookmarks.length, 1);
+  t.true(Number(bookmarks[0]) >= Number(other.metadata.resourceVersion), `${bookmarks[0]}`);
+  const spec = { containers: [{ name: 'c', image: 'i' }] };
+  await admin.json('POST', idle, { metadata: { name: 'p' }, template: { metadata: {}, spec } });
+  const seen: string[] = [];
+  for await (const line of watch(bookmarks[0] ?? '')) seen.push(JSON.parse(line).type);
+  t.deepEqual(seen, ['ADDED', 'BOOKMARK']);
+});
+
 test('a watch of the initial state says where that ends', async (t) => {
   const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
   const types: string[] = [];

@@ -159,13 +159,20 @@ export class VersionedStore implements Store {
     // Batches wait for one another, so that none overtakes one whose objects are still being converted.
     let last: Promise<void> = Promise.resolve();
     let ended = false;
+    // How many batches wait, and the revision of the last that does not.
+    let waiting = 0;
+    let passed = from;
     const source = this.#store.watch(prefix, from, {
       onEvents: (events, revision) => {
+        waiting += 1;
         last = last.then(async () => {
           if (ended) return;
           try {
             const seen = await Promise.all(events.map((event) => this.#event(event)));
-            if (!ended) listener.onEvents(seen, revision);
+            if (ended) return;
+            waiting -= 1;
+            passed = revision;
+            listener.onEvents(seen, revision);
           } catch (error) {
             ended = true;
             source.close();
@@ -174,6 +181,7 @@ export class VersionedStore implements Store {
         });
       },
       onEnd: (error) => {
+        waiting += 1;
         last = last.then(() => {
           if (!ended) listener.onEnd(error);
           ended = true;
@@ -182,7 +190,7 @@ export class VersionedStore implements Store {
     });
     return {
       get revision() {
-        return source.revision;
+        return waiting === 0 ? source.revision : passed;
       },
       close() {
         ended = true;

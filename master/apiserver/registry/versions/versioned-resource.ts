@@ -18,6 +18,7 @@ import type {
   ResourceEvent,
   Subresource,
   WatchListener,
+  WatchProgress,
 } from '../context.ts';
 import { GenericResource } from '../generic-resource.ts';
 import type { Resource } from '../resource.ts';
@@ -86,14 +87,16 @@ export class VersionedResource implements Resource {
     return { ...result, items: await this.#all(result.items) };
   }
 
-  watch(
+  async watch(
     ctx: RequestContext,
     namespace: string | undefined,
     options: ListOptions,
     listener: WatchListener,
     signal: AbortSignal,
-  ): Promise<void> {
-    return this.#stored.watch(ctx, namespace, options, new ConvertingListener(listener, this.#events), signal);
+  ): Promise<WatchProgress> {
+    const converting = new ConvertingListener(listener, this.#events);
+    const progress = await this.#stored.watch(ctx, namespace, options, converting, signal);
+    return () => converting.reached(progress);
   }
 
   createSubresource(
@@ -144,6 +147,8 @@ type Convert = (events: readonly ResourceEvent[]) => readonly ResourceEvent[] | 
 class ConvertingListener implements WatchListener {
   readonly #to: WatchListener;
   readonly #convert: Convert;
+  /** The revision that was passed on last. */
+  #passed = 0;
   /** What is still to be passed on; absent when nothing is. */
   #waiting: Promise<void> | undefined;
   #ended = false;
@@ -156,9 +161,14 @@ class ConvertingListener implements WatchListener {
   onEvents(events: readonly ResourceEvent[], revision: number): void {
     this.#inTurn(() => {
       const converted = this.#convert(events);
-      if (!(converted instanceof Promise)) return this.#to.onEvents(converted, revision);
-      return converted.then((made) => this.#to.onEvents(made, revision));
+      if (!(converted instanceof Promise)) return this.#pass(converted, revision);
+      return converted.then((made) => this.#pass(made, revision));
     });
+  }
+
+  /** How far the watcher is, whose events may still be converted when the watch itself is further. */
+  reached(progress: WatchProgress): number {
+    return this.#waiting === undefined ? progress() : this.#passed;
   }
 
   onInitialEventsEnd(revision: number): void {
@@ -167,6 +177,11 @@ class ConvertingListener implements WatchListener {
 
   onEnd(error?: Parameters<WatchListener['onEnd']>[0]): void {
     this.#inTurn(() => this.#end(error));
+  }
+
+  #pass(events: readonly ResourceEvent[], revision: number): void {
+    this.#passed = revision;
+    this.#to.onEvents(events, revision);
   }
 
   #inTurn(pass: () => void | Promise<void>): void {

@@ -6,7 +6,8 @@ import { kinds } from '../../../../master/api/kinds.ts';
 import { eventEncoder } from '../../../../master/apiserver/http/watch-events.ts';
 import { httpSink } from '../../../../master/apiserver/http/watch-sinks.ts';
 import { WatchStream, type WatchStreamOptions } from '../../../../master/apiserver/http/watch-stream.ts';
-import type { ResourceEvent } from '../../../../master/apiserver/registry/context.ts';
+import type { ResourceEvent, WatchProgress } from '../../../../master/apiserver/registry/context.ts';
+import { ManualClock } from '../../../support/manual-clock.ts';
 
 const columns = [
   {
@@ -29,6 +30,7 @@ async function open(
   t: ExecutionContext,
   options: Partial<WatchStreamOptions> = {},
   before: (stream: WatchStream) => void = () => {},
+  progress?: WatchProgress,
 ): Promise<{ stream: WatchStream; answer: IncomingMessage }> {
   const { promise, resolve } = Promise.withResolvers<ServerResponse>();
   const server = createServer((_request, response) => resolve(response));
@@ -47,7 +49,7 @@ async function open(
   const sink = httpSink(await promise, 'application/json');
   const stream = new WatchStream({ sink, encoder, bookmarks: false, timeoutMs: 60_000, ...options });
   before(stream);
-  stream.begin();
+  stream.begin(progress);
   const [answer] = await answered;
   return { stream, answer };
 }
@@ -116,6 +118,27 @@ test('who asked for bookmarks gets one now and then and at the end', async (t) =
     metadata: { resourceVersion: '42', creationTimestamp: null, annotations: { 'k8s.io/initial-events-end': 'true' } },
   });
   t.true(stream.signal.aborted);
+});
+
+test('a bookmark says how far an idle watch is, and never goes back behind an event', async (t) => {
+  const clock = new ManualClock();
+  let reached = 50;
+  const options = { bookmarks: true, bookmarkIntervalMs: 60_000, timeoutMs: 200_000, clock };
+  const { stream, answer } = await open(
+    t,
+    options,
+    () => {},
+    () => reached,
+  );
+  clock.advance(66_000);
+  reached = 70;
+  clock.advance(66_000);
+  reached = 0;
+  stream.onEvents([event('ADDED', 71)], 72);
+  clock.advance(68_000);
+  const lines = await linesOf(answer);
+  const told = lines.map(({ type, object }) => `${type} ${Object(object.metadata).resourceVersion}`);
+  t.deepEqual([...new Set(told)], ['BOOKMARK 50', 'BOOKMARK 70', 'ADDED 71', 'BOOKMARK 72']);
 });
 
 test('a watcher that does not read is told 410 and closed, and nothing is kept for it', async (t) => {

@@ -104,6 +104,22 @@ test('a watch is told nothing of other collections, but its revision goes on wit
   t.is(cache.get('/registry/nodes/x')?.revision, 11);
 });
 
+test('a watch that began ahead of the cache goes on with other collections too, and never back', async (t) => {
+  const { cache } = filled();
+  const ahead = listen(cache, 12);
+  await turn();
+  t.is(ahead.source.revision, 12);
+  cache.apply([put('x', 11, '/registry/nodes/x')]);
+  t.is(ahead.source.revision, 12);
+  cache.progress(13);
+  t.is(ahead.source.revision, 13);
+  cache.apply([put('a', 14)]);
+  t.is(ahead.source.revision, 13, 'not yet told of it');
+  await turn();
+  t.is(ahead.source.revision, 14);
+  t.deepEqual(ahead.revisions(), [14]);
+});
+
 test('a watcher that throws is ended and the others are served', async (t) => {
   const { cache } = filled();
   const ends: Error[] = [];
@@ -139,6 +155,19 @@ test('the past is remembered as far as the limits reach, and refused beyond', (t
   cache.apply([put('late', 18)]);
   t.true(isExpired(t.throws(() => listen(cache, 16))));
   t.is(cache.listAt(prefix, 16), undefined);
+});
+
+test('a watch of what has not changed since may begin before what is remembered of others', async (t) => {
+  const { cache } = filled();
+  cache.apply([put('a', 11)]);
+  for (let revision = 12; revision <= 20; revision += 1) cache.apply([put('x', revision, '/registry/nodes/x')]);
+  t.true(isExpired(t.throws(() => listen(cache, 10))));
+  t.true(isExpired(t.throws(() => listen(cache, 14, '/registry/nodes/'))));
+  t.true(isExpired(t.throws(() => listen(cache, 9, '/registry/services/'))));
+  const watch = listen(cache, 11);
+  cache.apply([put('b', 21)]);
+  await turn();
+  t.deepEqual(watch.revisions(), [21]);
 });
 
 test('a past state is the present one with what followed undone', (t) => {
