@@ -136,7 +136,7 @@ const own: Readonly<Partial<Record<ResourceName, { [key: string]: Json }>>> = {
                     { rule: 'self.name == oldSelf.name || has(self.free)', fieldPath: '.name' },
                   ],
                   properties: {
-                    name: { type: 'string', pattern: '^[a-z]+$', default: 'a' },
+                    name: { type: 'string', pattern: '^[a-z]+$', maxLength: 63, default: 'a' },
                     size: { type: 'integer', minimum: 0, default: 1 },
                     port: { 'x-kubernetes-int-or-string': true },
                     time: { type: 'string', format: 'date-time', nullable: true },
@@ -145,6 +145,7 @@ const own: Readonly<Partial<Record<ResourceName, { [key: string]: Json }>>> = {
                     list: {
                       type: 'array',
                       default: [],
+                      maxItems: 100,
                       'x-kubernetes-list-type': 'map',
                       'x-kubernetes-list-map-keys': ['k'],
                       items: { type: 'object', required: ['k'], properties: { k: { type: 'string' } } },
