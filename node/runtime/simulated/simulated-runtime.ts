@@ -188,6 +188,8 @@ export class SimulatedRuntime implements Runtime {
     this.#containers.set(id, running);
     this.#changed(container.podUid);
     this.#scheduleExit(running);
+    // As with a real engine: what has been said to run is there after a kill, and is not run twice.
+    await this.#file?.written();
   }
 
   async stopContainer(id: string, gracePeriodSeconds: number): Promise<void> {
@@ -290,7 +292,7 @@ export class SimulatedRuntime implements Runtime {
 
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#file?.close();
+    await this.#file?.written();
   }
 
   #scheduleExit(container: Container): void {

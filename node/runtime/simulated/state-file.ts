@@ -39,13 +39,12 @@ export class StateFile<T> {
     }, writeDelayMs);
   }
 
-  /** Writes what is not written yet. */
-  async close(): Promise<void> {
+  /** Writes what is not written yet, and resolves when it is. */
+  async written(): Promise<void> {
     this.#clock.clearTimeout(this.#timer);
-    const pending = this.#timer !== undefined;
+    if (this.#timer !== undefined) this.#writing = this.#writing.then(() => this.#write()).catch(this.#failed);
     this.#timer = undefined;
     await this.#writing;
-    if (pending) await this.#write();
   }
 
   async #write(): Promise<void> {
