@@ -94,6 +94,9 @@ export class EtcdClient {
   /** Lets a learner vote. Refused while it has not caught up. */
   async promote(id: string, timeoutMs: number): Promise<void> {
     await this.#call('/v3/cluster/member/promote', { ID: id }, timeoutMs);
+    // Members write how far the log is decided with the next entry only. Were all stopped before it, and the leader's data lost, the
+    // others would not know that they are a majority. This entry deletes what is not there: nothing is changed, and nobody is told.
+    await this.#call('/v3/kv/deleterange', { key: Buffer.from('trimaster/nothing').toString('base64') }, timeoutMs);
   }
 
   async status(timeoutMs: number): Promise<MemberStatus> {
