@@ -43,7 +43,7 @@ import { podStreams } from './http/pod-streams.ts';
 import { startServer } from './http/server.ts';
 import { serviceDialer } from './http/service-dialer.ts';
 import { apiServerCommand, type Options } from './options.ts';
-import type { ObjectName, RequestContext } from './registry/context.ts';
+import { type ObjectName, systemContext } from './registry/context.ts';
 import { createRegistry, type Registry } from './registry/registry.ts';
 import { EtcdStore } from './store/etcd-store.ts';
 import { objectKey, ownPrefix } from './store/keys.ts';
@@ -54,14 +54,7 @@ import { compileSoon } from './tiering.ts';
 import { WebhookClient } from './webhooks/client.ts';
 
 /** As whom the server reads for itself. Stands first: everything below runs at once. */
-const ownContext: RequestContext = {
-  user: { name: 'system:apiserver', groups: ['system:masters'] },
-  dryRun: false,
-  fieldValidation: 'Ignore',
-  warnings: [],
-  internal: true,
-  signal: new AbortController().signal,
-};
+const ownContext = systemContext(new AbortController().signal);
 
 /** How long a server that ends may take to say so. */
 const leaveMs = 2_000;
@@ -237,7 +230,7 @@ await runMain(async (signal) => {
       if (!signal.aborted) logger.info('ready');
       return Promise.all([
         keepClusterTrust({ registry, clientAuthority, frontProxy, clock: systemClock, logger }, signal),
-        keepDefaultFlowControl(registry, { ...ownContext, signal }, logger),
+        keepDefaultFlowControl(registry, systemContext(signal), logger),
       ]);
     });
   const left = aborted(signal).then(() => leave(registry, logger));
@@ -253,18 +246,18 @@ await runMain(async (signal) => {
 /** Resolves when the default roles are there, and requests are judged by them. */
 async function startRoles(registry: Registry, roles: RoleCache, store: EtcdStore, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  await makeDefaultRoles(registry, { ...ownContext, signal });
+  await makeDefaultRoles(registry, systemContext(signal));
   await roles.reached(await store.currentRevision(), signal);
 }
 
 /** Resolves when the default flow schemas and priority levels are there. */
 async function startFlowControl(registry: Registry, signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await makeDefaultFlowControl(registry, { ...ownContext, signal });
+  if (!signal.aborted) await makeDefaultFlowControl(registry, systemContext(signal));
 }
 
 /** Resolves when the default roles of the system's namespaces are there. */
 async function startNamespacedRoles(registry: Registry, signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await makeDefaultNamespacedRoles(registry, { ...ownContext, signal });
+  if (!signal.aborted) await makeDefaultNamespacedRoles(registry, systemContext(signal));
 }
 
 /** Undefined where no front proxy is believed. */

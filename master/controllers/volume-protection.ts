@@ -2,7 +2,7 @@
  * Keeps claims and volumes while they are used (Kubernetes, "Storage Object in Use Protection"): a claim that is being deleted goes
  * when no pod on a node names it, a volume when it is bound to no claim. Those that began without the finalizer get it.
  */
-import { isConflict, isNotFound } from '../api/errors.ts';
+import { unlessOvertaken } from '../api/errors.ts';
 import { keyOf } from '../api/meta.ts';
 import type { KubeObject, PersistentVolume, Pod } from '../api/types.ts';
 import { podIndex } from './caches.ts';
@@ -75,13 +75,4 @@ function claimsOf({ metadata, spec }: Pod): string[] {
     if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
     return ephemeral ? [`${metadata?.name}-${name}`] : [];
   });
-}
-
-/** Somebody changed it meanwhile: that change comes here as well. */
-async function unlessOvertaken(writing: Promise<unknown>): Promise<void> {
-  try {
-    await writing;
-  } catch (error) {
-    if (!isConflict(error) && !isNotFound(error)) throw error;
-  }
 }

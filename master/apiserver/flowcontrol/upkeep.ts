@@ -7,7 +7,7 @@
  * does not know goes. Any number of servers may do it at once.
  */
 import { sleep } from '../../api/clock.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../api/errors.ts';
+import { isNotFound, unlessOvertaken } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { deepEqual } from '../../api/meta.ts';
 import type { KubeObject } from '../../api/types.ts';
@@ -83,13 +83,4 @@ async function reconcile(resource: Resource, ctx: RequestContext, wanted: WithSp
 function isServers({ metadata: { annotations, generation } = {} }: KubeObject): boolean {
   const said = annotations?.[autoupdate];
   return said === 'true' || (said !== 'false' && generation === 1);
-}
-
-/** Another server was quicker, or somebody changes it just now, whose will it is. */
-async function unlessOvertaken(writing: Promise<unknown>): Promise<void> {
-  try {
-    await writing;
-  } catch (error) {
-    if (!isConflict(error) && !isAlreadyExists(error) && !isNotFound(error)) throw error;
-  }
 }

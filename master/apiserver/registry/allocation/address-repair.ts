@@ -3,7 +3,7 @@
  * there is something to do only where somebody deleted one, or where a Service is of a time before there were any.
  */
 import { type Clock, sleep } from '../../../api/clock.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../../../api/errors.ts';
+import { unlessOvertaken } from '../../../api/errors.ts';
 import type { Logger } from '../../../api/logging.ts';
 import type { IPAddress, Service } from '../../../api/types.ts';
 import type { RequestContext } from '../context.ts';
@@ -53,13 +53,5 @@ export async function repairServiceAddresses(
     const owned = owner?.name === parent && owner?.namespace === namespace;
     if (owned || !Object.entries(managedBy).every(([key, value]) => labels?.[key] === value)) continue;
     await unlessOvertaken(addresses.delete(ctx, { name }, { preconditions: { uid, resourceVersion } }));
-  }
-}
-
-async function unlessOvertaken(writing: Promise<unknown>): Promise<void> {
-  try {
-    await writing;
-  } catch (error) {
-    if (!isAlreadyExists(error) && !isConflict(error) && !isNotFound(error)) throw error;
   }
 }
