@@ -6,12 +6,13 @@
  */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { Wire } from '../api/protobuf-wire.ts';
 
 /** The term of the entries that a new member begins with: those that name the members of its configuration. */
-const firstTerm = 1n;
+const firstTerm = 1;
 /** A log that is longer than this has seen a leader: what a new member writes are a few hundred bytes. */
 const looksAtBytes = 64 * 1024;
-const records = { hardState: 3n, snapshot: 5n } as const;
+const records = { hardState: 3, snapshot: 5 } as const;
 
 /** The names of the log's segments and of what etcd prepares beside them; none where there is no log. */
 export function logFiles(dataDir: string): string[] {
@@ -49,9 +50,9 @@ export function promisesNothing(log: Buffer): boolean {
     const content = Buffer.isBuffer(data) ? fieldsOf(data) : undefined;
     // A member's term and vote; a snapshot's index.
     if (record.get(1) === records.hardState) {
-      if (!content || numberOf(content, 1) > firstTerm || numberOf(content, 2) !== 0n) return false;
+      if (!content || ![0, firstTerm].includes(numberOf(content, 1)) || numberOf(content, 2) !== 0) return false;
     }
-    if (record.get(1) === records.snapshot && (!content || numberOf(content, 1) !== 0n)) return false;
+    if (record.get(1) === records.snapshot && (!content || numberOf(content, 1) !== 0)) return false;
   }
   return false;
 }
@@ -66,39 +67,24 @@ function beginningOf(path: string): Buffer {
   }
 }
 
-type Fields = ReadonlyMap<number, bigint | Buffer>;
+type Fields = ReadonlyMap<number, number | Buffer>;
 
-const numberOf = (fields: Fields, field: number): bigint => {
+const numberOf = (fields: Fields, field: number): number => {
   const value = fields.get(field);
-  return typeof value === 'bigint' ? value : 0n;
+  return typeof value === 'number' ? value : 0;
 };
 
-/** The fields of a message of protocol buffers by their numbers: numbers and bytes, as a log has no others. Undefined: it is none. */
+/** The fields of a message by their numbers: numbers and bytes, as a log has no others. Undefined: it is none. */
 function fieldsOf(message: Buffer): Fields | undefined {
-  const fields = new Map<number, bigint | Buffer>();
-  let at = 0;
-  const varint = (): bigint | undefined => {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = message[at++];
-      if (byte === undefined) return undefined;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
+  const fields = new Map<number, number | Buffer>();
+  const wire = new Wire(message);
+  try {
+    while (!wire.done) {
+      const { number, wireType } = wire.tag();
+      fields.set(number, wireType === 0 ? wire.integer() : wire.bytes(wireType));
     }
+    return fields;
+  } catch {
     return undefined;
-  };
-  while (at < message.length) {
-    const key = varint();
-    const value = varint();
-    if (key === undefined || value === undefined) return undefined;
-    const [field, wireType] = [Number(key >> 3n), key & 7n];
-    if (wireType === 0n) fields.set(field, value);
-    else if (wireType === 2n) {
-      const end = at + Number(value);
-      if (end > message.length) return undefined;
-      fields.set(field, message.subarray(at, end));
-      at = end;
-    } else return undefined;
   }
-  return fields;
 }
