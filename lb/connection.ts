@@ -15,6 +15,7 @@ import {
   startEstablish,
   step,
 } from './core/establish.ts';
+import { Traffic } from './core/traffic.ts';
 import { type Activity, adopt, Channel, type Receiver, type RelayEnd, relay, reset } from './relay.ts';
 
 /** What a connection needs from the balancer. */
@@ -49,16 +50,10 @@ interface Dialled {
 /** More than this is no hello; reading waits then. */
 const helloLimitBytes = 64 * 1024;
 
-/** The client's bytes are unanswered for this long: have the backend checked, and again so often while they are. */
-const silenceMs = 150;
-const stillSilentMs = 500;
-
 /** How long a connection that is moved may take to end by itself. */
 const lingerMs = 1_000;
 /** Whoever has only just connected has a request to make; a master that shuts down ends the connection with its answer. */
 const newMs = 300;
-/** An answer that has not come so long after its question is hardly worth waiting for. */
-const overdueMs = 2_000;
 
 /**
  * A peer that has vanished without a word is found within five seconds: the first probe after two, then one a second, and
@@ -95,12 +90,7 @@ export class ClientConnection {
   /** Why it is to be moved as soon as the client has its answer. */
   #leaving: string | undefined;
   #hedges = 0;
-  #lastRead = 0;
-  #lastSent = 0;
-  #heardAt = Number.NEGATIVE_INFINITY;
-  #activeAt: number;
-  #unansweredSince: number | undefined;
-  #hintAt = Number.POSITIVE_INFINITY;
+  readonly #traffic: Traffic;
 
   /** `accepted`: a connection of which nothing was read yet. */
   constructor(accepted: Socket, host: ConnectionHost) {
@@ -112,7 +102,7 @@ export class ClientConnection {
     this.#host = host;
     this.#header = host.header(this.#client.socket);
     this.#startedAt = host.now();
-    this.#activeAt = this.#startedAt;
+    this.#traffic = new Traffic(this.#startedAt);
     this.#state = startEstablish(host.establish, this.#startedAt);
   }
 
@@ -141,7 +131,7 @@ export class ClientConnection {
 
   /** When the backend's last bytes came, as the last sweep saw it. */
   get heardAt(): number {
-    return this.#heardAt;
+    return this.#traffic.heardAt;
   }
 
   /** The client has sent something since the backend last did: it may be waiting for an answer. */
@@ -151,7 +141,7 @@ export class ClientConnection {
 
   /** When bytes last came from either side, as the last sweep saw it. */
   get activeAt(): number {
-    return this.#activeAt;
+    return this.#traffic.activeAt;
   }
 
   /** How many second tries it was granted since this was asked. */
@@ -174,7 +164,10 @@ export class ClientConnection {
     this.#lingerTimer = setTimeout(() => this.close(reason), lingerMs);
   }
 
-  /** The same for a client that may wait for an answer, or have just come: it gets it first, if it comes within that moment and is not overdue. */
+  /**
+   * The same for a client that may wait for an answer, or have just come: it gets it first, if it comes within that moment
+   * and is not overdue.
+   */
   leave(reason: string): void {
     if (this.#closed || this.#leaving !== undefined) return;
     const now = this.#host.now();
@@ -183,8 +176,8 @@ export class ClientConnection {
       return;
     }
     this.#leaving = reason;
-    const leftMs = overdueMs - (now - (this.#unansweredSince ?? now));
-    this.#lingerTimer ??= setTimeout(() => this.close(reason), Math.min(lingerMs, Math.max(0, leftMs)));
+    const waitMs = Math.min(lingerMs, this.#traffic.worthWaitingMs(now));
+    this.#lingerTimer ??= setTimeout(() => this.close(reason), waitMs);
   }
 
   /** Closes both sides at once. */
@@ -196,30 +189,14 @@ export class ClientConnection {
     this.#end(reason);
   }
 
-  /**
-   * Called a few times a second: asks for checks of a backend that leaves the client's bytes unanswered. It may be
-   * right to (a long request), so this does no more.
-   */
+  /** Called a few times a second: has a backend checked that keeps the client waiting, and lets a client go that has its answer. */
   sweep(now: number): void {
     if (this.#upstream === undefined || this.#backend === undefined) return;
-    const [read, sent] = [this.bytesFromBackend, this.bytesToBackend];
-    if (read !== this.#lastRead || sent !== this.#lastSent) this.#activeAt = now;
-    if (read !== this.#lastRead) {
-      this.#heardAt = now;
-      this.#unansweredSince = undefined;
-    }
-    this.#lastRead = read;
-    this.#lastSent = sent;
+    const { unanswered } = this.#activity;
+    const mustCheck = this.#traffic.look(now, { read: this.bytesFromBackend, sent: this.bytesToBackend, unanswered });
     // Nothing has come since the last look, either: the answer is whole.
-    if (this.#leaving !== undefined && this.#mayLeave(now) && now > this.#activeAt) this.move(this.#leaving);
-    if (!this.#activity.unanswered) return;
-    if (this.#unansweredSince === undefined) {
-      this.#unansweredSince = now;
-      this.#hintAt = now + silenceMs;
-    }
-    if (now < this.#hintAt) return;
-    this.#hintAt = now + stillSilentMs;
-    this.#host.suspect(this.#backend, 'hint');
+    if (this.#leaving !== undefined && this.#mayLeave(now) && now > this.activeAt) this.move(this.#leaving);
+    if (mustCheck) this.#host.suspect(this.#backend, 'hint');
   }
 
   /** Nothing is under way on it, nor about to be. */
