@@ -29,6 +29,9 @@ export interface LineSink {
 /** Lines that may wait for a disk that is stuck; what comes on top is lost, and said to be. */
 const waitingLimitBytes = 64 * 1024 * 1024;
 
+/** Mode of a log file: it tells who asked for what. */
+export const ownerOnly = 0o600;
+
 export const standardOutput: LineSink = {
   write: (line) => void process.stdout.write(`${line}\n`),
   close: async () => {},
@@ -81,7 +84,7 @@ export class LogFile implements LineSink {
     const { path, maxBytes } = this.#options;
     const size = (await stat(path).catch(() => undefined))?.size ?? 0;
     if (size > 0 && size + bytes.length > maxBytes) await this.#rotate();
-    const file = await open(path, 'a', 0o600);
+    const file = await open(path, 'a', ownerOnly);
     try {
       await file.write(bytes);
     } finally {
