@@ -3,12 +3,23 @@
  * it retries nothing and hides nothing.
  */
 import { readFileSync } from 'node:fs';
-import { Pool } from 'undici';
+import { buildConnector, Pool } from 'undici';
 import { parse } from 'yaml';
 
 export interface Answer {
   readonly status: number;
   readonly text: string;
+}
+
+/** No connection was made, so the request was not sent: refused, or left in the queue of a listener that closed. */
+export class NeverConnected extends Error {
+  override readonly name = 'NeverConnected';
+  readonly code: string;
+
+  constructor(cause: Error) {
+    super(cause.message, { cause });
+    this.code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  }
 }
 
 export class ApiClient {
@@ -26,14 +37,19 @@ export class ApiClient {
     const { cluster } = clusters[0];
     const { user } = users[0];
     const { connections = 32, timeoutMs = 5_000 } = options;
+    const connect = buildConnector({
+      ca: pem(cluster['certificate-authority-data']),
+      cert: pem(user['client-certificate-data']),
+      key: pem(user['client-key-data']),
+      servername: cluster['tls-server-name'],
+      timeout: timeoutMs,
+    });
     this.#pool = new Pool(cluster.server, {
-      connect: {
-        ca: pem(cluster['certificate-authority-data']),
-        cert: pem(user['client-certificate-data']),
-        key: pem(user['client-key-data']),
-        servername: cluster['tls-server-name'],
-        timeout: timeoutMs,
-      },
+      connect: (options, callback) =>
+        connect(options, (...[error, socket]) => {
+          if (error) callback(new NeverConnected(error), null);
+          else callback(null, socket);
+        }),
       connections,
       headersTimeout: timeoutMs,
       bodyTimeout: 0,
@@ -41,7 +57,7 @@ export class ApiClient {
     if (options.onDisconnect) this.#pool.on('disconnect', options.onDisconnect);
   }
 
-  /** Rejects when the connection fails; any status is an answer. A body that is a text is sent as it is. */
+  /** Rejects when the connection fails, with NeverConnected when none was made; any status is an answer. A body that is a text is sent as it is. */
   async send(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,

@@ -1,7 +1,7 @@
 /** How API servers begin, stand beside one another, and end. */
 import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
-import { ApiClient } from '../../support/api-client.ts';
+import { ApiClient, NeverConnected } from '../../support/api-client.ts';
 import { startApiServers } from '../../support/apiserver.ts';
 import { startEtcd } from '../../support/etcd.ts';
 
@@ -91,10 +91,9 @@ test('clients of two servers lose no request while one of them is stopped', asyn
       try {
         return await (clients[at] as ApiClient).send(...request);
       } catch (error) {
-        // A connection that was never made carried no request: refused, or in the queue of a listener that closed.
-        const { syscall, code } = error as NodeJS.ErrnoException;
-        if (syscall !== 'connect' || !stopped || at !== 0) throw error;
-        refused.push(String(code));
+        // A connection that was never made carried no request.
+        if (!(error instanceof NeverConnected) || !stopped || at !== 0) throw error;
+        refused.push(error.code);
         at = 1;
         return await send(...request);
       }
