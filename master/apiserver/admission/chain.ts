@@ -15,10 +15,10 @@ import type { Objects } from './objects.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { BoundPolicies } from './policies/bound-policies.ts';
-import { type MutatingPolicies, mutatingPolicies } from './policies/mutating-policies.ts';
+import { mutatingPolicies } from './policies/mutating-policies.ts';
 import { compileMutatingPolicy } from './policies/mutating-policy.ts';
 import type { ParamReader } from './policies/params.ts';
-import { type ValidatingPolicies, validatingPolicies } from './policies/validating-policies.ts';
+import { validatingPolicies } from './policies/validating-policies.ts';
 import { compileValidatingPolicy } from './policies/validating-policy.ts';
 import { priority } from './priority.ts';
 import { readinessOf } from './readiness.ts';
@@ -107,7 +107,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
 function validatingPolicyPlugin(options: AdmissionOptions): AdmissionPlugin {
   const { store } = options;
-  const policies: ValidatingPolicies = new BoundPolicies(compileValidatingPolicy);
+  const policies = new BoundPolicies(compileValidatingPolicy);
   const readiness = readinessOf([
     followed(store, 'validatingadmissionpolicies', (all) => policies.define(all)),
     followed(store, 'validatingadmissionpolicybindings', (all) => policies.bind(all)),
@@ -117,7 +117,7 @@ function validatingPolicyPlugin(options: AdmissionOptions): AdmissionPlugin {
 
 function mutatingPolicyPlugin(options: AdmissionOptions): AdmissionPlugin {
   const { store } = options;
-  const policies: MutatingPolicies = new BoundPolicies(compileMutatingPolicy);
+  const policies = new BoundPolicies(compileMutatingPolicy);
   const readiness = readinessOf([
     followed(store, 'mutatingadmissionpolicies', (all) => policies.define(all)),
     followed(store, 'mutatingadmissionpolicybindings', (all) => policies.bind(all)),

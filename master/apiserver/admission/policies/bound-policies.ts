@@ -1,9 +1,12 @@
 /** The policies of one sort that are bound: a policy takes effect where a binding names it. Compiled once for each change. */
 import type { Kind } from '../../../api/kinds.ts';
 import type { KubeObject, ValidatingAdmissionPolicyBinding } from '../../../api/types.ts';
+import type { Judge } from '../authorizer-functions.ts';
+import type { Readiness } from '../readiness.ts';
 import type { Equivalents } from '../seen.ts';
-import { isAbout, isExempt } from '../webhooks/rules.ts';
+import { isAbout, isExempt, type NamespaceLookup } from '../webhooks/rules.ts';
 import { type Matching, matchingOf } from './matching.ts';
+import type { ParamReader } from './params.ts';
 import type { Policy } from './policy.ts';
 
 type Spec = NonNullable<ValidatingAdmissionPolicyBinding['spec']>;
@@ -20,6 +23,16 @@ export interface Bound<P extends Policy> {
   readonly paramRef: Spec['paramRef'];
   /** Of validating policies. */
   readonly actions: readonly string[];
+}
+
+/** What the plugin of one sort of policies works with. */
+export interface PolicyPluginOptions<Definition extends KubeObject, P extends Policy> {
+  readonly readiness: Readiness;
+  readonly policies: BoundPolicies<Definition, P>;
+  readonly namespaceOf: NamespaceLookup;
+  readonly params: ParamReader;
+  readonly judge: Judge | undefined;
+  readonly equivalents: Equivalents;
 }
 
 export class BoundPolicies<Definition extends KubeObject, P extends Policy> {

@@ -6,30 +6,18 @@ import { forbidden, StatusError } from '../../../api/errors.ts';
 import type { KubeObject, MutatingAdmissionPolicy } from '../../../api/types.ts';
 import { shapeOfKind } from '../../registry/custom/kind-shape.ts';
 import { shapeOf } from '../../registry/schema/shape.ts';
-import type { Judge } from '../authorizer-functions.ts';
 import { putInto } from '../changes.ts';
-import type { Readiness } from '../readiness.ts';
 import { type Round, Rounds } from '../reinvocation.ts';
-import type { Equivalents, Seen } from '../seen.ts';
+import type { Seen } from '../seen.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
-import type { NamespaceLookup } from '../webhooks/rules.ts';
-import type { Bound, BoundPolicies } from './bound-policies.ts';
+import type { Bound, PolicyPluginOptions } from './bound-policies.ts';
 import { matches } from './matching.ts';
 import type { MutatingPolicy } from './mutating-policy.ts';
-import { type ParamReader, paramsFor } from './params.ts';
+import { paramsFor } from './params.ts';
 import { subjectOf } from './policy.ts';
 
-export type MutatingPolicies = BoundPolicies<MutatingAdmissionPolicy, MutatingPolicy>;
+type Options = PolicyPluginOptions<MutatingAdmissionPolicy, MutatingPolicy>;
 type BoundPolicy = Bound<MutatingPolicy>;
-
-export interface MutatingPolicyOptions {
-  readonly readiness: Readiness;
-  readonly policies: MutatingPolicies;
-  readonly namespaceOf: NamespaceLookup;
-  readonly params: ParamReader;
-  readonly judge: Judge | undefined;
-  readonly equivalents: Equivalents;
-}
 
 /** Why a write is refused. */
 interface Refusal {
@@ -37,7 +25,7 @@ interface Refusal {
   readonly reason: 'Forbidden' | 'Invalid';
 }
 
-export function mutatingPolicies({ readiness, policies, ...parts }: MutatingPolicyOptions): AdmissionPlugin {
+export function mutatingPolicies({ readiness, policies, ...parts }: Options): AdmissionPlugin {
   const { namespaceOf, params, judge, equivalents } = parts;
   const rounds = new Rounds();
   return {

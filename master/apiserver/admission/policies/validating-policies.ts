@@ -5,32 +5,19 @@
 import { forbidden, type StatusError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kinds.ts';
 import type { ValidatingAdmissionPolicy } from '../../../api/types.ts';
-import type { Judge } from '../authorizer-functions.ts';
-import type { Readiness } from '../readiness.ts';
-import type { Equivalents } from '../seen.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
-import type { NamespaceLookup } from '../webhooks/rules.ts';
-import type { Bound, BoundPolicies } from './bound-policies.ts';
+import type { Bound, PolicyPluginOptions } from './bound-policies.ts';
 import { matches } from './matching.ts';
-import { type ParamReader, paramsFor } from './params.ts';
+import { paramsFor } from './params.ts';
 import { type Subject, subjectOf } from './policy.ts';
 import type { Finding, ValidatingPolicy } from './validating-policy.ts';
 
-export type ValidatingPolicies = BoundPolicies<ValidatingAdmissionPolicy, ValidatingPolicy>;
+type Options = PolicyPluginOptions<ValidatingAdmissionPolicy, ValidatingPolicy>;
 type BoundPolicy = Bound<ValidatingPolicy>;
-
-export interface PolicyOptions {
-  readonly readiness: Readiness;
-  readonly policies: ValidatingPolicies;
-  readonly namespaceOf: NamespaceLookup;
-  readonly params: ParamReader;
-  readonly judge: Judge | undefined;
-  readonly equivalents: Equivalents;
-}
 
 const failureKey = 'validation.policy.admission.k8s.io/validation_failure';
 
-export function validatingPolicies({ readiness, policies, ...parts }: PolicyOptions): AdmissionPlugin {
+export function validatingPolicies({ readiness, policies, ...parts }: Options): AdmissionPlugin {
   const { namespaceOf, params, judge, equivalents } = parts;
   return {
     name: 'ValidatingAdmissionPolicy',

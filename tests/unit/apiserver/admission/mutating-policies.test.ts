@@ -3,10 +3,7 @@ import { kinds } from '../../../../master/api/kinds.ts';
 import type { ConfigMap, KubeObject, MutatingAdmissionPolicy, Pod } from '../../../../master/api/types.ts';
 import { chain } from '../../../../master/apiserver/admission/chain.ts';
 import { BoundPolicies } from '../../../../master/apiserver/admission/policies/bound-policies.ts';
-import {
-  type MutatingPolicies,
-  mutatingPolicies,
-} from '../../../../master/apiserver/admission/policies/mutating-policies.ts';
+import { mutatingPolicies } from '../../../../master/apiserver/admission/policies/mutating-policies.ts';
 import { compileMutatingPolicy } from '../../../../master/apiserver/admission/policies/mutating-policy.ts';
 import type { AdmissionRequest } from '../../../../master/apiserver/admission/types.ts';
 import { creation, noParams } from './support.ts';
@@ -25,7 +22,7 @@ const apply = (expression: string): Mutation => ({
 
 /** The policies `p0`, `p1`, …, each with a binding of its name. */
 function pluginOf(...specs: (Partial<Spec> & { mutations: Mutation[] })[]) {
-  const policies: MutatingPolicies = new BoundPolicies(compileMutatingPolicy);
+  const policies = new BoundPolicies(compileMutatingPolicy);
   policies.define(
     specs.map((spec, index) => ({ metadata: { name: `p${index}` }, spec: { matchConstraints, ...spec } })),
   );
