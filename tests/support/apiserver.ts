@@ -12,9 +12,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createPki } from '../../compose/pki.ts';
+import { startEtcd, type TestEtcd } from './etcd.ts';
 
 export interface TestApiServersOptions {
-  readonly etcd: readonly string[];
+  /** The URLs of a test's etcd; one of their own if left out. */
+  readonly etcd?: readonly string[];
   readonly count?: number;
   readonly extraArgs?: readonly string[];
 }
@@ -24,7 +26,9 @@ export async function startApiServers({
   etcd,
   count = 1,
   extraArgs = [],
-}: TestApiServersOptions): Promise<TestApiServers> {
+}: TestApiServersOptions = {}): Promise<TestApiServers> {
+  const ownEtcd = etcd ? undefined : await startEtcd();
+  const endpoints = [...(etcd ?? ownEtcd?.endpoints ?? [])];
   const dir = await mkdtemp(join(tmpdir(), 'trimaster-api-'));
   const ports = await freePorts(count);
   const masters = ports.map((_, index) => `master-${index + 1}`);
@@ -35,10 +39,10 @@ export async function startApiServers({
       const kubeconfig = join(dir, `kubeconfig-${index + 1}`);
       const admin = await readFile(join(dir, 'admin/kubeconfig'), 'utf8');
       await writeFile(kubeconfig, admin.replaceAll(`127.0.0.1:${ports[0]}`, `127.0.0.1:${port}`), { mode: 0o600 });
-      return new TestApiServer(port, join(dir, `master-${index + 1}`), kubeconfig, ca, [...etcd], extraArgs);
+      return new TestApiServer(port, join(dir, `master-${index + 1}`), kubeconfig, ca, endpoints, extraArgs);
     }),
   );
-  const all = new TestApiServers(dir, servers);
+  const all = new TestApiServers(dir, servers, ownEtcd);
   process.once('exit', all.killAll);
   for (const server of servers) server.start();
   await Promise.all(servers.map((server) => server.ready()));
@@ -49,10 +53,12 @@ export class TestApiServers {
   readonly servers: readonly TestApiServer[];
   /** The set-up of trust, as `createPki` lays it out. */
   readonly dir: string;
+  readonly #ownEtcd: TestEtcd | undefined;
 
-  constructor(dir: string, servers: readonly TestApiServer[]) {
+  constructor(dir: string, servers: readonly TestApiServer[], ownEtcd?: TestEtcd) {
     this.dir = dir;
     this.servers = servers;
+    this.#ownEtcd = ownEtcd;
   }
 
   get first(): TestApiServer {
@@ -68,6 +74,7 @@ export class TestApiServers {
   readonly stop = async (): Promise<void> => {
     await Promise.all(this.servers.map((server) => server.end('SIGKILL')));
     process.removeListener('exit', this.killAll);
+    await this.#ownEtcd?.stop();
     await rm(this.dir, { recursive: true, force: true });
   };
 }

@@ -1,7 +1,6 @@
 /** Admission policies in CEL, applied with the real kubectl. */
 import test from 'ava';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { within } from '../../support/within.ts';
 
@@ -39,19 +38,16 @@ spec:
   paramRef: {name: limits, namespace: kube-public, parameterNotFoundAction: Deny}
 `;
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   kubectl = new Kubectl(api.first.kubeconfig);
 });
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
 });
 
 test('a policy that does not compile is refused; one with parameters takes effect, and follows its parameters', async (t) => {

@@ -10,11 +10,9 @@ import type { TLSSocket } from 'node:tls';
 import test from 'ava';
 import { createAuthority, issue } from '../../../compose/certificates.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { within } from '../../support/within.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 let extension: Server;
@@ -87,8 +85,7 @@ test.before(async () => {
   const authority = await createAuthority('extension');
   const server = await issue(authority, { commonName: 'ext', names: ['ext.default.svc'], usages: ['server'] });
   caBundle = Buffer.from(authority.cert).toString('base64');
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints, count: 2 });
+  api = await startApiServers({ count: 2 });
   kubectl = new Kubectl(api.first.kubeconfig);
   const frontProxyCa = await readFile(join(api.dir, 'master-1/front-proxy-ca.crt'), 'utf8');
   extension = createServer({ cert: server.cert, key: server.key, ca: frontProxyCa, requestCert: true });
@@ -106,7 +103,6 @@ test.before(async () => {
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
   extension?.closeAllConnections();
   extension?.close();
 });

@@ -3,17 +3,14 @@ import type { V1ConfigMap } from '@kubernetes/client-node';
 import test from 'ava';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 let client: ApiClient;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   kubectl = new Kubectl(api.first.kubeconfig);
   client = new ApiClient(api.first.kubeconfig);
 });
@@ -21,7 +18,6 @@ test.before(async () => {
 test.after.always(async () => {
   await client?.close();
   await api?.stop();
-  await etcd?.stop();
 });
 
 const apply = ['apply', '--server-side', '-f', '-'];

@@ -10,7 +10,6 @@ import test from 'ava';
 import { proxyHeader } from '../../../lb/proxy-protocol.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers } from '../../support/apiserver.ts';
-import { startEtcd } from '../../support/etcd.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const policy = `
@@ -45,10 +44,7 @@ test('requests are recorded as the policy says, with who asked from where and wh
   const policyFile = join(dir, 'policy.yaml');
   const log = join(dir, 'audit.log');
   await writeFile(policyFile, policy);
-  const etcd = await startEtcd();
-  t.teardown(etcd.stop);
   const api = await startApiServers({
-    etcd: etcd.endpoints,
     extraArgs: ['--audit-policy-file', policyFile, '--audit-log-path', log, '--proxy-protocol', '127.0.0.0/8'],
   });
   t.teardown(api.stop);

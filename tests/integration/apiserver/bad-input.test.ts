@@ -6,18 +6,15 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { type Answer, ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { inParallel } from '../../support/in-parallel.ts';
 import { examples, type Json } from './examples.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let client: ApiClient;
 const seed = Number(process.env.TEST_SEED ?? 20_260_101);
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   client = new ApiClient(api.first.kubeconfig);
   await client.send('POST', '/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
 });
@@ -25,7 +22,6 @@ test.before(async () => {
 test.after.always(async () => {
   await client?.close();
   await api?.stop();
-  await etcd?.stop();
 });
 
 test.afterEach(async (t) => {

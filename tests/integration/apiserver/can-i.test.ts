@@ -1,21 +1,18 @@
 /** What kubectl tells people about themselves and others: `auth can-i`, `auth whoami`, and acting as somebody else. */
 import test from 'ava';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 
 import { Kubectl } from '../../support/kubectl.ts';
 import { startTokenFile, type TokenFile } from '../../support/token-file.ts';
 
-let etcd: TestEtcd;
 let tokens: TokenFile;
 let api: TestApiServers;
 let kubectl: Kubectl;
 let ann: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
   tokens = await startTokenFile(['ann:testers', 'lead']);
-  api = await startApiServers({ etcd: etcd.endpoints, extraArgs: tokens.args });
+  api = await startApiServers({ extraArgs: tokens.args });
   kubectl = new Kubectl(api.first.kubeconfig);
   ann = tokens.kubectl(api.first.kubeconfig, 'ann');
   await kubectl.run('create', 'rolebinding', 'testers', '--clusterrole=system:kube-dns', '--group=testers');
@@ -35,7 +32,6 @@ test.before(async () => {
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
   await tokens?.remove();
 });
 

@@ -1,25 +1,21 @@
 /** Kinds that CustomResourceDefinitions add, as kubectl meets them: over two API servers, which learn of them by themselves. */
 import test from 'ava';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 /** kubectl at the first server, and at the other one. */
 let kubectl: Kubectl;
 let other: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints, count: 2 });
+  api = await startApiServers({ count: 2 });
   kubectl = new Kubectl(api.first.kubeconfig);
   other = new Kubectl(api.servers[1]?.kubeconfig ?? '');
 });
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
 });
 
 const cronTabs = `

@@ -3,25 +3,21 @@ import { CustomObjectsApi, KubeConfig, PatchStrategy, setHeaderOptions, Watch } 
 import test from 'ava';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { WebhookServer } from '../../support/webhook-server.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 let other: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints, count: 2 });
+  api = await startApiServers({ count: 2 });
   kubectl = new Kubectl(api.first.kubeconfig);
   other = new Kubectl(api.servers[1]?.kubeconfig ?? '');
 });
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
 });
 
 const schema = (properties: string): string =>

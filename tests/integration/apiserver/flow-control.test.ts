@@ -5,7 +5,6 @@ import { Pool } from 'undici';
 import { parse } from 'yaml';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers } from '../../support/apiserver.ts';
-import { startEtcd } from '../../support/etcd.ts';
 import { within } from '../../support/within.ts';
 
 interface Answer {
@@ -16,9 +15,7 @@ interface Answer {
 const api = '/apis/flowcontrol.apiserver.k8s.io/v1';
 
 test('a level of one’s own bounds what a user may do at once, and answers say where a request belonged', async (t) => {
-  const etcd = await startEtcd();
-  t.teardown(etcd.stop);
-  const servers = await startApiServers({ etcd: etcd.endpoints });
+  const servers = await startApiServers();
   t.teardown(servers.stop);
   const { kubeconfig, url, ca } = servers.first;
   const admin = new ApiClient(kubeconfig);

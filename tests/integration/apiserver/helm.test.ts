@@ -5,10 +5,8 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
 import { clientTools } from '../../support/client-tools.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 let helm: Kubectl;
@@ -57,8 +55,7 @@ spec: { minAvailable: 1, selector: { matchLabels: { app: {{ .Release.Name }} } }
 
 test.before(async () => {
   const tools = await clientTools();
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   kubectl = new Kubectl(api.first.kubeconfig);
   helm = new Kubectl(api.first.kubeconfig, {}, tools.helm);
   chart = await mkdtemp(join(tmpdir(), 'trimaster-chart-'));
@@ -70,7 +67,6 @@ test.before(async () => {
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
   if (chart) await rm(chart, { recursive: true, force: true });
 });
 

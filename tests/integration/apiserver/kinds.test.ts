@@ -4,23 +4,19 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { parseAllDocuments } from 'yaml';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
 const file = fileURLToPath(new URL('../../support/one-of-each.yaml', import.meta.url));
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   kubectl = new Kubectl(api.first.kubeconfig);
 });
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
 });
 
 const lines = (text: string): string[] => text.trim().split('\n');

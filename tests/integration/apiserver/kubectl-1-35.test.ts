@@ -2,23 +2,19 @@
 import test from 'ava';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
 import { clientTools } from '../../support/client-tools.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 
 test.before(async () => {
   const tools = await clientTools();
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   kubectl = new Kubectl(api.first.kubeconfig, { KUBE_EDITOR: 'sed -i s/colour:.*/colour:\\ green/' }, tools.kubectl);
 });
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
 });
 
 const configMap = (colour: string): string =>

@@ -1,22 +1,18 @@
 /** What a person does with kubectl, against an API server alone: no scheduler, no controllers, no nodes. */
 import test from 'ava';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   kubectl = new Kubectl(api.first.kubeconfig);
 });
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
 });
 
 const manifest = (replicas: number): string => `

@@ -9,17 +9,14 @@ import test, { type ExecutionContext } from 'ava';
 import { issue } from '../../../compose/certificates.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let admin: ApiClient;
 let kubectl: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   admin = new ApiClient(api.first.kubeconfig, { timeoutMs: 20_000 });
   kubectl = new Kubectl(api.first.kubeconfig);
 });
@@ -27,7 +24,6 @@ test.before(async () => {
 test.after.always(async () => {
   await admin?.close();
   await api?.stop();
-  await etcd?.stop();
 });
 
 /** A node whose kubelet answers as `answer` says, and a pod on it. */

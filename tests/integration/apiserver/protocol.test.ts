@@ -6,22 +6,18 @@ import { issue } from '../../../compose/certificates.ts';
 import { kubeconfigText } from '../../../master/api/config.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let admin: ApiClient;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   admin = new ApiClient(api.first.kubeconfig);
 });
 
 test.after.always(async () => {
   await admin?.close();
   await api?.stop();
-  await etcd?.stop();
 });
 
 const configMaps = '/api/v1/namespaces/default/configmaps';

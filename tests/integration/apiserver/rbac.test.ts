@@ -1,25 +1,21 @@
 /** Who may do what, as the real kubectl meets it: roles, bindings, and that nobody grants what he does not have. */
 import test from 'ava';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { startTokenFile, type TokenFile } from '../../support/token-file.ts';
 
-let etcd: TestEtcd;
 let tokens: TokenFile;
 let api: TestApiServers;
 let kubectl: Kubectl;
 
 test.before(async () => {
-  etcd = await startEtcd();
   tokens = await startTokenFile(['ann', 'bob', 'eve']);
-  api = await startApiServers({ etcd: etcd.endpoints, extraArgs: tokens.args });
+  api = await startApiServers({ extraArgs: tokens.args });
   kubectl = new Kubectl(api.first.kubeconfig);
 });
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
   await tokens?.remove();
 });
 

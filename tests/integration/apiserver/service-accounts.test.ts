@@ -5,19 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { startApiServers, type TestApiServer, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { withToken } from '../../support/token-file.ts';
 import { within } from '../../support/within.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let kubectl: Kubectl;
 let dir: string;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints, count: 2 });
+  api = await startApiServers({ count: 2 });
   kubectl = new Kubectl(api.first.kubeconfig);
   dir = await mkdtemp(join(tmpdir(), 'trimaster-accounts-'));
   await kubectl.run('create', 'serviceaccount', 'robot');
@@ -32,7 +29,6 @@ test.before(async () => {
 
 test.after.always(async () => {
   await api?.stop();
-  await etcd?.stop();
   if (dir) await rm(dir, { recursive: true, force: true });
 });
 

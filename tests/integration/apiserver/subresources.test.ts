@@ -11,7 +11,6 @@ import { fenceHeader, formatFence } from '../../../master/api/fence.ts';
 import { allKinds, groupVersionPath, type Kind } from '../../../master/api/kinds.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers } from '../../support/apiserver.ts';
-import { startEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { within } from '../../support/within.ts';
 
@@ -70,10 +69,7 @@ test('a write of any subresource is admitted, fenced, checked, recorded, and not
     { level: 'Request', omitStages: ['RequestReceived'] },
   ];
   await writeFile(policyFile, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', rules }));
-  const etcd = await startEtcd();
-  t.teardown(etcd.stop);
   const api = await startApiServers({
-    etcd: etcd.endpoints,
     extraArgs: ['--audit-policy-file', policyFile, '--audit-log-path', log],
   });
   t.teardown(api.stop);

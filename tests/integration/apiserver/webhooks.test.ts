@@ -11,19 +11,16 @@ import type {
   ValidatingWebhookConfiguration,
 } from '../../../master/api/types.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { patched, WebhookServer } from '../../support/webhook-server.ts';
 import { within } from '../../support/within.ts';
 
-let etcd: TestEtcd;
 let api: TestApiServers;
 let hooks: WebhookServer;
 let client: Client;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  api = await startApiServers({ etcd: etcd.endpoints });
+  api = await startApiServers();
   hooks = await WebhookServer.start();
   client = new Client(loadKubeconfig(api.first.kubeconfig));
 });
@@ -32,7 +29,6 @@ test.after.always(async () => {
   await client?.close();
   await hooks?.stop();
   await api?.stop();
-  await etcd?.stop();
 });
 
 type Webhook = NonNullable<MutatingWebhookConfiguration['webhooks']>[number];

@@ -7,14 +7,11 @@ import WebSocket from 'ws';
 import { parse } from 'yaml';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers } from '../../support/apiserver.ts';
-import { startEtcd } from '../../support/etcd.ts';
 
 const configMaps = '/api/v1/namespaces/default/configmaps';
 
 test('a watch as a WebSocket gives one text frame an event, and ends with a close frame', async (t) => {
-  const etcd = await startEtcd();
-  t.teardown(etcd.stop);
-  const api = await startApiServers({ etcd: etcd.endpoints });
+  const api = await startApiServers();
   t.teardown(api.stop);
   const { url, kubeconfig, ca } = api.first;
   const client = new ApiClient(kubeconfig);

@@ -4,12 +4,10 @@ import { ApiUnreachable, Client } from '../../../master/api/client.ts';
 import { loadKubeconfig } from '../../../master/api/config.ts';
 import { Informer } from '../../../master/api/informer.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
-import { startEtcd, type TestEtcd } from '../../support/etcd.ts';
 import { pause } from '../../support/paused.ts';
 import { within } from '../../support/within.ts';
 
 const namespace = 'default';
-let etcd: TestEtcd;
 let apis: TestApiServers;
 /** Asks the second server only. */
 let witness: Client;
@@ -17,8 +15,7 @@ let witness: Client;
 let first: Client;
 
 test.before(async () => {
-  etcd = await startEtcd();
-  apis = await startApiServers({ etcd: etcd.endpoints, count: 2 });
+  apis = await startApiServers({ count: 2 });
   const config = loadKubeconfig(apis.first.kubeconfig);
   witness = new Client({ ...config, servers: [apis.servers[1]?.url ?? ''] });
   first = new Client({ ...config, servers: [apis.servers[0]?.url ?? ''] });
@@ -33,7 +30,6 @@ test.after.always(async () => {
   await witness?.close();
   await first?.close();
   await apis?.stop();
-  await etcd?.stop();
 });
 
 const newClient = (): Client =>

@@ -11,15 +11,11 @@ import type { Pod } from '../../../master/api/types.ts';
 import { PodTokens, requestFrom } from '../../../node/kubelet/volumes/pod-tokens.ts';
 import { Volumes } from '../../../node/kubelet/volumes/volumes.ts';
 import { startApiServers } from '../../support/apiserver.ts';
-import { startEtcd } from '../../support/etcd.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { withToken } from '../../support/token-file.ts';
 
 test("a pod finds its account's token where clients look for it, and the token makes it its account", async (t) => {
-  const etcd = await startEtcd();
-  t.teardown(() => etcd.stop());
   const api = await startApiServers({
-    etcd: etcd.endpoints,
     extraArgs: ['--disable-admission-plugins', 'TaintNodesByCondition'],
   });
   t.teardown(api.stop);
