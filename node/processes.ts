@@ -45,8 +45,6 @@ function dockerd(config: NodeConfig): ProcessSpec {
       ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--ip-masq=false', '--live-restore'],
       // Without a proxy for published ports it lets a pod reach itself through its bridge, as through its own Service.
       '--userland-proxy=false',
-      // Without a proxy for published ports it lets a pod reach itself through its bridge, as through its own Service.
-      '--userland-proxy=false',
       ...['--log-level=warn', '--log-opt=max-size=10m', '--log-opt=max-file=3'],
       ...config.dockerdArg,
     ],

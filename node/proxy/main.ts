@@ -6,13 +6,14 @@ import { sleep } from '../../master/api/clock.ts';
 import { loadKubeconfig } from '../../master/api/config.ts';
 import { commaList, command, durationMs, portNumber, runMain } from '../../master/api/flags.ts';
 import { createLogger } from '../../master/api/logging.ts';
+import { type ProxyModeName, proxyModes } from './mode.ts';
 import { runProxy } from './proxy.ts';
 
 interface Options {
   kubeconfig: string;
   master: string[];
   hostnameOverride: string;
-  proxyMode: 'iptables' | 'none';
+  proxyMode: ProxyModeName;
   clusterCidr: string;
   iptablesBalance: 'nth' | 'random';
   iptablesSyncPeriod: number;
@@ -28,8 +29,8 @@ const options = command('kube-proxy', 'makes Services and the ways to other node
   .option('--master <urls>', 'API servers to use instead of that in the kubeconfig, with commas', commaList, [])
   .option('--hostname-override <name>', 'the name of this node', hostname())
   .addOption(
-    new Option('--proxy-mode <mode>', 'how Services are made to work')
-      .choices(['iptables', 'none'])
+    new Option('--proxy-mode <mode>', 'how Services are made to work: by the kernel, by this process, or not at all')
+      .choices(proxyModes)
       .default('iptables'),
   )
   .option('--cluster-cidr <cidr>', 'addresses of all pods', '10.244.0.0/16')

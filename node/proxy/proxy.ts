@@ -15,15 +15,17 @@ import { Informers } from '../../master/api/informers.ts';
 import type { Logger } from '../../master/api/logging.ts';
 import { prepareKernel } from '../network/kernel.ts';
 import { applyRoutes, wantedRoutes } from '../network/routes.ts';
+import { endpointChains } from './iptables/endpoint-chains.ts';
 import { IptablesMode } from './iptables/iptables-mode.ts';
-import { noProxy, type ProxyMode } from './mode.ts';
+import { noProxy, type ProxyMode, type ProxyModeName } from './mode.ts';
 import { servicePorts } from './service-ports.ts';
 import { SyncLoop } from './sync-loop.ts';
+import { UserspaceMode } from './userspace/userspace-mode.ts';
 
 export interface ProxyOptions {
   readonly client: Client;
   readonly nodeName: string;
-  readonly mode: 'iptables' | 'none';
+  readonly mode: ProxyModeName;
   readonly clusterCidr: string;
   readonly balance: 'nth' | 'random';
   readonly minSyncPeriodMs: number;
@@ -41,8 +43,10 @@ export async function runProxy(options: ProxyOptions, signal: AbortSignal): Prom
   const services = informers.for('services');
   const slices = informers.for('endpointslices');
   const nodes = informers.for('nodes');
-  const podCidr = () => nodes.get(nodeName)?.spec?.podCIDR;
-  const mode = createMode(options, podCidr);
+  const mode = createMode(options, {
+    podCidr: () => nodes.get(nodeName)?.spec?.podCIDR,
+    nodeIp: () => nodes.get(nodeName)?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address,
+  });
   const metrics = createMetrics();
   const health = { lastSyncedAt: 0, failed: undefined as string | undefined };
 
@@ -113,13 +117,22 @@ export async function runProxy(options: ProxyOptions, signal: AbortSignal): Prom
     prepareKernel(logger);
     await Promise.all([servicesLoop.run(signal), routesLoop.run(signal)]);
   }
+  mode.close();
   await informers.ended();
 }
 
-function createMode(options: ProxyOptions, podCidr: () => string | undefined): ProxyMode {
+/** What is known of this node only after it has joined. */
+interface NodeFacts {
+  readonly podCidr: () => string | undefined;
+  readonly nodeIp: () => string | undefined;
+}
+
+function createMode(options: ProxyOptions, facts: NodeFacts): ProxyMode {
   switch (options.mode) {
     case 'iptables':
-      return new IptablesMode({ ...options, podCidr });
+      return new IptablesMode({ ...options, ...facts, spread: endpointChains(options) });
+    case 'userspace':
+      return new UserspaceMode({ ...options, ...facts });
     case 'none':
       return noProxy;
   }

@@ -41,7 +41,7 @@ const allowed: readonly (readonly [room: string, ...from: string[]])[] = [
   ['master/controllers/', 'master/api/'],
   ['master/', 'master/api/', 'master/etcd/'],
   ['node/runtime/', 'master/api/'],
-  ['node/proxy/', 'node/network/', 'master/api/'],
+  ['node/proxy/', 'node/network/', 'lb/', 'master/api/'],
   ['node/network/', 'master/api/'],
   ['node/kubelet/', 'node/runtime/', 'master/api/'],
   ['node/', 'lb/', 'master/api/'],

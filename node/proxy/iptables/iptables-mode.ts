@@ -27,8 +27,8 @@ export class IptablesMode implements ProxyMode {
   }
 
   async sync(states: readonly ServicePortState[], { verify }: { verify: boolean }): Promise<void> {
-    const { clusterCidr, balance } = this.#options;
-    const { nat, filter } = buildRules(states, { clusterCidr, balance, podCidr: this.#options.podCidr() });
+    const { clusterCidr, spread, podCidr } = this.#options;
+    const { nat, filter } = buildRules(states, { clusterCidr, spread, podCidr: podCidr() });
     // Refusals last: a Service that just got its first endpoint must have its way before it stops being refused.
     await this.#apply('nat', nat, natJumps, verify);
     await this.#apply('filter', filter, filterJumps, verify);
@@ -36,6 +36,8 @@ export class IptablesMode implements ProxyMode {
     this.#states = states;
     await this.#forget(flows);
   }
+
+  close(): void {}
 
   async #apply(table: string, wanted: Chains, jumps: readonly Jump[], verify: boolean): Promise<void> {
     const written = this.#written.get(table);

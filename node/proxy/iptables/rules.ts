@@ -1,20 +1,31 @@
 /**
- * The iptables rules that make Services work: what a connection to a Service's address meets, chain by chain. Pure. Names of
- * chains and marks are those of Kubernetes, so what an operator knows of kube-proxy holds here.
+ * The iptables rules that lead to Services: what a connection to a Service's address meets, chain by chain, up to the chain that
+ * chooses an endpoint, which a `Spread` fills. Pure. Names of chains and marks are those of Kubernetes, so what an operator
+ * knows of kube-proxy holds here.
  *
- *   KUBE-SERVICES    → by cluster IP and port → KUBE-SVC-… → one of KUBE-SEP-… → DNAT to a pod
+ *   KUBE-SERVICES    → by cluster IP and port → KUBE-SVC-…
  *   KUBE-NODEPORTS   → by node port           → KUBE-EXT-… → KUBE-SVC-…, or KUBE-SVL-… for local endpoints only
  *   KUBE-POSTROUTING → masquerades what was marked: hairpins, and connections from outside that the pod must answer through here
  */
-import { createHash } from 'node:crypto';
-import type { Endpoint, ServicePortState } from '../service-ports.ts';
+import type { ServicePortState } from '../service-ports.ts';
+import { chainName } from './chain-names.ts';
 import type { Chains, Jump } from './chains.ts';
 
+/** Which endpoints may take a connection: any, or those of this node. */
+export type Scope = 'all' | 'local';
+
+/** How connections come from a Service's chain to its endpoints. */
+export interface Spread {
+  /** Puts `chain` into `nat`, and what it needs beside it. */
+  fill(chain: string, state: ServicePortState, scope: Scope, nat: Chains): void;
+  /** Rules for KUBE-FIREWALL: what must not come in. */
+  firewall(): readonly string[];
+}
+
 export interface RuleOptions {
-  /** Addresses of all pods: traffic from elsewhere to a cluster IP is masqueraded. */
+  /** Addresses of all pods. */
   readonly clusterCidr: string;
-  /** `nth` gives each new connection to the next endpoint; `random` chooses, as Kubernetes does. */
-  readonly balance: 'nth' | 'random';
+  readonly spread: Spread;
   /** Addresses of this node's pods, once known: what they send out of the cluster leaves under the node's address. */
   readonly podCidr?: string;
 }
@@ -45,7 +56,7 @@ export const filterJumps: readonly Jump[] = [
 const masqueradeMark = '0x4000/0x4000';
 
 export function buildRules(states: readonly ServicePortState[], options: RuleOptions): Rules {
-  const { clusterCidr, podCidr } = options;
+  const { clusterCidr, podCidr, spread } = options;
   const services: string[] = [];
   const nodePorts: string[] = [];
   const refused: string[] = [];
@@ -94,6 +105,7 @@ export function buildRules(states: readonly ServicePortState[], options: RuleOpt
       [
         '-m comment --comment "block incoming localnet connections" -d 127.0.0.0/8 ! -s 127.0.0.0/8 ' +
           '-m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP',
+        ...spread.firewall(),
       ],
     ],
   ]);
@@ -123,18 +135,18 @@ function addService(state: ServicePortState, options: RuleOptions, tables: Table
     return;
   }
 
-  const local = endpoints.filter((endpoint) => endpoint.local);
+  const hasLocal = endpoints.some((endpoint) => endpoint.local);
   const clusterChain = chainName('SVC', state);
   const localChain = chainName('SVL', state);
   const outsideChain = chainName('EXT', state);
   const hasOutside = externalIps.length > 0 || nodePort !== undefined;
   const outsideIsLocal = hasOutside && state.externalLocal;
 
-  for (const endpoint of endpoints) addEndpoint(state, endpoint, tables.nat);
-  if (!state.internalLocal || hasOutside) addBalancer(clusterChain, endpoints, state, options, tables.nat);
-  if (state.internalLocal || outsideIsLocal) addBalancer(localChain, local, state, options, tables.nat);
+  const { spread } = options;
+  if (!state.internalLocal || hasOutside) spread.fill(clusterChain, state, 'all', tables.nat);
+  if (state.internalLocal || outsideIsLocal) spread.fill(localChain, state, 'local', tables.nat);
 
-  if (state.internalLocal && local.length === 0) {
+  if (state.internalLocal && !hasLocal) {
     tables.refused.push(`${comment('has no local endpoints')} ${to(clusterIp)} -j DROP`);
   } else {
     const chain = state.internalLocal ? localChain : clusterChain;
@@ -149,7 +161,7 @@ function addService(state: ServicePortState, options: RuleOptions, tables: Table
     );
   }
   tables.nat.set(outsideChain, outsideIsLocal ? onlyLocal(clusterChain, localChain, options) : anywhere(clusterChain));
-  if (outsideIsLocal && local.length === 0) {
+  if (outsideIsLocal && !hasLocal) {
     const drop = comment('has no local endpoints');
     for (const ip of externalIps) tables.refusedOutside.push(`${drop} ${to(ip)} -j DROP`);
     if (nodePort) tables.refusedOutside.push(`${drop} ${toNodePort} -j DROP`);
@@ -169,64 +181,4 @@ function onlyLocal(clusterChain: string, localChain: string, { clusterCidr }: Ru
     `-m addrtype --src-type LOCAL -j ${clusterChain}`,
     `-j ${localChain}`,
   ];
-}
-
-function addEndpoint(state: ServicePortState, endpoint: Endpoint, nat: Chains): void {
-  const protocol = state.protocol.toLowerCase();
-  const chain = endpointChain(state, endpoint);
-  const remember = state.affinitySeconds === undefined ? '' : `-m recent --name ${chain} --set `;
-  nat.set(chain, [
-    // A pod that reaches itself through its Service would otherwise answer itself directly.
-    `-s ${endpoint.address} -j KUBE-MARK-MASQ`,
-    `${remember}-m ${protocol} -p ${protocol} -j DNAT --to-destination ${endpoint.address}:${endpoint.port}`,
-  ]);
-}
-
-function addBalancer(
-  chain: string,
-  endpoints: readonly Endpoint[],
-  state: ServicePortState,
-  { clusterCidr, balance }: RuleOptions,
-  nat: Chains,
-): void {
-  const protocol = state.protocol.toLowerCase();
-  const masquerade = `! -s ${clusterCidr} -d ${state.clusterIp} -m ${protocol} -p ${protocol} --dport ${state.port} -j KUBE-MARK-MASQ`;
-  const known = state.affinitySeconds === undefined ? [] : endpoints;
-  nat.set(chain, [
-    masquerade,
-    ...known.map((endpoint) => {
-      const target = endpointChain(state, endpoint);
-      return `-m recent --name ${target} --rcheck --seconds ${state.affinitySeconds} --reap -j ${target}`;
-    }),
-    ...endpoints.map((endpoint, index) => {
-      const left = endpoints.length - index;
-      return `${left > 1 ? `${share(left, balance)} ` : ''}-j ${endpointChain(state, endpoint)}`;
-    }),
-  ]);
-}
-
-/** One in `left` of what comes by: the first of n takes a share of n, the next one of n − 1, the last what is left. */
-function share(left: number, balance: RuleOptions['balance']): string {
-  return balance === 'nth'
-    ? `-m statistic --mode nth --every ${left} --packet 0`
-    : `-m statistic --mode random --probability ${(1 / left).toFixed(10)}`;
-}
-
-type ChainKind = 'SVC' | 'SVL' | 'EXT' | 'SEP';
-
-/** A chain's name has at most 28 characters, so it carries a hash; the same hash that Kubernetes takes. */
-function chainName(kind: ChainKind, state: ServicePortState, more = ''): string {
-  const digest = createHash('sha256').update(`${state.name}${state.protocol.toLowerCase()}${more}`).digest();
-  return `KUBE-${kind}-${base32(digest).slice(0, 16)}`;
-}
-
-function endpointChain(state: ServicePortState, { address, port }: Endpoint): string {
-  return chainName('SEP', state, `${address}:${port}`);
-}
-
-/** RFC 4648 §6. */
-function base32(bytes: Uint8Array): string {
-  let bits = '';
-  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
-  return bits.replace(/.{5}/g, (five) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[Number.parseInt(five, 2)]!);
 }

@@ -1,9 +1,11 @@
 import test from 'ava';
 import type { Chains } from '../../../../node/proxy/iptables/chains.ts';
+import { endpointChains } from '../../../../node/proxy/iptables/endpoint-chains.ts';
 import { buildRules, type RuleOptions } from '../../../../node/proxy/iptables/rules.ts';
 import type { Endpoint, ServicePortState } from '../../../../node/proxy/service-ports.ts';
 
-const options: RuleOptions = { clusterCidr: '10.244.0.0/16', balance: 'nth' };
+const clusterCidr = '10.244.0.0/16';
+const options: RuleOptions = { clusterCidr, spread: endpointChains({ clusterCidr, balance: 'nth' }) };
 
 function endpoints(...addresses: string[]): Endpoint[] {
   return addresses.map((address) => ({ address, port: 8080, local: address.startsWith('10.244.1.') }));
@@ -44,7 +46,10 @@ test('each endpoint gets its turn: a share of three, of two, then the rest', (t)
 });
 
 test('at random, each endpoint is as likely as any other', (t) => {
-  const { nat } = buildRules([state()], { ...options, balance: 'random' });
+  const { nat } = buildRules([state()], {
+    ...options,
+    spread: endpointChains({ clusterCidr, balance: 'random' }),
+  });
   const probabilities = matching(chain(nat, 'SVC'), 'statistic').map((rule) =>
     Number(/--probability (\S+)/.exec(rule)?.[1]),
   );
