@@ -7,7 +7,8 @@
  * its lead has gone to another master.
  * With --health it asks the four how they are, for a container's health check.
  *
- * Who the masters are stands in masters.json beside the keys, and may change while it runs; without that file the flags say it.
+ * Who the masters are stands in masters.json beside the keys. It may change while this runs, and all four follow it; without that file
+ * the flags say it.
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
 import { createLogger } from './api/logging.ts';
-import { type MasterAddress, mastersFile, mastersReader } from './api/masters-file.ts';
+import { beginningWith, type MasterAddress, mastersFile, mastersReader } from './api/masters-file.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
 import { EtcdClient, etcdCredentials } from './etcd/client.ts';
 import { handOver } from './etcd/hand-over.ts';
@@ -75,7 +75,10 @@ function mastersOfFlags({ initialCluster, etcdServers, apiservers }: MasterConfi
   }));
 }
 
-/** Throws an Error that says which setting does not fit the others. Each start takes the masters that there are then. */
+/**
+ * Throws an Error that says which setting does not fit the others. Each start takes the masters that there are then, and what is started
+ * follows the file by itself.
+ */
 export function masterProcesses(config: MasterConfig, masters: Masters): ProcessSpec[] {
   masters();
   const etcdServers = (): string[] => ownFirst(config, masters).map(({ clientUrl }) => clientUrl);
@@ -130,11 +133,9 @@ const etcdNiceness = -10;
 /** An API server that ends serves on until every balancer has seen that it is not ready: they look each second. */
 const drainMs = 1_500;
 
-/** This master's own server is asked first, the others in turn after it, so that not all fall on one. */
+/** This master's own server is asked first, the others in turn after it. */
 function ownFirst({ name }: MasterConfig, masters: Masters): MasterAddress[] {
-  const all = masters();
-  const place = all.findIndex((each) => each.name === name);
-  return [...all.slice(place), ...all.slice(0, place)];
+  return beginningWith(masters(), (each) => each.name === name);
 }
 
 /**
@@ -215,7 +216,8 @@ function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): st
   const pki = (file: string): string => join(pkiDir, file);
   return [
     ...['--bind-address', bindAddress, '--secure-port', String(securePort)],
-    ...['--etcd-servers', etcdServers.join(','), '--etcd-cafile', pki('etcd/ca.crt')],
+    ...['--etcd-servers', etcdServers.join(','), '--masters-file', pki(mastersFile)],
+    ...['--etcd-cafile', pki('etcd/ca.crt')],
     ...['--etcd-certfile', pki('apiserver-etcd-client.crt'), '--etcd-keyfile', pki('apiserver-etcd-client.key')],
     ...['--client-ca-file', pki('ca.crt')],
     ...['--tls-cert-file', pki('apiserver.crt'), '--tls-private-key-file', pki('apiserver.key')],
@@ -265,7 +267,8 @@ function controllerManagerArgs(config: MasterConfig, apiservers: readonly string
 function leaderArgs(config: MasterConfig, apiservers: readonly string[], port: number, securePort: number): string[] {
   const { name, pkiDir, bindAddress } = config;
   return [
-    ...['--identity', name, '--master', apiservers.join(','), '--bind-address', bindAddress],
+    ...['--identity', name, '--master', apiservers.join(','), '--masters-file', join(pkiDir, mastersFile)],
+    ...['--bind-address', bindAddress],
     ...['--port', String(port), '--secure-port', String(securePort)],
     ...['--tls-cert-file', join(pkiDir, 'apiserver.crt'), '--tls-private-key-file', join(pkiDir, 'apiserver.key')],
   ];

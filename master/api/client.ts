@@ -198,6 +198,16 @@ export class Client {
     return this.#write(rest.method, rest.path, body, rest, contentType);
   }
 
+  /** Its API servers, the preferred first. */
+  get servers(): readonly string[] {
+    return this.#transport.urls;
+  }
+
+  /** Replaces them, for all that share this client's connections. */
+  async setServers(urls: readonly string[]): Promise<void> {
+    await this.#transport.setServers(urls);
+  }
+
   async close(): Promise<void> {
     await this.#transport.close();
   }

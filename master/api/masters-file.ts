@@ -4,6 +4,9 @@
  */
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Client } from './client.ts';
+import { sleep } from './clock.ts';
+import type { Logger } from './logging.ts';
 
 /** Where the others reach a master, by name wherever names are known. */
 export interface MasterAddress {
@@ -27,6 +30,68 @@ export function mastersReader(path: string): () => readonly MasterAddress[] | un
     if (seen?.changed !== changed) seen = { changed, masters: parseMasters(readFileSync(path, 'utf8'), path) };
     return seen.masters;
   };
+}
+
+export interface FollowOptions {
+  readonly path: string;
+  /** What of a master is needed here. */
+  readonly urlOf: (master: MasterAddress) => string;
+  /** Those in use now, this master's own first: it stays the first one. */
+  readonly urls: readonly string[];
+  /** Called with all of them when there are others. */
+  readonly apply: (urls: readonly string[]) => void | Promise<void>;
+  readonly logger: Logger;
+  /** A look costs one system call. */
+  readonly lookEveryMs?: number;
+}
+
+/**
+ * Keeps a process of a master in touch with the masters that there are now, until the signal aborts. A file that is not there, or does
+ * not name this process's own master (it was removed, and is about to end), changes nothing. Never rejects.
+ */
+export async function followMasters(options: FollowOptions, signal: AbortSignal): Promise<void> {
+  const { path, urlOf, apply, logger, lookEveryMs = 1_000 } = options;
+  const read = mastersReader(path);
+  const [own] = options.urls;
+  let known = options.urls.join();
+  let trouble = '';
+  while (!signal.aborted) {
+    try {
+      const urls = beginningWith(read() ?? [], (master) => urlOf(master) === own).map(urlOf);
+      if (urls[0] === own && urls.join() !== known) {
+        logger.info({ masters: urls }, 'the cluster has other masters now');
+        await apply(urls);
+        known = urls.join();
+      }
+      trouble = '';
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      if (why !== trouble) logger.warn({ err: error }, 'the list of masters cannot be read: that of before is used on');
+      trouble = why;
+    }
+    await sleep(lookEveryMs, signal);
+  }
+}
+
+/** Follows the file for a client of the API servers, if one is given. */
+export async function followApiServers(
+  path: string | undefined,
+  client: Pick<Client, 'servers' | 'setServers'>,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  if (path === undefined) return;
+  const urlOf = ({ apiserver }: MasterAddress): string => apiserver;
+  await followMasters({ path, urlOf, urls: client.servers, apply: (urls) => client.setServers(urls), logger }, signal);
+}
+
+/** All of them in their order, as if on a ring, from the first that is chosen on: so that not all masters fall on one. */
+export function beginningWith(
+  masters: readonly MasterAddress[],
+  isFirst: (master: MasterAddress) => boolean,
+): MasterAddress[] {
+  const place = Math.max(0, masters.findIndex(isFirst));
+  return [...masters.slice(place), ...masters.slice(0, place)];
 }
 
 /** Whole or not at all, and only if something changes. */

@@ -54,7 +54,8 @@ const neverSent = new Set([
 ]);
 
 export class Transport {
-  readonly #servers: readonly ApiServer[];
+  #servers: readonly ApiServer[];
+  readonly #newServer: (url: string) => ApiServer;
   readonly #headers: Record<string, string>;
   readonly #timeoutMs: number;
 
@@ -62,9 +63,8 @@ export class Transport {
     if (config.servers.length === 0) throw new Error('a client needs at least one API server');
     const { ca, cert, key, serverName: servername } = config;
     const tls = { ca, cert, key, servername };
-    this.#servers = config.servers.map((url) => new ApiServer({ url, tls, isFault: isServersFault }));
-    // With one server there is nothing to turn to: what stands before it, a balancer, finds another and cuts the connection.
-    if (this.#servers.length > 1) for (const server of this.#servers) server.watchOver();
+    this.#newServer = (url) => new ApiServer({ url, tls, isFault: isServersFault });
+    this.#servers = watchedOver(config.servers.map(this.#newServer));
     this.#headers = { 'user-agent': options.userAgent ?? 'trimaster', accept: 'application/json' };
     if (config.token) this.#headers.authorization = `Bearer ${config.token}`;
     this.#timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
@@ -85,6 +85,20 @@ export class Transport {
         request.signal?.throwIfAborted();
       }
     }
+  }
+
+  /** Replaces the servers, the preferred first. Connections to one that is no longer among them end, also those of running watches. */
+  async setServers(urls: readonly string[]): Promise<void> {
+    if (urls.length === 0) throw new Error('a client needs at least one API server');
+    const before = this.#servers;
+    const known = new Map(before.map((server) => [server.url, server]));
+    this.#servers = watchedOver(urls.map((url) => known.get(url) ?? this.#newServer(url)));
+    const gone = before.filter((server) => !this.#servers.includes(server));
+    await Promise.all(gone.map((server) => server.close()));
+  }
+
+  get urls(): readonly string[] {
+    return this.#servers.map(({ url }) => url);
   }
 
   /** Ends all connections, also those of running watches. */
@@ -135,6 +149,12 @@ export class Transport {
       (answer) => judged(answer, request),
     );
   }
+}
+
+/** With one server there is nothing to turn to: what stands before it, a balancer, finds another and cuts the connection. */
+function watchedOver(servers: readonly ApiServer[]): readonly ApiServer[] {
+  if (servers.length > 1) for (const server of servers) server.watchOver();
+  return servers;
 }
 
 async function judged(answer: Dispatcher.ResponseData, request: ApiRequest): Promise<Dispatcher.ResponseData> {

@@ -11,6 +11,7 @@ import { aborted, sleep, systemClock } from '../api/clock.ts';
 import { isNotFound } from '../api/errors.ts';
 import { runMain } from '../api/flags.ts';
 import { createLogger, type Logger } from '../api/logging.ts';
+import { followMasters } from '../api/masters-file.ts';
 import type { ClusterRole, KubeObject, Pod, Secret } from '../api/types.ts';
 import { objectsOf } from './admission/objects.ts';
 import { openTrail } from './audit/open.ts';
@@ -71,6 +72,7 @@ await runMain(async (signal) => {
   const onReload = () => store.sealingChanged();
   const reloading = keepReloading(sealing, options, { onReload, logger }, storeEnd.signal);
   const storeRun = store.run(storeEnd.signal);
+  const membersRun = followMembers(options, store, logger, storeEnd.signal);
 
   const advertise = () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort });
   const roles = new RoleCache(store, logger);
@@ -240,8 +242,20 @@ await runMain(async (signal) => {
   kubelets.close();
   backends.close();
   storeEnd.abort();
-  await Promise.all([storeRun, reloading, rolesRun, flowRun, aggregationRun, audit?.close()]);
+  await Promise.all([storeRun, membersRun, reloading, rolesRun, flowRun, aggregationRun, audit?.close()]);
 });
+
+/** Uses the etcd members of those masters that there are now. */
+async function followMembers(
+  { mastersFile: path, etcdServers: urls }: Options,
+  store: EtcdStore,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  if (path === undefined) return;
+  const apply = (now: readonly string[]): void => store.setEndpoints(now);
+  await followMasters({ path, urlOf: ({ clientUrl }) => clientUrl, urls, apply, logger }, signal);
+}
 
 /** Resolves when the default roles are there, and requests are judged by them. */
 async function startRoles(registry: Registry, roles: RoleCache, store: EtcdStore, signal: AbortSignal): Promise<void> {

@@ -10,6 +10,7 @@ export interface Options {
   /** '' for an address of this machine. */
   readonly advertiseAddress: string;
   readonly etcdServers: readonly string[];
+  readonly mastersFile?: string;
   readonly etcdCafile?: string;
   readonly etcdCertfile?: string;
   readonly etcdKeyfile?: string;
@@ -69,6 +70,7 @@ export function apiServerCommand(): Command {
       '',
     )
     .requiredOption('--etcd-servers <urls>', 'etcd members, with commas, the nearest first', commaList)
+    .option('--masters-file <file>', 'says which masters there are, and so members of etcd; followed while this runs')
     .option('--etcd-cafile <file>', 'the authority of the etcd members')
     .option('--etcd-certfile <file>', 'client certificate for etcd')
     .option('--etcd-keyfile <file>', 'its key')

@@ -14,6 +14,7 @@ import { runMain } from '../api/flags.ts';
 import { startHealthServer } from '../api/health-server.ts';
 import { LeaderElector, type Term } from '../api/leader-elector.ts';
 import { createLogger } from '../api/logging.ts';
+import { followApiServers } from '../api/masters-file.ts';
 import { createCaches } from './caches.ts';
 import type { ControllerContext } from './context.ts';
 import { type ControllerRow, controllerTable, selectControllers } from './controller-table.ts';
@@ -33,11 +34,15 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
   const logger = createLogger('controller-manager', flags.logLevel);
   const config = loadKubeconfig(flags.kubeconfig);
   if (flags.master.length > 0) config.servers = [...flags.master];
-  const apiserverHosts = config.servers.map((url) => new URL(url).hostname);
-  const options: Options = { ...flags, apiserverHosts };
+  const client = new Client(config, { userAgent: 'kube-controller-manager' });
+  const options: Options = {
+    ...flags,
+    get apiserverHosts() {
+      return client.servers.map((url) => new URL(url).hostname);
+    },
+  };
   const rows = selectControllers(controllerTable, options.controllers);
 
-  const client = new Client(config, { userAgent: 'kube-controller-manager' });
   const metrics = new ControllerMetrics();
   const caches = createCaches(client, logger);
   const health = new NodeHealthObserver({ blindAfterMs: blindAfterMs(options) });
@@ -46,6 +51,7 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
   health.watch(caches, watching.signal);
   caches.informers.start(watching.signal);
   const custom = caches.custom.run(watching.signal);
+  const following = followApiServers(flags.mastersFile, client, logger, watching.signal);
 
   const elector = new LeaderElector({
     client,
@@ -69,7 +75,7 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
     await elector.run((term) => lead(term, rows, { ...shared, logger }), signal);
   } finally {
     watching.abort();
-    await Promise.all([caches.informers.ended(), custom]);
+    await Promise.all([caches.informers.ended(), custom, following]);
     await client.close();
   }
 }

@@ -9,6 +9,8 @@ export interface Options {
   readonly kubeconfig: string;
   /** Base URLs of API servers, the preferred first; they override the kubeconfig's. */
   readonly master: readonly string[];
+  /** Says which masters there are, and so API servers; followed while this runs. */
+  readonly mastersFile?: string;
   /** Unique over restarts, so that a new process never takes its dead predecessor's lease for its own. */
   readonly identity: string;
   readonly controllers: readonly string[];
@@ -49,6 +51,7 @@ export function parseOptions(argv: readonly string[], controllerNames: readonly 
   )
     .requiredOption('--kubeconfig <file>', 'how to reach and be known to the API server')
     .option('--master <urls>', 'API servers, the preferred first; overrides the kubeconfig', commaList, [])
+    .option('--masters-file <file>', 'says which masters there are, and so API servers; followed while this runs')
     .option(
       '--identity <name>',
       'who holds the lease; a part of chance is added, so that a restarted process is another one',

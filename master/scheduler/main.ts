@@ -10,6 +10,7 @@ import { startHealthServer } from '../api/health-server.ts';
 import { Informer } from '../api/informer.ts';
 import { LeaderElector } from '../api/leader-elector.ts';
 import { createLogger } from '../api/logging.ts';
+import { followApiServers } from '../api/masters-file.ts';
 import { SchedulerMetrics } from './metrics.ts';
 import { plugins } from './plugins/index.ts';
 import { Scheduler } from './scheduler.ts';
@@ -17,6 +18,7 @@ import { Scheduler } from './scheduler.ts';
 interface Flags {
   kubeconfig: string;
   master: string[];
+  mastersFile?: string;
   leaderElectLeaseDuration: number;
   leaderElectRenewDeadline: number;
   leaderElectRetryPeriod: number;
@@ -39,6 +41,7 @@ const program = command('kube-scheduler', 'Gives every pod the node that suits i
     commaList,
     [],
   )
+  .option('--masters-file <file>', 'says which masters there are, and so API servers; followed while this runs')
   .option(
     '--leader-elect-lease-duration <duration>',
     'how long a silent leader is trusted',
@@ -106,7 +109,12 @@ await runMain(async (signal) => {
 
   // The caches outlive the election: what a term still has under way ends with them in place.
   const caches = new AbortController();
-  const running = Promise.all([pods.run(caches.signal), nodes.run(caches.signal), scheduler.run(caches.signal)]);
+  const running = Promise.all([
+    followApiServers(flags.mastersFile, client, logger, caches.signal),
+    pods.run(caches.signal),
+    nodes.run(caches.signal),
+    scheduler.run(caches.signal),
+  ]);
   try {
     await elector.run(async (term) => {
       await Promise.race([Promise.all([pods.synced, nodes.synced]), aborted(term.signal)]);

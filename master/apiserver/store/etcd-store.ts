@@ -116,6 +116,11 @@ export class EtcdStore implements Store {
     return this.#members.health;
   }
 
+  /** Replaces the members that are used, this master's own first. */
+  setEndpoints(endpoints: readonly string[]): void {
+    this.#members.setEndpoints(endpoints);
+  }
+
   /** How the members that are well say they are, for metrics. */
   memberStatuses(): ReturnType<Members['statuses']> {
     return this.#members.statuses();

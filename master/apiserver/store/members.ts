@@ -4,7 +4,7 @@
  * waits for a dead or silent member twice, and the own member is used again as soon as it is back.
  */
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
+import { aborted, type Clock, sleep, steadyClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { EtcdError, type EtcdTls, grpcCodes, Member } from './member.ts';
@@ -46,10 +46,15 @@ interface MemberState {
   healthy: boolean;
   /** Ends the wait before the next probe. */
   wake: () => void;
+  /** Aborted when it is a member no more. */
+  readonly gone: AbortController;
 }
 
 export class Members {
-  readonly #states: readonly MemberState[];
+  readonly #newState: (url: string) => MemberState;
+  #states: readonly MemberState[];
+  /** While it runs, members that come are probed, too. */
+  #keep: ((state: MemberState) => void) | undefined;
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #changed = new Set<() => void>();
@@ -60,11 +65,13 @@ export class Members {
 
   constructor({ endpoints, tls, logger, sealing, durations, clock = steadyClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
-    this.#states = endpoints.map((url) => ({
+    this.#newState = (url) => ({
       member: new Member(url, tls, { sealing, durations }),
       healthy: false,
       wake: () => {},
-    }));
+      gone: new AbortController(),
+    });
+    this.#states = endpoints.map(this.#newState);
     this.#logger = logger;
     this.#clock = clock;
   }
@@ -94,8 +101,26 @@ export class Members {
 
   /** Keeps the members' states up to date until the signal is aborted, then closes all connections. */
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#states.map((state) => this.#keepProbing(state, signal)));
-    for (const { member } of this.#states) member.reset();
+    const probing: Promise<void>[] = [];
+    this.#keep = (state) => {
+      const until = AbortSignal.any([signal, state.gone.signal]);
+      probing.push(this.#keepProbing(state, until).then(() => state.member.reset()));
+    };
+    this.#states.forEach(this.#keep);
+    await aborted(signal);
+    this.#keep = undefined;
+    await Promise.all(probing);
+  }
+
+  /** Replaces the members. Those that stay keep their connections and what is known of them. */
+  setEndpoints(endpoints: readonly string[]): void {
+    if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
+    const before = this.#states;
+    this.#turn = 0;
+    this.#states = endpoints.map((url) => before.find(({ member }) => member.url === url) ?? this.#newState(url));
+    for (const state of before) if (!this.#states.includes(state)) state.gone.abort();
+    if (this.#keep) this.#states.filter((state) => !before.includes(state)).forEach(this.#keep);
+    for (const listener of this.#changed) listener();
   }
 
   /** The member to use now. When none is known to be well, all are tried in turn. */
