@@ -2,14 +2,15 @@
  * Lets nodes in: makes the bootstrap token known to the cluster, with which a new node asks for its certificate. As kubeadm, the
  * administrator does it once the API answers; it can be done again and by several at once.
  *
- * usage: node compose/bootstrap.ts --kubeconfig <path> --token-file <path> [--master <url>]
+ * usage: node compose/bootstrap.ts --kubeconfig <path> --token-file <path> [--masters-file <path>]
  */
 import { readFileSync } from 'node:fs';
 import { Client } from '../master/api/client.ts';
 import { sleep } from '../master/api/clock.ts';
 import { loadKubeconfig } from '../master/api/config.ts';
 import { isAlreadyExists, isNotFound } from '../master/api/errors.ts';
-import { commaList, command, runMain } from '../master/api/flags.ts';
+import { command, runMain } from '../master/api/flags.ts';
+import { mastersReader } from '../master/api/masters-file.ts';
 import type { Secret } from '../master/api/types.ts';
 
 const namespace = 'kube-system';
@@ -57,11 +58,15 @@ if (import.meta.main) {
   const program = command('bootstrap', 'makes the bootstrap token of nodes known to the cluster')
     .requiredOption('--kubeconfig <path>', 'of an administrator')
     .requiredOption('--token-file <path>', 'where the token is kept')
-    .option('--master <urls>', 'API servers to use instead of that in the kubeconfig, with commas', commaList, []);
+    .option(
+      '--masters-file <path>',
+      'says which masters there are: their API servers are used instead of that in the kubeconfig',
+    );
   await runMain(async (signal) => {
-    const flags = program.parse().opts<{ kubeconfig: string; tokenFile: string; master: string[] }>();
+    const flags = program.parse().opts<{ kubeconfig: string; tokenFile: string; mastersFile?: string }>();
     const config = loadKubeconfig(flags.kubeconfig);
-    if (flags.master.length > 0) config.servers = flags.master;
+    const masters = flags.mastersFile === undefined ? undefined : mastersReader(flags.mastersFile)();
+    if (masters) config.servers = masters.map(({ apiserver }) => apiserver);
     const client = new Client(config, { userAgent: 'bootstrap', timeoutMs: 2_000 });
     await ensureBootstrapToken(client, readFileSync(flags.tokenFile, 'utf8').trim(), signal);
     await client.close();

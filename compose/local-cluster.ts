@@ -111,7 +111,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   writeKubeconfig(adminKubeconfig, kubeconfig, url);
 
   const roster = names.masters.map((name, place) => ({ name, ports: at(ports.masters, place) }));
-  const plan: Plan = { ...options, dataDir, pkiDir, ports, roster, watchdog: new Watchdog() };
+  const plan: Plan = { ...options, dataDir, pkiDir, ports, roster, nodeNames: names.nodes, watchdog: new Watchdog() };
   tellMasters(plan);
   const running = roster.map((master) => masterOf(plan, master));
   const cluster = {
@@ -174,6 +174,7 @@ interface Plan extends LocalClusterOptions {
   readonly pkiDir: string;
   readonly ports: LocalPorts;
   readonly roster: readonly RosterEntry[];
+  readonly nodeNames: readonly string[];
   readonly watchdog: Watchdog;
 }
 
@@ -190,8 +191,8 @@ function keptMasters(dataDir: string): RosterEntry[] {
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).masters : [];
 }
 
-/** Every master has the list of all beside its keys; the next start of the cluster finds it here. */
-function tellMasters({ dataDir, pkiDir, roster }: Plan): void {
+/** Masters, nodes and the balancer have the list of all masters beside their keys; the next start of the cluster finds it here. */
+function tellMasters({ dataDir, pkiDir, roster, nodeNames: nodes }: Plan): void {
   writeFileSync(join(dataDir, rosterFile), `${JSON.stringify({ masters: roster }, undefined, 2)}\n`);
   const addresses = roster.map(({ name, ports }) => ({
     name,
@@ -200,7 +201,9 @@ function tellMasters({ dataDir, pkiDir, roster }: Plan): void {
     clientUrl: `https://localhost:${ports.etcdClient}`,
     apiserver: `https://127.0.0.1:${ports.apiserver}`,
   }));
-  for (const { name } of roster) writeMasters(join(pkiDir, name, mastersFile), addresses);
+  for (const name of [...roster.map((each) => each.name), ...nodes, 'lb']) {
+    writeMasters(join(pkiDir, name, mastersFile), addresses);
+  }
 }
 
 function masterOf(plan: Plan, { name, ports: own }: RosterEntry): LocalMaster {
@@ -249,7 +252,8 @@ function balancerOf(plan: Plan): GroupHandle {
   const backends = roster.map((master) => `${master.name}=127.0.0.1:${master.ports.apiserver}`);
   return launch(plan, 'lb', 'lb/main.ts', [
     ...['--listen', `127.0.0.1:${ports.balancer}`, '--admin', `127.0.0.1:${ports.balancerAdmin}`],
-    ...['--backend', backends.join(','), '--ca-file', join(pkiDir, 'lb', 'ca.crt'), '--drain', '0s', '--follow'],
+    ...['--backend', backends.join(','), '--ca-file', join(pkiDir, 'lb', 'ca.crt'), '--drain', '0s'],
+    ...['--masters-file', join(pkiDir, 'lb', mastersFile), '--follow'],
   ]);
 }
 

@@ -1,7 +1,7 @@
 /**
  * The one-shot service that makes the set-up of trust before anything else starts. Each subdirectory of --dir is the
- * volume of one container, so what it writes there is all that this container ever sees. Beside its keys each master finds
- * who the masters are; that alone is written anew when it has changed.
+ * volume of one container, so what it writes there is all that this container ever sees. Beside its keys each finds who the
+ * masters are; that alone is written anew when it has changed.
  */
 import { chmodSync, chownSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,9 @@ const options = new Command('pki')
   }>();
 
 const { adminKubeconfig } = await createPki(options);
-for (const name of options.masters) writeMasters(join(options.dir, name, mastersFile), mastersByName(options.masters));
+for (const name of [...options.masters, ...options.nodes, 'lb', 'admin']) {
+  writeMasters(join(options.dir, name, mastersFile), mastersByName(options.masters));
+}
 if (options.kubeconfigDir) handOver(adminKubeconfig, options.kubeconfigDir, options.adminServer);
 
 /** The port may have changed since the file was made; the credentials in it have not. */

@@ -23,7 +23,7 @@ import {
 import { overfull } from './core/rebalance.ts';
 import { createTlsCheck } from './health-check.ts';
 import { Listeners } from './listeners.ts';
-import { followMembers } from './membership.ts';
+import { followMembers, givenBackends } from './membership.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { endsOf, proxyHeader } from './proxy-protocol.ts';
 import { Resolver } from './resolver.ts';
@@ -41,6 +41,7 @@ export class Balancer implements ConnectionHost {
   readonly #options: BalancerOptions;
   readonly #policy: PolicyName;
   readonly #logger: Logger;
+  readonly #given: () => readonly BackendAddress[];
   readonly #resolver = new Resolver();
   readonly #checks: Checks;
   readonly #listeners: Listeners;
@@ -60,6 +61,8 @@ export class Balancer implements ConnectionHost {
     this.#options = options;
     this.#policy = options.policy ?? defaults.policy;
     this.#logger = options.logger ?? pino({ enabled: false });
+    this.#given = givenBackends(options.backends, options.listed, this.#logger);
+    const backends = this.#given();
     this.#clients = new Clients(options.maxConnectionsPerClient ?? defaults.maxConnectionsPerClient);
     this.establish = {
       hedgeDelayMs: options.hedgeDelayMs ?? defaults.hedgeDelayMs,
@@ -76,7 +79,7 @@ export class Balancer implements ConnectionHost {
     const random = options.random ?? Math.random;
     this.#pool = createPool(
       { checkIntervalMs, checkTimeoutMs, suspectTimeoutMs, recheckMs, fall: 2, rise: 2, slowStartMs, random },
-      options.backends,
+      backends,
       this.now(),
     );
     this.metrics = createMetrics(options.registry ?? new Registry(), {
@@ -117,7 +120,7 @@ export class Balancer implements ConnectionHost {
     const rebalanceMs = this.#options.rebalanceMs ?? defaults.rebalanceMs;
     if (rebalanceMs > 0) this.#rebalanceTimer = setInterval(() => this.#rebalance(), rebalanceMs);
     // It ends with the signal, and failures are its own business.
-    if (this.#options.follow === true) void this.#follow(signal);
+    if (this.#options.follow === true || this.#options.listed !== undefined) void this.#follow(signal);
     const { peer } = this.#options;
     if (peer !== undefined) void this.#listeners.standInFor(peer, bound, signal);
     const drain = () => {
@@ -125,7 +128,7 @@ export class Balancer implements ConnectionHost {
     };
     if (signal.aborted) drain();
     else signal.addEventListener('abort', drain, { once: true });
-    this.#logger.info({ ...bound, backends: this.#options.backends.map(({ name }) => name) }, 'listening');
+    this.#logger.info({ ...bound, backends: this.#pool.backends.map(({ name }) => name) }, 'listening');
     return bound;
   }
 
@@ -246,17 +249,20 @@ export class Balancer implements ConnectionHost {
   }
 
   #follow(signal: AbortSignal): Promise<void> {
-    const { backends: given, ca = '', serverName = defaults.serverName, followMs = defaults.followMs } = this.#options;
+    const {
+      follow,
+      ca = '',
+      serverName = defaults.serverName,
+      followMs: intervalMs = defaults.followMs,
+    } = this.#options;
+    const askable = () => this.#pool.backends.filter(({ health }) => health.kind === 'up');
     return followMembers(
       {
-        given,
-        askable: () => this.#pool.backends.filter(({ health }) => health.kind === 'up'),
+        given: this.#given,
+        endpoints: follow === true ? { askable, ca, serverName, intervalMs } : undefined,
         apply: (backends) => this.setBackends(backends),
-        ca,
-        serverName,
         resolver: this.#resolver,
         logger: this.#logger,
-        intervalMs: followMs,
       },
       signal,
     );

@@ -1,55 +1,106 @@
 /**
- * Follows the cluster's own list of its API servers: the endpoints of the Service `default/kubernetes`, which every API
- * server keeps up. Anybody may read them, so no credentials are needed; they are read over verified TLS from a master that is up.
+ * Follows the masters of the cluster, from two sides. Where there is a file that lists them (masters-file.ts), it says which there are by
+ * name. And the cluster has its own list of API servers: the endpoints of the Service `default/kubernetes`, which every API server
+ * keeps up. Anybody may read them, so no credentials are needed; they are read over verified TLS from a master that is up.
  *
- * The backends that were given stay, whatever the list says: it is only as good as the masters that write it, and names
- * outlive addresses. What the list adds to them comes and goes with it.
+ * The backends that were given, or are in the file, stay, whatever the endpoints say: those are only as good as the masters that write
+ * them, and names outlive addresses. What the endpoints add comes and goes with them.
  */
 import { request } from 'node:https';
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import type { BackendAddress } from './core/pool.ts';
+import type { ListedBackends } from './masters-file.ts';
 import type { Resolver } from './resolver.ts';
 
 export const membersPath = '/api/v1/namespaces/default/endpoints/kubernetes';
 
 export interface MembershipOptions {
-  /** The backends that always stay. */
-  readonly given: readonly BackendAddress[];
-  /** Those that can be asked now, best first. */
-  readonly askable: () => readonly BackendAddress[];
+  /** The backends that stay, as they are now. */
+  readonly given: () => readonly BackendAddress[];
+  readonly endpoints: EndpointsOptions | undefined;
   readonly apply: (backends: readonly BackendAddress[]) => void;
-  readonly ca: string | Buffer;
-  readonly serverName: string;
   readonly resolver: Resolver;
   readonly logger: Logger;
+}
+
+/** What it takes to ask the cluster. */
+export interface EndpointsOptions {
+  /** Those that can be asked now, best first. */
+  readonly askable: () => readonly BackendAddress[];
+  readonly ca: string | Buffer;
+  readonly serverName: string;
   readonly intervalMs: number;
 }
 
 const timeoutMs = 2_000;
 const longestAnswer = 1024 * 1024;
+/** A look at the file costs one system call. */
+const lookEveryMs = 1_000;
 
-/** Asks at once and then at each interval, until the signal aborts. Failures change nothing. */
-export async function followMembers(options: MembershipOptions, signal: AbortSignal): Promise<void> {
-  let known = namesOf(options.given);
-  const addresses: Addresses = new Map();
-  while (!signal.aborted) {
-    const [backend] = options.askable();
+/** The backends of the file, of its last good state; those that were given while there is none. */
+export function givenBackends(
+  given: readonly BackendAddress[],
+  listed: ListedBackends | undefined,
+  logger: Logger,
+): () => readonly BackendAddress[] {
+  let known = given;
+  let trouble = '';
+  return () => {
     try {
-      if (backend !== undefined) {
-        const members = membersOf(await ask(backend, options, signal));
-        const backends = await joined(options.given, members, options.resolver, addresses);
-        if (namesOf(backends) !== known && !signal.aborted) {
-          known = namesOf(backends);
-          options.logger.info({ backends: backends.map(({ name }) => name) }, 'the cluster has other masters now');
-          options.apply(backends);
-        }
-      }
+      known = listed?.() ?? known;
+      trouble = '';
     } catch (error) {
-      options.logger.debug({ err: error, backend: backend?.name }, 'could not ask for the masters');
+      const why = error instanceof Error ? error.message : String(error);
+      if (why !== trouble) logger.warn({ err: error }, 'the list of masters cannot be read: that of before is used on');
+      trouble = why;
     }
-    await pause(backend === undefined ? Math.min(250, options.intervalMs) : options.intervalMs, signal);
+    return known;
+  };
+}
+
+/** Looks at once and then again and again, until the signal aborts. Failures change nothing. */
+export async function followMembers(options: MembershipOptions, signal: AbortSignal): Promise<void> {
+  const { endpoints, resolver, logger } = options;
+  const addresses: Addresses = new Map();
+  /** Addresses of masters that were taken out of the file, and that the endpoints may still have. */
+  const removed = new Set<string>();
+  let given = options.given();
+  let members: readonly BackendAddress[] = [];
+  let known = textOf(given);
+  let askAtMs = performance.now();
+  while (!signal.aborted) {
+    const now = options.given();
+    for (const gone of given.filter(({ name }) => now.every((each) => each.name !== name))) {
+      for (const address of addresses.get(gone.host) ?? []) removed.add(`${address} ${gone.port}`);
+    }
+    given = now;
+    const [backend] = endpoints?.askable() ?? [];
+    if (endpoints && backend && performance.now() >= askAtMs) {
+      askAtMs = performance.now() + endpoints.intervalMs;
+      try {
+        members = membersOf(await ask(backend, endpoints, resolver, signal));
+        const listed = new Set(members.map(({ host, port }) => `${host} ${port}`));
+        for (const address of removed) if (!listed.has(address)) removed.delete(address);
+      } catch (error) {
+        logger.debug({ err: error, backend: backend.name }, 'could not ask for the masters');
+      }
+    }
+    const others = members.filter(({ host, port }) => !removed.has(`${host} ${port}`));
+    const backends = await joined(given, others, resolver, addresses);
+    if (textOf(backends) !== known && !signal.aborted) {
+      known = textOf(backends);
+      logger.info({ backends: backends.map(({ name }) => name) }, 'the cluster has other masters now');
+      options.apply(backends);
+    }
+    await pause(waitMs(endpoints, backend, askAtMs), signal);
   }
+}
+
+function waitMs(endpoints: EndpointsOptions | undefined, askable: BackendAddress | undefined, askAtMs: number): number {
+  if (!endpoints) return lookEveryMs;
+  if (askable === undefined) return Math.min(250, endpoints.intervalMs);
+  return Math.max(0, Math.min(lookEveryMs, askAtMs - performance.now()));
 }
 
 /** The addresses in an Endpoints object; throws on anything else. */
@@ -96,8 +147,12 @@ export async function joined(
   return [...given, ...added.toSorted((a, b) => (a.name < b.name ? -1 : 1))];
 }
 
-function ask(backend: BackendAddress, options: MembershipOptions, signal: AbortSignal): Promise<unknown> {
-  const { ca, serverName, resolver } = options;
+function ask(
+  backend: BackendAddress,
+  { ca, serverName }: EndpointsOptions,
+  resolver: Resolver,
+  signal: AbortSignal,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const asked = request(
       {
@@ -148,8 +203,8 @@ function asList(value: unknown): readonly unknown[] {
   return value;
 }
 
-function namesOf(backends: readonly BackendAddress[]): string {
-  return backends.map(({ name }) => name).join();
+function textOf(backends: readonly BackendAddress[]): string {
+  return backends.map(({ name, host, port }) => `${name}=${host} ${port}`).join();
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BalancerOptions, ListenAddress } from './balancer.ts';
 import { isPolicyName, type PolicyName, policyNames } from './core/choice.ts';
 import type { BackendAddress } from './core/pool.ts';
+import { backendsReader } from './masters-file.ts';
 import type { ProxyProtocol } from './proxy-protocol.ts';
 
 export interface ProcessOptions {
@@ -17,6 +18,7 @@ export interface ProcessOptions {
 interface Flags {
   readonly listen: ListenAddress;
   readonly backend: readonly BackendAddress[];
+  readonly mastersFile?: string;
   readonly policy: string;
   readonly healthPath: string;
   readonly checkInterval: number;
@@ -74,6 +76,10 @@ function createCommand(): Command {
       '--backend <name=host:port>',
       'a master; give it once for each, or a comma-separated list. The host is looked up anew for each connection',
       parseBackends,
+    )
+    .option(
+      '--masters-file <file>',
+      'lists the masters; while it is there it takes the place of --backend, and is followed',
     )
     .addOption(new Option('--policy <policy>', 'how to spread connections').choices(policyNames).default('round-robin'))
     .option('--health-path <path>', 'what a check asks for over TLS; it must answer 200', parsePath, '/readyz')
@@ -150,6 +156,7 @@ function toOptions(flags: Flags): ProcessOptions {
     balancer: {
       listen: flags.listen,
       backends: flags.backend,
+      ...(flags.mastersFile === undefined ? {} : { listed: backendsReader(flags.mastersFile) }),
       policy: toPolicy(flags.policy),
       healthPath: flags.healthPath,
       checkIntervalMs: flags.checkInterval,

@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { PolicyName } from './core/choice.ts';
 import type { BackendAddress } from './core/pool.ts';
 import type { HealthCheck } from './health-check.ts';
+import type { ListedBackends } from './masters-file.ts';
 import type { ProxyProtocol } from './proxy-protocol.ts';
 
 export interface ListenAddress {
@@ -16,6 +17,8 @@ export interface ListenAddress {
 export interface BalancerOptions {
   readonly listen: ListenAddress;
   readonly backends: readonly BackendAddress[];
+  /** While it gives backends, those take the place of `backends`; asked each second. */
+  readonly listed?: ListedBackends;
   readonly policy?: PolicyName;
   /** Asked for over TLS; must answer 200. */
   readonly healthPath?: string;

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Balancer } from '../lb/balancer.ts';
+import { backendsReader } from '../lb/masters-file.ts';
 import type { Logger } from '../master/api/logging.ts';
+import { mastersFile } from '../master/api/masters-file.ts';
 import type { NodeConfig } from './options.ts';
 
 /** Throws for URLs that are none, and when the authority cannot be read. */
@@ -10,6 +12,7 @@ export function balancerOf(config: NodeConfig, logger: Logger): Balancer {
   return new Balancer({
     listen: { host: '127.0.0.1', port: config.balancerPort },
     backends: backendsOf(config.apiservers),
+    listed: backendsReader(join(config.pkiDir, mastersFile)),
     ca: readFileSync(join(config.pkiDir, 'ca.crt'), 'utf8'),
     // A master that joins later is used without a restart of the node.
     follow: true,

@@ -1,6 +1,10 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
+import { backendsReader } from '../../../lb/masters-file.ts';
 import { type Addresses, joined, membersOf, membersPath } from '../../../lb/membership.ts';
 import { Resolver } from '../../../lb/resolver.ts';
 import { bench, makeCredentials, TestMaster, until } from './support.ts';
@@ -75,4 +79,62 @@ test('a balancer that follows takes up a master that the cluster lists, and drop
   listed.length = 0;
   await ended;
   t.deepEqual(names(), ['a']);
+});
+
+test('a master that is taken out of the file is gone at once, though the cluster lists it for a while', async (t) => {
+  const credentials = await makeCredentials();
+  const dir = mkdtempSync(join(tmpdir(), 'balanced-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, 'masters.json');
+  const listed: { host: string; port: number }[] = [];
+  const serve = createServer(credentials, (_, response) => response.end(JSON.stringify(endpoints(listed))));
+  const first = new TestMaster('a', (socket) => serve.emit('connection', socket));
+  const second = new TestMaster('b');
+  t.teardown(() => second.kill());
+  await second.start();
+  const { balancer } = await bench(t, [first], {
+    dial: undefined,
+    ca: credentials.ca,
+    follow: true,
+    followMs: 20,
+    listed: backendsReader(path),
+  });
+  const names = () => balancer.snapshot().backends.map(({ name }) => name);
+  const write = (masters: readonly TestMaster[]) => {
+    const entries = masters.map(({ name, address: { host, port } }) => ({
+      name,
+      apiserver: `https://${host}:${port}`,
+    }));
+    writeFileSync(path, JSON.stringify({ masters: entries }));
+  };
+  // Without a file, those that were given.
+  t.deepEqual(names(), ['a']);
+  write([first, second]);
+  await until(() => names().join() === 'a,b');
+  // Each keeps its place while the file is not whole.
+  listed.push(first.address, second.address);
+  writeFileSync(path, '{');
+  t.deepEqual(names(), ['a', 'b']);
+  write([first]);
+  await until(() => names().join() === 'a');
+});
+
+test('a file that names no masters, or one without its address, is refused with its path', (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'balanced-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, 'masters.json');
+  const read = backendsReader(path);
+  t.is(read(), undefined);
+  writeFileSync(
+    path,
+    '{"masters":[{"name":"a","apiserver":"https://[::1]:7443"},{"name":"b","apiserver":"https://b"}]}',
+  );
+  t.deepEqual(read(), [
+    { name: 'a', host: '::1', port: 7443 },
+    { name: 'b', host: 'b', port: 443 },
+  ]);
+  for (const wrong of ['{"masters":[]}', '{"masters":[{"name":"a"}]}', '[]']) {
+    writeFileSync(path, wrong);
+    t.throws(read, { message: /masters\.json (names|does not name)/ }, wrong);
+  }
 });
