@@ -79,6 +79,10 @@ export function decodeApply(body: Buffer, expected: Expected, notes?: Notes): Ku
   for (const field of ['apiVersion', 'kind'] as const) {
     if (typeof value[field] !== 'string') throw badRequest(`error decoding YAML: Object '${field}' is missing`);
   }
+  if (value.apiVersion !== expected.apiVersion) {
+    const versions = `Specified patch version: ${value.apiVersion}, expected: ${expected.apiVersion}`;
+    throw badRequest(`Incorrect version specified in apply patch. ${versions}`);
+  }
   return checkType(value, expected);
 }
 

@@ -73,15 +73,16 @@ export class GenericResource implements Resource {
     return viewed(sub, await this.#writer.patch(ctx, name, patch, subresource));
   }
 
-  apply(
+  async apply(
     ctx: RequestContext,
     name: ObjectName,
     config: KubeObject,
     options: ApplyOptions,
     subresource?: Subresource,
   ): Promise<{ stored: Stored; created: boolean }> {
-    this.#subresource(subresource);
-    return this.#writer.apply(ctx, name, config, options, subresource);
+    const sub = this.#subresource(subresource);
+    const { stored, created } = await this.#writer.apply(ctx, name, config, options, subresource);
+    return { stored: viewed(sub, stored), created };
   }
 
   delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {

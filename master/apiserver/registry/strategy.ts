@@ -9,6 +9,8 @@ import type { Kind } from '../../api/kinds.ts';
 import type { DeleteOptions, KubeObject, Status } from '../../api/types.ts';
 import type { ExtraPut, Stored } from '../store/types.ts';
 import type { ActionSubresource, Column, DeleteResult, ObjectName, RequestContext, Subresource } from './context.ts';
+import type { FieldPath } from './managed-fields/field-set.ts';
+import type { ManagedView } from './managed-fields/view.ts';
 import type { ObjectShape } from './schema/shape.ts';
 import type { FieldErrors } from './validation/field-errors.ts';
 import type { ServedVersion } from './versions/served-version.ts';
@@ -71,12 +73,9 @@ export interface Strategy<T extends KubeObject = KubeObject> {
 /** One subresource that is read and written in place of the whole object. */
 export interface SubresourceStrategy<T extends KubeObject = KubeObject> {
   /** Given: the subresource has a kind of its own. */
-  readonly view?: {
-    readonly kind: Pick<Kind, 'group' | 'version' | 'kind'>;
-    of(object: T): KubeObject;
-  };
-  /** It is a part of the spec, so it is applied (in the sense of server-side apply) with the object. */
-  readonly partOfSpec?: true;
+  readonly view?: Omit<ManagedView, 'of'> & { of(object: T): KubeObject };
+  /** Given: it is a part of the spec, these fields. */
+  readonly partOfSpec?: readonly FieldPath[];
   /** The object as it becomes; `incoming` is the caller's, of the view's kind if there is a view. */
   apply(incoming: KubeObject, old: T, now: string): T;
   validate?(object: T, old: T, errors: FieldErrors): void;

@@ -27,8 +27,9 @@ import { checkBody, withGeneratedName } from './body.ts';
 import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
 import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
-import { onlyStatus, takesNoApply, withoutStatus } from './managed-fields/configuration.ts';
+import { onlyField, withoutStatus } from './managed-fields/configuration.ts';
 import { afterFirstApply, applied, isTracked } from './managed-fields/managers.ts';
+import { appliedToView } from './managed-fields/view.ts';
 import { applyPatch } from './patch/apply.ts';
 import { type ManagedFields, Preparation } from './preparation.ts';
 import { type ObjectShape, shapeOf } from './schema/shape.ts';
@@ -159,13 +160,12 @@ export class Writer {
     subresource?: Subresource,
   ): Promise<{ stored: Stored; created: boolean }> {
     const sub = subresource && this.#subresource(subresource);
-    if (sub?.view || sub?.partOfSpec) throw takesNoApply(subresource);
     const { kind } = this.#strategy;
     if (config.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
     const version = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), config, name).resourceVersion ?? '';
     // Who manages what is kept of the stored version's fields, whichever version was applied.
-    const said = this.#version ? await this.#version.toStored(config) : config;
-    const mine = sub ? onlyStatus(said) : withoutStatus(said, this.#strategy.subresources?.status !== undefined);
+    const said = this.#version && !sub?.view ? await this.#version.toStored(config) : config;
+    const mine = this.#applicable(said, sub);
     if (!(await this.#exists(name))) {
       if (sub || version !== '') throw notFound(kind, name.name);
       mayCreate();
@@ -179,13 +179,10 @@ export class Writer {
       }
     }
     const change: Change = (old) => {
-      const { object, entries } = applied(
-        this.#shape,
-        old.object,
-        mine,
-        this.#preparation.writing(ctx, subresource),
-        force,
-      );
+      const writing = this.#preparation.writing(ctx, subresource);
+      const { object, entries } = sub?.view
+        ? appliedToView(sub.view, old.object, mine, writing, force)
+        : applied(this.#shape, old.object, mine, writing, force, sub?.partOfSpec);
       const changed = this.#applied(sub, structuredClone(object), old);
       return { ...changed, metadata: { ...changed.metadata, managedFields: entries } };
     };
@@ -301,7 +298,8 @@ export class Writer {
         if (!how.trusted) await this.#preparation.ofChange(ctx, name, object, old.object, how);
         if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
         if (!deepEqual(object, old.object) || this.#store.isStale(old.key)) {
-          if (isTracked(object) && !how.applies) this.#preparation.track(ctx, object, old.object, how.subresource);
+          if (isTracked(object) && !how.applies && !how.trusted)
+            this.#preparation.track(ctx, object, old.object, how.subresource);
           return await this.#committer.put(ctx, old, object);
         }
         if (certain) return old;
@@ -316,6 +314,12 @@ export class Writer {
         }
       }
     }
+  }
+
+  /** What of a configuration can be applied through this path. */
+  #applicable(config: KubeObject, sub: SubresourceStrategy | undefined): KubeObject {
+    if (!sub) return withoutStatus(config, this.#strategy.subresources?.status !== undefined);
+    return onlyField(config, sub.view || sub.partOfSpec ? 'spec' : 'status');
   }
 
   #applied(sub: SubresourceStrategy | undefined, incoming: KubeObject, old: Stored): KubeObject {

@@ -108,7 +108,6 @@ test('a status is applied by itself, and an apply to the object leaves it', asyn
   const path = '/api/v1/namespaces/default/replicationcontrollers/status';
   const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'x:1' }] } };
   const rc = { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'status' } };
-  const type = 'application/apply-patch+yaml';
   const whole = { ...rc, spec: { replicas: 2, template }, status: { replicas: 7 } };
   const made = await client.send('PATCH', `${path}?fieldManager=one`, whole, type);
   t.is(made.status, 201, made.text);
@@ -121,9 +120,82 @@ test('a status is applied by itself, and an apply to the object leaves it', asyn
   t.like(JSON.parse(again.text), { spec: { replicas: 2 }, status: { replicas: 2 } });
 });
 
+const type = 'application/apply-patch+yaml';
+const inDefault = (group: string, resource: string): string => `${group}/namespaces/default/${resource}`;
+
+interface Managed {
+  spec: { replicas: number };
+  metadata: { managedFields: { manager: string; operation: string; subresource?: string; fieldsV1: object }[] };
+}
+
+test('how many replicas there are is applied through the scale, and is then managed there', async (t) => {
+  const path = inDefault('/apis/apps/v1', 'deployments/scaled');
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'x:1' }] } };
+  const selector = { matchLabels: { a: 'b' } };
+  const whole = { apiVersion: 'apps/v1', kind: 'Deployment', spec: { replicas: 1, selector, template } };
+  const scale = (replicas: number) => ({ apiVersion: 'autoscaling/v1', kind: 'Scale', spec: { replicas } });
+  await client.json('PATCH', `${path}?fieldManager=owner`, whole, type);
+  const refused = await client.send('PATCH', `${path}/scale?fieldManager=scaler`, scale(3), type);
+  t.is(refused.status, 409);
+  t.is(JSON.parse(refused.text).message, 'Apply failed with 1 conflict: conflict with "owner": .spec.replicas');
+  const answer = await client.json<object>('PATCH', `${path}/scale?fieldManager=scaler&force=true`, scale(3), type);
+  t.like(answer, { kind: 'Scale', spec: { replicas: 3 } });
+  const { spec, metadata } = await client.json<Managed>('GET', path);
+  t.is(spec.replicas, 3);
+  const replicas = { 'f:spec': { 'f:replicas': {} } };
+  const [owner, scaler] = metadata.managedFields.toSorted((a, b) => (a.manager < b.manager ? -1 : 1));
+  t.like(scaler, { manager: 'scaler', operation: 'Apply', subresource: 'scale', apiVersion: 'apps/v1' });
+  t.deepEqual(scaler?.fieldsV1, replicas);
+  t.false(JSON.stringify(owner?.fieldsV1).includes('f:replicas'));
+  const late = await client.send('PATCH', `${path}?fieldManager=owner`, whole, type);
+  t.regex(late.text, /conflict with \\"scaler\\" with subresource \\"scale\\": \.spec\.replicas/);
+
+  await client.json('PUT', `${path}/scale?fieldManager=hand`, { metadata: { name: 'scaled' }, spec: { replicas: 4 } });
+  const [, hand] = (await client.json<Managed>('GET', path)).metadata.managedFields;
+  t.like(hand, { manager: 'hand', operation: 'Update', subresource: 'scale', fieldsV1: replicas });
+  const none = await client.send('PATCH', `${path}x/scale?fieldManager=scaler`, scale(3), type);
+  t.is(none.status, 404);
+});
+
+test('parts of a running pod are applied through their own paths, which manage nothing else', async (t) => {
+  await client.send('POST', inDefault('/api/v1', 'serviceaccounts'), { metadata: { name: 'default' } });
+  const resources = { requests: { cpu: '1' }, limits: { cpu: '2' } };
+  const pod = { metadata: { name: 'parts' }, spec: { containers: [{ name: 'c', image: 'x:1', resources }] } };
+  await client.json('POST', `${inDefault('/api/v1', 'pods')}?fieldManager=owner`, pod);
+  const path = inDefault('/api/v1', 'pods/parts');
+  const said = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'parts', labels: { not: 'here' } } };
+  const debug = { ...said, spec: { nodeName: 'n', ephemeralContainers: [{ name: 'debug', image: 'y:1' }] } };
+  await client.json('PATCH', `${path}/ephemeralcontainers?fieldManager=debugger`, debug, type);
+  const more = { ...said, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '1500m' } } }] } };
+  const refused = await client.send('PATCH', `${path}/resize?fieldManager=sizer`, more, type);
+  t.regex(refused.text, /conflict with \\"owner\\" using v1: \.spec\.containers\[name=.*\]\.resources\.requests\.cpu/);
+  await client.json('PATCH', `${path}/resize?fieldManager=sizer&force=true`, more, type);
+  const made = await client.json<Managed>('GET', path);
+  t.like(made, {
+    metadata: { labels: undefined },
+    spec: {
+      nodeName: undefined,
+      containers: [{ image: 'x:1', resources: { requests: { cpu: '1500m' }, limits: { cpu: '2' } } }],
+      ephemeralContainers: [{ name: 'debug', image: 'y:1', imagePullPolicy: 'IfNotPresent' }],
+    },
+  });
+  const managers = made.metadata.managedFields.filter(({ operation }) => operation === 'Apply');
+  t.deepEqual(managers.map(({ manager, subresource, fieldsV1 }) => [manager, subresource, fieldsV1]).toSorted(), [
+    [
+      'debugger',
+      'ephemeralcontainers',
+      { 'f:spec': { 'f:ephemeralContainers': { 'k:{"name":"debug"}': { '.': {}, 'f:image': {}, 'f:name': {} } } } },
+    ],
+    [
+      'sizer',
+      'resize',
+      { 'f:spec': { 'f:containers': { 'k:{"name":"c"}': { 'f:resources': { 'f:requests': { 'f:cpu': {} } } } } } },
+    ],
+  ]);
+});
+
 test('an apply must say who applies what', async (t) => {
   const path = '/api/v1/namespaces/default/configmaps/asked';
-  const type = 'application/apply-patch+yaml';
   const config = JSON.parse(configMap('asked', {}));
   const cases: [code: number, message: RegExp, query: string, body: unknown, type?: string][] = [
     [422, /fieldManager: Required value: is required for apply patch/, '', config, type],
@@ -135,6 +207,13 @@ test('an apply must say who applies what', async (t) => {
       'application/merge-patch+json',
     ],
     [400, /Object 'apiVersion' is missing/, '?fieldManager=a', {}, type],
+    [
+      400,
+      /Incorrect version specified in apply patch. Specified patch version: v2, expected: v1/,
+      '?fieldManager=a',
+      { ...config, apiVersion: 'v2' },
+      type,
+    ],
     [400, /name of the object \(other\) does not match/, '?fieldManager=a', JSON.parse(configMap('other', {})), type],
     [400, /managedFields must be nil/, '?fieldManager=a', { ...config, metadata: { managedFields: [{}] } }, type],
     [400, /unknown field \\"x\\"/, '?fieldManager=a&fieldValidation=Strict', { ...config, x: 1 }, type],

@@ -32,6 +32,21 @@ test('it finds the server’s version and resources, and explains them', async (
   t.is(await kubectl.run('auth', 'can-i', 'create', 'pods'), 'yes\n');
 });
 
+test('it applies a part of an object by itself', async (t) => {
+  const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'x:1' }] } };
+  const rc = { apiVersion: 'v1', kind: 'ReplicationController', metadata: { name: 'parts' } };
+  const apply = ['apply', '--server-side', '-f', '-'];
+  const done = 'replicationcontroller/parts serverside-applied\n';
+  t.is(await kubectl.feed(JSON.stringify({ ...rc, spec: { replicas: 1, template } }), ...apply), done);
+  const status = JSON.stringify({ ...rc, status: { replicas: 1 } });
+  t.is(await kubectl.feed(status, ...apply, '--subresource=status'), done);
+  const managers = '{range .metadata.managedFields[*]}{.manager}/{.subresource} {end}';
+  t.is(
+    await kubectl.run('get', 'rc', 'parts', '-o', `jsonpath=${managers}{.status.replicas}`),
+    'kubectl/ kubectl/status 1',
+  );
+});
+
 test('it creates, applies, edits, compares, watches and deletes', async (t) => {
   const watch = kubectl.start('get', 'cm', '--watch', '-o', 'jsonpath={.metadata.name}={.data.colour}{"\\n"}');
   t.teardown(watch.stop);

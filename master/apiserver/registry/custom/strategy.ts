@@ -136,6 +136,7 @@ function scaleSubresource(
           },
         };
       },
+      field: { here: ['spec', 'replicas'], inObject: wantedNames },
     },
     apply: (incoming: Scale, old) => {
       const { resourceVersion } = incoming.metadata ?? {};

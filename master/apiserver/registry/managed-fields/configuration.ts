@@ -1,5 +1,4 @@
-/** Which part of an applied configuration counts: the object and its status are applied by paths of their own. */
-import { statusError } from '../../../api/errors.ts';
+/** Which part of an applied configuration counts: the object and its subresources are applied by paths of their own. */
 import type { KubeObject } from '../../../api/types.ts';
 
 /** For an apply to the object itself, if its status has a path of its own. */
@@ -9,13 +8,14 @@ export function withoutStatus(config: KubeObject, hasOwnPath: boolean): KubeObje
   return rest;
 }
 
-/** For an apply to the status. */
-export function onlyStatus({ apiVersion, kind, metadata, ...rest }: KubeObject): KubeObject {
-  const { name, namespace } = metadata ?? {};
-  const status = 'status' in rest ? { status: rest.status } : {};
-  return { apiVersion, kind, metadata: { name, ...(namespace !== undefined && { namespace }) }, ...status };
+/** For an apply to a subresource: of the metadata it says which object is meant, and of the rest only this field counts. */
+export function onlyField({ apiVersion, kind, metadata, ...rest }: KubeObject, name: 'spec' | 'status'): KubeObject {
+  const { name: itsName, namespace } = metadata ?? {};
+  const field = Object.entries(rest).filter(([key]) => key === name);
+  return {
+    apiVersion,
+    kind,
+    metadata: { name: itsName, ...(namespace !== undefined && { namespace }) },
+    ...Object.fromEntries(field),
+  };
 }
-
-/** A scale is a view of an object, and has no fields that anybody could manage; parts of a spec are managed with the whole. */
-export const takesNoApply = (subresource: string | undefined): Error =>
-  statusError('UnsupportedMediaType', `${subresource} takes no apply patch: apply to the object that it belongs to`);

@@ -49,6 +49,24 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
 
 export const isWithin = (a: FieldSet, b: FieldSet): boolean => isEmpty(minus(a, b));
 
+/** Names of fields from an object on; `*` is any item of a list, or any field. */
+export type FieldPath = readonly string[];
+
+/** The field at the end of the path. */
+export function fieldAt([name, ...rest]: FieldPath): FieldSet {
+  if (name === undefined) return itself;
+  return { self: false, children: new Map([[`f:${name}`, fieldAt(rest)]]) };
+}
+
+/** What of the set stands at the ends of the paths, and within. */
+export function within(set: FieldSet, paths: readonly FieldPath[]): FieldSet {
+  const parts = [...set.children].map(([step, inner]) => {
+    const next = paths.filter(([name]) => name === '*' || `f:${name}` === step).map(([, ...rest]) => rest);
+    return [step, next.some(({ length }) => length === 0) ? inner : within(inner, next)] as const;
+  });
+  return fieldSet(false, parts);
+}
+
 /** `.spec.containers[name="main"].image` for each field. */
 export function pathsOf({ self, children }: FieldSet, path = ''): string[] {
   const own = self && path !== '' ? [path] : [];

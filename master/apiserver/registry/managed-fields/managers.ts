@@ -11,6 +11,7 @@ import type { KubeObject, ObjectMeta } from '../../../api/types.ts';
 import { isRecord, type Shape } from '../schema/shape.ts';
 import { fieldsOfNew, identity, serverOnly } from './creation.ts';
 import {
+  type FieldPath,
   type FieldSet,
   fromFieldsV1,
   intersection,
@@ -21,10 +22,11 @@ import {
   pathsOf,
   toFieldsV1,
   union,
+  within,
 } from './field-set.ts';
 import { difference, fieldsIn, merged, pruned } from './typed.ts';
 
-type Entry = NonNullable<ObjectMeta['managedFields']>[number];
+export type Entry = NonNullable<ObjectMeta['managedFields']>[number];
 
 /** Who writes, through what, and when. */
 export interface Writing {
@@ -84,7 +86,7 @@ export function afterFirstApply(shape: Shape, config: KubeObject, writing: Writi
 
 /**
  * The object as an apply makes it of the present one, with its entries. Throws 409 where others manage what it would
- * change, unless it is forced.
+ * change, unless it is forced. `part`: what can be applied through this path; all that it changes besides does not count.
  */
 export function applied(
   shape: Shape,
@@ -92,6 +94,7 @@ export function applied(
   config: KubeObject,
   writing: Writing,
   force: boolean,
+  part?: readonly FieldPath[],
 ): { object: KubeObject; entries: Entry[] } {
   const own = entryOf(writing, 'Apply');
   const managers = isTracked(live)
@@ -99,7 +102,8 @@ export function applied(
     : [{ entry: firstOwner(writing), fields: tracked(fieldsIn(shape, live)) }];
   const before = managers.find(({ entry }) => isSame(entry, own));
   const others = managers.filter((manager) => manager !== before);
-  const wanted = tracked(fieldsIn(shape, config));
+  const counted = (fields: FieldSet): FieldSet => (part ? within(tracked(fields), part) : tracked(fields));
+  const wanted = counted(fieldsIn(shape, config));
 
   const over = merged(shape, live, config);
   const kept = others.reduce((all, { fields }) => union(all, fields), wanted);
@@ -107,25 +111,25 @@ export function applied(
   if (!isRecord(object)) throw new Error('an object cannot be merged into none');
 
   const { changed, removed } = difference(shape, live, object);
-  const taken = tracked(changed);
+  const taken = counted(changed);
   const conflicts = others.flatMap(({ entry, fields }) => {
     const both = intersection(fields, taken);
     return isEmpty(both) ? [] : [{ entry, fields: both }];
   });
   if (conflicts.length > 0 && !force && !isOwnAnnotated(shape, live, writing, conflicts)) throw conflictOf(conflicts);
 
-  const gone = union(taken, tracked(removed));
+  const gone = union(taken, counted(removed));
   const rest = others.map(({ entry, fields }) => ({ entry, fields: minus(fields, gone) }));
   const same = before && isWithin(before.fields, wanted) && isWithin(wanted, before.fields);
   return { object, entries: entriesOf([...rest, { entry: same ? before.entry : own, fields: wanted }]) };
 }
 
-interface Manager {
+export interface Manager {
   readonly entry: Entry;
   readonly fields: FieldSet;
 }
 
-function managersOf({ metadata }: KubeObject): Manager[] {
+export function managersOf({ metadata }: KubeObject): Manager[] {
   return (metadata?.managedFields ?? []).map((entry) => ({ entry, fields: fromFieldsV1(entry.fieldsV1) }));
 }
 
@@ -147,7 +151,7 @@ function capped(managers: readonly Manager[]): readonly Manager[] {
 }
 
 /** Managers that manage nothing are not named. Who applies comes first, as Kubernetes sorts them. */
-function entriesOf(managers: readonly Manager[]): Entry[] {
+export function entriesOf(managers: readonly Manager[]): Entry[] {
   return managers
     .filter(({ fields }) => !isEmpty(fields))
     .map(({ entry, fields }) => ({ ...entry, fieldsType: 'FieldsV1', fieldsV1: toFieldsV1(fields) }))

@@ -14,7 +14,7 @@ const noContainers: PodSpec = { containers: [] };
 
 /** Containers to debug with: added, and never changed or taken away. */
 export const ephemeralContainers: SubresourceStrategy<Pod> = {
-  partOfSpec: true,
+  partOfSpec: [['spec', 'ephemeralContainers']],
   apply(incoming: Pod, old) {
     const containers = incoming.spec?.ephemeralContainers ?? [];
     for (const container of containers) defaultEphemeralContainer(container);
@@ -76,7 +76,10 @@ function validateEphemeralContainers(containers: readonly Ephemeral[], spec: Pod
 
 /** How much processor and memory the containers of a pod that lives have (KEP-1287). */
 export const resize: SubresourceStrategy<Pod> = {
-  partOfSpec: true,
+  partOfSpec: ['containers', 'initContainers'].flatMap((list) => [
+    ['spec', list, '*', 'resources'],
+    ['spec', list, '*', 'resizePolicy'],
+  ]),
   apply(incoming: Pod, old) {
     const before = old.spec ?? noContainers;
     const resized = (list: readonly Container[] | undefined, asked: readonly Container[] | undefined) =>

@@ -26,6 +26,7 @@ export function scaleOf<T extends Scalable>(
           status: { replicas: object.status?.replicas ?? 0, ...(selector !== '' && { selector }) },
         };
       },
+      field: { here: ['spec', 'replicas'], inObject: ['spec', 'replicas'] },
     },
     apply: (incoming: Scale, old) => {
       const { resourceVersion } = incoming.metadata ?? {};

@@ -69,7 +69,7 @@ export class VersionedResource implements Resource {
     subresource?: Subresource,
   ): Promise<{ stored: Stored; created: boolean }> {
     const { stored, created } = await this.#stored.apply(ctx, name, config, options, subresource);
-    return { stored: await this.#one(stored), created };
+    return { stored: await this.#shown(stored, subresource), created };
   }
 
   async delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
