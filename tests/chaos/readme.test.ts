@@ -1,10 +1,11 @@
 /** README is true: its commands are run in order, as they stand, on a cluster of the test's own. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { freePort } from './compose-cluster.ts';
+import { chapters, here, shell as shellOf } from './readme.ts';
 
 const root = join(import.meta.dirname, '../..');
 const project = `${process.env.TRIMASTER_TEST_PROJECT ?? `trimaster-test-${process.pid}`}-readme`;
@@ -26,50 +27,15 @@ test.after.always(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** The commands of README's shell blocks, in order, those that belong together by heading. */
-function chapters(): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  let heading = '';
-  let inBlock = false;
-  for (const line of readFileSync(join(root, 'README.md'), 'utf8').split('\n')) {
-    if (line.startsWith('```')) inBlock = line === '```sh';
-    else if (inBlock) found.set(heading, [...(found.get(heading) ?? []), line]);
-    else if (line.startsWith('## ')) heading = line.slice(3);
-  }
-  return found;
-}
-
-/** Beside a cluster that may be up, only names and ports differ. */
-function here(command: string): string {
-  return command
-    .replaceAll(/\btrimaster-((?:master|node|lb)-)/g, `${project}-$1`)
-    .replaceAll('$PWD/kubeconfig', join(directory, 'kubeconfig'));
-}
-
-interface Outcome {
-  readonly code: number;
-  readonly output: string;
-}
-
-async function shell(command: string): Promise<Outcome> {
-  const child = spawn('bash', ['-c', command], { cwd: root, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const code = await new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)));
-  return { code, output };
-}
+const shell = (command: string) => shellOf(command, environment);
 
 test.serial('the chapters on the start and on the first failover can be followed to the letter', async (t) => {
   const commands = ['Start', 'A first failover, in five minutes'].flatMap((heading) => chapters().get(heading) ?? []);
   t.true(commands.length > 15, 'the chapters have their commands');
   for (const command of commands) {
-    const exported = /^export (\w+)=(.*)$/.exec(here(command));
+    const exported = /^export (\w+)=(.*)$/.exec(here(command, project, directory));
     if (exported?.[1]) environment[exported[1]] = exported[2];
-    const { code, output } = exported ? { code: 0, output: '' } : await shell(here(command));
+    const { code, output } = exported ? { code: 0, output: '' } : await shell(here(command, project, directory));
     t.is(code, 0, `${command}\n${output}`);
   }
 });
