@@ -16,6 +16,7 @@ import { Client } from '../master/api/client.ts';
 import { loadKubeconfig } from '../master/api/config.ts';
 import { command } from '../master/api/flags.ts';
 import { getCondition } from '../master/api/meta.ts';
+import type { Node } from '../master/api/types.ts';
 import { UserError } from './install.ts';
 import { composeMachines, localMachines, type Machine, type MasterState, statesOf } from './machines.ts';
 import { createProgress, type Progress } from './progress.ts';
@@ -184,17 +185,32 @@ async function backToReady(
   );
   const client = new Client(loadKubeconfig(kubeconfig), { userAgent: 'snapshot', timeoutMs: 3_000 });
   try {
+    const look = nodesLook(client);
     await progress.step('Waiting until the API serves and the nodes are Ready', 15, (report) =>
-      until(deadline, report, async () => {
-        const { items } = await client.list('nodes');
-        const waiting = items.filter((node) => getCondition(node.status?.conditions, 'Ready')?.status !== 'True');
-        return waiting.length > 0 ? waiting.map(({ metadata }) => metadata?.name).join(', ') : undefined;
-      }),
+      until(deadline, report, look),
     );
   } finally {
     await client.close();
   }
   progress.note('The cluster is Ready. What it had before is kept beside the data on each master, as etcd.before-*.');
+}
+
+/** Says which nodes are not Ready. What a snapshot says of one is old: only a lease that is renewed meanwhile proves that it is there. */
+function nodesLook(client: Client): () => Promise<string | undefined> {
+  const first = new Map<string | undefined, string | undefined>();
+  return async () => {
+    const { items: nodes } = await client.list('nodes');
+    const { items: leases } = await client.list('leases', { namespace: 'kube-node-lease' });
+    const renewed = new Set<string | undefined>();
+    for (const { metadata, spec } of leases) {
+      if (!first.has(metadata?.name)) first.set(metadata?.name, spec?.renewTime);
+      else if (first.get(metadata?.name) !== spec?.renewTime) renewed.add(metadata?.name);
+    }
+    const isThere = ({ metadata, status }: Node): boolean =>
+      getCondition(status?.conditions, 'Ready')?.status === 'True' && renewed.has(metadata?.name);
+    const waiting = nodes.filter((node) => !isThere(node)).map(({ metadata }) => metadata?.name);
+    return waiting.length > 0 ? waiting.join(', ') : undefined;
+  };
 }
 
 /** Looks until nothing is missing; `look` says what is. */
