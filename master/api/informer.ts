@@ -8,6 +8,7 @@
  */
 import type { Client, Selection } from './client.ts';
 import { sleep } from './clock.ts';
+import { newer } from './election.ts';
 import { isExpired, StatusError } from './errors.ts';
 import type { Kind } from './kind-row.ts';
 import type { Logger } from './logging.ts';
@@ -38,6 +39,8 @@ export class Informer<R extends ResourceName, T extends ResourceTypes[R] = Resou
   readonly #indexes = new Map<string, Index<T>>();
   #objects = new Map<string, T>();
   #resourceVersion = '';
+  /** Who waits for the copy to be complete up to a resourceVersion. */
+  readonly #waiting = new Set<{ readonly version: string; readonly reached: () => void }>();
   #synced = Promise.withResolvers<void>();
   #hasSynced = false;
 
@@ -86,6 +89,19 @@ export class Informer<R extends ResourceName, T extends ResourceTypes[R] = Resou
     return this.#resourceVersion;
   }
 
+  /** Resolves when the copy is complete up to this resourceVersion or the signal is aborted; without events that can take a minute. */
+  async reached(version: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || !newer(version, this.#resourceVersion)) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const reached = (): void => resolve();
+    const waiter = { version, reached };
+    this.#waiting.add(waiter);
+    signal.addEventListener('abort', reached, { once: true });
+    await promise;
+    signal.removeEventListener('abort', reached);
+    this.#waiting.delete(waiter);
+  }
+
   /** Resolves when the first list is in the cache. */
   get synced(): Promise<void> {
     return this.#synced.promise;
@@ -119,7 +135,7 @@ export class Informer<R extends ResourceName, T extends ResourceTypes[R] = Resou
     const listed = new Map(items.map((object) => [keyOf(object), object as T]));
     for (const key of [...this.#objects.keys()]) if (!listed.has(key)) this.#remove(key, undefined);
     for (const [key, object] of listed) this.#put(key, object);
-    this.#resourceVersion = metadata.resourceVersion ?? '';
+    this.#moveOn(metadata.resourceVersion ?? '');
     this.#hasSynced = true;
     this.#synced.resolve();
   }
@@ -139,7 +155,12 @@ export class Informer<R extends ResourceName, T extends ResourceTypes[R] = Resou
     const { object } = event;
     if (event.type === 'DELETED') this.#remove(keyOf(object), object);
     else if (event.type !== 'BOOKMARK') this.#put(keyOf(object), object);
-    this.#resourceVersion = object.metadata?.resourceVersion ?? this.#resourceVersion;
+    this.#moveOn(object.metadata?.resourceVersion ?? this.#resourceVersion);
+  }
+
+  #moveOn(version: string): void {
+    this.#resourceVersion = version;
+    for (const waiter of this.#waiting) if (!newer(waiter.version, version)) waiter.reached();
   }
 
   #put(key: string, object: T): void {

@@ -41,6 +41,8 @@ export interface LeaderElectorOptions {
 /** One stretch of leadership. */
 export interface Term {
   readonly generation: number;
+  /** The resourceVersion at which it began: all that earlier leaders wrote is older, for the fence refuses the rest. */
+  readonly revision: string;
   /** Fenced: its writes are refused once another generation has begun. */
   readonly client: Client;
   /** Aborted when leadership is lost or given up. */
@@ -176,7 +178,8 @@ export class LeaderElector {
     try {
       const fenced = client.fenced({ namespace, lease: name, generation }, () => this.takeover.acted(generation));
       const begun = (): void => this.takeover.synced();
-      await this.#lead?.({ generation, client: fenced, signal: term.signal, begun });
+      const revision = this.#state.lease?.version ?? '0';
+      await this.#lead?.({ generation, revision, client: fenced, signal: term.signal, begun });
       // A lead that ends by itself has given up its term.
       if (!term.signal.aborted) this.#on({ type: 'stop' });
     } catch (error) {

@@ -13,6 +13,8 @@ import type { Options } from './options.ts';
 export interface ControllerContext {
   /** Fenced: after the term the API server refuses its writes. */
   readonly client: Client;
+  /** The resourceVersion at which the term began: all that earlier leaders wrote is older. */
+  readonly revision: string;
   readonly caches: Caches;
   readonly health: NodeHealthObserver;
   readonly options: Options;

@@ -7,6 +7,7 @@
  * hour's life is its matter), so no controller here looks after them.
  */
 import { readFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Client } from '../api/client.ts';
 import { systemClock } from '../api/clock.ts';
 import { loadKubeconfig } from '../api/config.ts';
@@ -80,24 +81,33 @@ async function run(flags: Options, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** One term: every controller from the table, until the term ends. One that fails ends the process, which starts anew. */
+/**
+ * One term: every controller from the table, until the term ends. One that fails ends the process, which starts anew.
+ *
+ * They begin one a turn of the event loop, in the table's order: each looks at all that its caches hold, and what the first ones
+ * ask the API server for is answered meanwhile.
+ */
 async function lead(
-  { client, signal, begun }: Term,
+  { client, signal, revision, begun }: Term,
   rows: readonly ControllerRow[],
-  shared: Omit<ControllerContext, 'client' | 'signal'>,
+  shared: Omit<ControllerContext, 'client' | 'signal' | 'revision'>,
 ): Promise<void> {
   const { caches, logger, metrics } = shared;
   const ended = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => ended.resolve(), { once: true });
   await Promise.race([caches.informers.synced(), ended.promise]);
   begun();
+  let turn: Promise<unknown> = Promise.resolve();
   await Promise.all(
     rows.map(async ({ name, start }) => {
+      const own = turn;
+      turn = turn.then(() => nextTurn());
+      await own;
       if (signal.aborted) return;
       const labels = { manager: leaseName, name };
       metrics.running.set(labels, 1);
       try {
-        await start({ ...shared, client, signal, logger: logger.child({ controller: name }) });
+        await start({ ...shared, client, signal, revision, logger: logger.child({ controller: name }) });
       } catch (error) {
         if (!signal.aborted) throw new Error(`${name} failed`, { cause: error });
       } finally {

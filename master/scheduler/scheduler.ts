@@ -95,12 +95,12 @@ export class Scheduler {
   }
 
   /** Schedules for one term of leadership; returns when it is over and nothing is under way any more. */
-  async lead({ client, signal, generation, begun }: Term): Promise<void> {
+  async lead({ client, signal, generation, revision, begun }: Term): Promise<void> {
     const { metrics, logger, concurrency = 64 } = this.#options;
     const recorder = new EventRecorder(client, { component: schedulerName }, logger);
     const slots = new Slots(concurrency);
     const lastAnswers = new AbortController();
-    await this.#catchUp(client, signal);
+    await this.#catchUp(client, revision, signal);
     begun();
     logger.info({ generation, ...this.#queue.counts() }, 'scheduling');
     metrics.leads(true);
@@ -226,15 +226,23 @@ export class Scheduler {
   }
 
   /**
-   * What the former leader bound last may still be on its way here. A consistent read makes the API server see it, and it
-   * is then in this process's stream already. If that fails, the kubelets still refuse what does not fit.
+   * What the former leader bound last may still be on its way here: all of it is older than the term, so the first newer event says
+   * that it has come. Where there is none, a consistent read makes the API server see it, and it is then in this process's
+   * stream already. If that fails, the kubelets still refuse what does not fit.
    */
-  async #catchUp(client: Client, signal: AbortSignal): Promise<void> {
+  async #catchUp(client: Client, revision: string, signal: AbortSignal): Promise<void> {
+    const enough = new AbortController();
+    const either = AbortSignal.any([signal, enough.signal]);
+    await Promise.race([this.#options.pods.reached(revision, either), this.#readOnce(client, either)]);
+    enough.abort();
+  }
+
+  async #readOnce(client: Client, signal: AbortSignal): Promise<void> {
     try {
       await client.list('pods', { limit: 1 }, AbortSignal.any([signal, AbortSignal.timeout(catchUpMs)]));
       await sleep(streamLagMs, signal, this.#clock);
     } catch (error) {
-      this.#options.logger.debug({ err: error }, 'no consistent read at the start of the term');
+      if (!signal.aborted) this.#options.logger.debug({ err: error }, 'no consistent read at the start of the term');
     }
   }
 }

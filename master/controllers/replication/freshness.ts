@@ -1,9 +1,10 @@
 /**
  * Whether the pods' cache shows all that earlier leaders did for a replication controller.
  *
- * Expectations cover only what this leader did in this term. Before the first creation or deletion for an owner, the leader
- * therefore reads its pods from the API server, consistently. The fence closes the rest of the gap: no older leader's write
- * can be applied after this term began. The same is done again when the outcome of a write is not known.
+ * Expectations cover only what this leader did in this term. The fence lets no older leader's write through after this term began,
+ * so a cache that is complete up to there shows them all. Where the cache hears of nothing newer, the leader reads an owner's pods
+ * from the API server, consistently, before the first creation or deletion for it; and again when the outcome of a write is not
+ * known.
  */
 import type { Client } from '../../api/client.ts';
 import { ApiUnreachable } from '../../api/client.ts';
@@ -19,19 +20,25 @@ const listEveryMs = 50;
 export class Freshness {
   readonly #client: Client;
   readonly #view: PodView;
+  /** The resourceVersion at which the term began. */
+  readonly #since: number;
   readonly #verified = new Set<string>();
+  /** Owners of which a write's outcome is not known: what the cache must show of them may be newer than the term. */
+  readonly #doubted = new Set<string>();
   /** Owner's uid → the revision of its first live list, which the cache had not reached, and when the last list was made. */
   readonly #behind = new Map<string, { readonly revision: number; readonly listedMs: number }>();
 
-  constructor(client: Client, view: PodView) {
+  constructor(client: Client, view: PodView, since: string) {
     this.#client = client;
     this.#view = view;
+    this.#since = revisionOf(since);
   }
 
   /** True once the cache is known to show what the API server had in this term. `cached`: the owner's pods in the cache. */
   async verify(rc: ReplicationController, cached: readonly Pod[]): Promise<boolean> {
     const uid = rc.metadata?.uid ?? '';
     if (this.#verified.has(uid)) return true;
+    if (!this.#doubted.has(uid) && revisionOf(this.#view.resourceVersion) >= this.#since) return this.#settle(uid);
     const behind = this.#behind.get(uid);
     if (behind && revisionOf(this.#view.resourceVersion) >= behind.revision) return this.#settle(uid);
     const listedMs = performance.now();
@@ -50,12 +57,15 @@ export class Freshness {
 
   /** What is known of this owner no longer holds: the next creation or deletion verifies anew. */
   doubt(rc: ReplicationController): void {
-    this.#verified.delete(rc.metadata?.uid ?? '');
-    this.#behind.delete(rc.metadata?.uid ?? '');
+    const uid = rc.metadata?.uid ?? '';
+    this.#verified.delete(uid);
+    this.#behind.delete(uid);
+    this.#doubted.add(uid);
   }
 
   #settle(uid: string): boolean {
     this.#behind.delete(uid);
+    this.#doubted.delete(uid);
     this.#verified.add(uid);
     return true;
   }

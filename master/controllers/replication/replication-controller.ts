@@ -53,7 +53,7 @@ class ReplicationManager {
     this.queue = newQueue(context, 'replicationcontroller');
     this.#recorder = newRecorder(context, 'replication-controller');
     this.#expectations = new Expectations(context.caches.pods);
-    this.#freshness = new Freshness(context.client, context.caches.pods);
+    this.#freshness = new Freshness(context.client, context.caches.pods, context.revision);
   }
 
   watch(): void {
@@ -98,12 +98,8 @@ class ReplicationManager {
       this.#statusWrittenMs.delete(key);
       return {};
     }
-    const candidates = [
-      ...caches.pods.byIndex(podIndex.controller, rc.metadata?.uid ?? ''),
-      ...caches.pods.byIndex(podIndex.orphans, rc.metadata?.namespace ?? ''),
-    ];
-    const claims = claimPods(rc, candidates);
-    const owned = [...claims.owned, ...(await this.#settleClaims(rc, claims))];
+    await this.#settleClaims(rc, this.#claims(rc));
+    const owned = this.#owned(rc);
     let outcome: ScaleOutcome = {};
     if (!rc.metadata?.deletionTimestamp && this.#expectations.satisfied(key)) outcome = await this.#scale(rc, owned);
     const { status, availableInMs } = computeStatus(rc, owned, outcome.failure, clock.now());
@@ -113,14 +109,28 @@ class ReplicationManager {
     return waits.length > 0 ? { requeueAfterMs: Math.min(...waits) } : {};
   }
 
-  /** Lets go and adopts; gives the pods that were adopted. */
-  async #settleClaims(rc: ReplicationController, { adopt, release }: Claims): Promise<Pod[]> {
+  #claims(rc: ReplicationController): Claims {
+    const { pods } = this.#context.caches;
+    return claimPods(rc, [
+      ...pods.byIndex(podIndex.controller, rc.metadata?.uid ?? ''),
+      ...pods.byIndex(podIndex.orphans, rc.metadata?.namespace ?? ''),
+    ]);
+  }
+
+  /** As the cache has them now; what was adopted a moment ago may still show there as an orphan. */
+  #owned(rc: ReplicationController): Pod[] {
+    const { owned, adopt } = this.#claims(rc);
+    return [...owned, ...adopt];
+  }
+
+  /** Lets go and adopts. */
+  async #settleClaims(rc: ReplicationController, { adopt, release }: Claims): Promise<void> {
     const { client } = this.#context;
     for (const pod of release) {
       const references = (pod.metadata?.ownerReferences ?? []).filter(({ uid }) => uid !== rc.metadata?.uid);
       await this.#setOwners(pod, references);
     }
-    if (adopt.length === 0) return [];
+    if (adopt.length === 0) return;
     // The cached controller may be gone or another by now; adopting in its name would orphan the pod for the collector.
     const live = await client.get('replicationcontrollers', nameOf(rc));
     if (live.metadata?.uid !== rc.metadata?.uid || live.metadata?.deletionTimestamp) {
@@ -128,7 +138,6 @@ class ReplicationManager {
     }
     const reference = newControllerRef(rc, kinds.replicationcontrollers);
     for (const pod of adopt) await this.#setOwners(pod, [...(pod.metadata?.ownerReferences ?? []), reference]);
-    return adopt;
   }
 
   /** Compares the pod's resourceVersion: a change meanwhile is a conflict, and the claim is judged anew. */
@@ -143,10 +152,13 @@ class ReplicationManager {
   }
 
   async #scale(rc: ReplicationController, owned: readonly Pod[]): Promise<ScaleOutcome> {
-    const active = owned.filter(isActive);
-    const missing = (rc.spec?.replicas ?? 1) - active.length;
-    if (missing === 0) return {};
+    const wanted = rc.spec?.replicas ?? 1;
+    if (owned.filter(isActive).length === wanted) return {};
     if (!(await this.#freshness.verify(rc, owned))) return { againInMs: catchingUpMs };
+    // The cache may have moved on meanwhile: what it is vouched for is what it holds now.
+    const active = this.#owned(rc).filter(isActive);
+    const missing = wanted - active.length;
+    if (missing === 0) return {};
     const outcome = missing > 0 ? await this.#create(rc, missing) : await this.#remove(rc, active, -missing);
     if (outcome.error && outcomeUnknown(outcome.error)) this.#freshness.doubt(rc);
     return outcome;
