@@ -115,6 +115,12 @@ export class EtcdClient {
     };
   }
 
+  /** What the member counts, in Prometheus' text form. */
+  async metrics(timeoutMs: number): Promise<string> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    return wholeText(await ask(new URL('/metrics', this.url), this.#credentials, { signal }));
+  }
+
   async disarm({ memberId, type }: Alarm, timeoutMs: number): Promise<void> {
     await this.#call('/v3/maintenance/alarm', { action: 'DEACTIVATE', memberID: memberId, alarm: type }, timeoutMs);
   }

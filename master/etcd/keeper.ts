@@ -1,6 +1,7 @@
 /**
  * Looks after the member of this master and, when it leads, after its cluster: promotes a member that has caught up, gives space
- * back, clears the alarm when space ran out, saves snapshots on a schedule, and gives up data that the cluster no longer wants.
+ * back, clears the alarm when space ran out, saves snapshots on a schedule, gives up data that the cluster no longer wants, and has
+ * another member lead where its own disk is slow.
  *
  * It runs inside the supervisor: whatever fails is logged and tried at the next look, and nothing here can end a master.
  */
@@ -10,6 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { sleep } from '../api/clock.ts';
 import type { Logger } from '../api/logging.ts';
 import { EtcdClient, etcdCredentials, type MemberList, type MemberStatus } from './client.ts';
+import { watchDisk } from './disk-watch.ts';
 import { neverHadLeader } from './log.ts';
 import type { EtcdNow } from './member.ts';
 import { type Identity, readIdentity, readOrder, writeIdentity, writeOrder } from './order.ts';
@@ -45,7 +47,7 @@ const settlingMs = 60_000;
 
 /** Looks after the member until the signal is aborted. Never rejects. */
 export async function keepMember(options: KeeperOptions, signal: AbortSignal): Promise<void> {
-  await Promise.all([new Keeper(options).run(signal), keepSnapshots(options, signal)]);
+  await Promise.all([new Keeper(options).run(signal), keepSnapshots(options, signal), watchDisk(options, signal)]);
 }
 
 class Keeper {

@@ -60,23 +60,30 @@ export function startMode(files: readonly string[]): StartMode {
 
 /** The pure part: the same configuration and mode give the same command. */
 export function etcdCommand(config: EtcdMemberConfig, mode: StartMode): EtcdCommand {
-  const { name, dataDir, initialCluster, clientUrl, bindAddress, clientPort, peerPort, metricsPort } = config;
+  const { name, dataDir, initialCluster, clientUrl, bindAddress, clientPort, peerPort } = config;
   const own = initialCluster.find((member) => member.name === name);
   if (!own) throw new Error(`the initial cluster does not name ${name}`);
-  const host = bindAddress.includes(':') ? `[${bindAddress}]` : bindAddress;
-  const metricsHost = bindAddress === '0.0.0.0' || bindAddress === '::' ? '127.0.0.1' : host;
+  const host = inUrl(bindAddress);
   const args = [
     ...['--name', name, '--data-dir', dataDir],
     ...['--listen-client-urls', `https://${host}:${clientPort}`, '--advertise-client-urls', clientUrl],
     ...['--listen-peer-urls', `https://${host}:${peerPort}`, '--initial-advertise-peer-urls', own.peerUrl],
     ...['--initial-cluster', initialCluster.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')],
     ...['--initial-cluster-token', 'trimaster', '--initial-cluster-state', mode],
-    ...['--listen-metrics-urls', `http://${metricsHost}:${metricsPort}`],
+    ...['--listen-metrics-urls', metricsUrl(config)],
     ...trustArgs(config.pkiDir),
     ...steadyArgs,
   ];
   return { command: 'etcd', args };
 }
+
+/** Where the member serves its health and metrics, for its own machine. */
+export function metricsUrl({ bindAddress, metricsPort }: EtcdMemberConfig): string {
+  const everywhere = bindAddress === '0.0.0.0' || bindAddress === '::';
+  return `http://${everywhere ? '127.0.0.1' : inUrl(bindAddress)}:${metricsPort}`;
+}
+
+const inUrl = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** The same; the member does not serve if its data differs from that of the others, which it asks before it answers anybody. */
 export function comparedWithOthers({ command, args }: EtcdCommand): EtcdCommand {
