@@ -91,6 +91,25 @@ test('every import between folders runs in the direction that the design gives',
   t.deepEqual(wrong, []);
 });
 
+test('no imports of the masters run in a circle', (t) => {
+  const targets = Map.groupBy(
+    imports.filter(({ file, specifier }) => file.startsWith('master/') && specifier.startsWith('.')),
+    ({ file }) => file,
+  );
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, way: readonly string[]): void => {
+    const since = way.indexOf(file);
+    if (since >= 0) circles.push([...way.slice(since), file].join(' → '));
+    if (since >= 0 || done.has(file)) return;
+    for (const { specifier } of targets.get(file) ?? [])
+      visit(normalize(join(dirname(file), specifier)), [...way, file]);
+    done.add(file);
+  };
+  for (const file of targets.keys()) visit(file, []);
+  t.deepEqual(circles, []);
+});
+
 test('a package that belongs to one folder is loaded there only', (t) => {
   const wrong = imports.flatMap(({ file, specifier, typeOnly }) => {
     const keeper = keepers[specifier];

@@ -38,21 +38,17 @@ export async function seenBy(
   return match === 'as it is' ? partOf(request) : inVersion(request, match);
 }
 
-/** Which version of the request's kind the rules name: the one that is stored, another one, or none. */
+/** Which version of the request's kind the rules name: the one that the client speaks, another one, or none. */
 export function matchOf(
   rules: readonly Rule[],
   matchPolicy: string | undefined,
   request: AdmissionRequest,
   equivalents: Equivalents,
 ): Equivalent | 'as it is' | undefined {
-  const { kind: stored, asked = stored } = request;
   const names = (kind: Kind): boolean => rules.some((rule) => ruleMatches(rule, { ...request, kind }));
-  if (asked === stored && names(stored)) return 'as it is';
-  const others = equivalents(stored);
-  if (asked !== stored && names(asked)) return others.find(({ kind }) => kind === asked) ?? 'as it is';
+  if (names(request.kind)) return 'as it is';
   if (matchPolicy === 'Exact') return undefined;
-  if (asked !== stored && names(stored)) return 'as it is';
-  return others.find(({ kind }) => names(kind));
+  return equivalents(request.kind).find(({ kind }) => names(kind));
 }
 
 function partOf(request: AdmissionRequest): Seen {
@@ -65,7 +61,7 @@ function partOf(request: AdmissionRequest): Seen {
 
 async function inVersion(request: AdmissionRequest, { kind, to, back }: Equivalent): Promise<Seen> {
   const part = partOf(request);
-  const { asked = request.kind } = request;
+  const { kind: asked } = request;
   // What is a part has a version of its own.
   if (part.back) return { ...part, request: { ...part.request, kind, asked } };
   const [object, old] = await Promise.all([request.object && to(request.object), request.old && to(request.old)]);

@@ -27,7 +27,7 @@ export interface AdmissionRequest {
   readonly deleteOptions?: DeleteOptions | undefined;
   /** The subresource, where it is a part of the object with a kind of its own: clients send and see that. */
   readonly part?: SubresourceStrategy | undefined;
-  /** The version that the client speaks, where `kind` is another one. */
+  /** The version that the client speaks, where those who see the request know it in another one, `kind`. */
   readonly asked?: Kind | undefined;
   /** Makes an object that a webhook changed whole again: its types are checked, unknown fields dropped, defaults filled in. */
   readonly complete?: (object: KubeObject) => void;

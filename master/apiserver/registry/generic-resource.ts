@@ -46,7 +46,7 @@ export class GenericResource implements Resource {
     this.#strategy = parts.strategy;
     this.#clock = parts.clock;
     this.#admission = parts.admission;
-    this.#reader = new Reader(readAs(parts), parts.store);
+    this.#reader = new Reader(parts.strategy, parts.store);
     this.#writer = new Writer(parts);
   }
 
@@ -150,13 +150,6 @@ export class GenericResource implements Resource {
     if (!sub) throw pathNotFound();
     return sub;
   }
-}
-
-/** What a reader needs to know of the version that clients speak: its names, and the fields that it selects by. */
-function readAs({ strategy, version }: WriterParts): Strategy {
-  if (!version) return strategy;
-  const { kind, fieldNames = strategy.fieldNames, fieldValue = strategy.fieldValue } = version;
-  return { ...strategy, kind, ...(fieldNames && { fieldNames }), ...(fieldValue && { fieldValue }) };
 }
 
 function viewed(sub: SubresourceStrategy | undefined, stored: Stored): Stored {

@@ -7,7 +7,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../api/clock.ts';
 import { internalError, invalid } from '../../api/errors.ts';
-import type { Kind } from '../../api/kinds.ts';
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
 import type { KubeObject, ObjectMeta } from '../../api/types.ts';
 import type { Admission, AdmissionRequest } from '../admission/types.ts';
@@ -25,9 +24,6 @@ export type ManagedFields = NonNullable<ObjectMeta['managedFields']>;
 
 export interface PreparationParts {
   readonly strategy: Strategy;
-  /** The version that clients speak, where it is not the stored one. */
-  readonly asked?: Kind | undefined;
-  /** Of what is stored. */
   readonly shape: ObjectShape;
   readonly store: Store;
   readonly admission: Admission;
@@ -66,8 +62,7 @@ export class Preparation {
     strategy.setDefaults?.(object);
     if (object.metadata) object.metadata.managedFields = managedFields ?? this.#managedByCreator(ctx, object);
     const complete = this.#complete;
-    const { asked } = this.#parts;
-    const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, asked, namespace, name, object, complete };
+    const request: AdmissionRequest = { ctx, operation: 'CREATE', kind, namespace, name, object, complete };
     await admission.admit(request);
     if (strategy.hasGeneration && object.metadata) object.metadata.generation = 1;
     strategy.prepareForCreate?.(object, ctx, now);
@@ -85,7 +80,7 @@ export class Preparation {
     old: KubeObject,
     { subresource, applies = false }: { subresource?: Subresource | undefined; applies?: boolean },
   ): Promise<void> {
-    const { strategy, admission, asked } = this.#parts;
+    const { strategy, admission } = this.#parts;
     const { kind } = strategy;
     const { managedFields } = object.metadata ?? {};
     inheritMetadata(object, old, !subresource);
@@ -95,7 +90,6 @@ export class Preparation {
       ctx,
       operation: 'UPDATE',
       kind,
-      asked,
       subresource,
       namespace,
       name,
@@ -120,7 +114,8 @@ export class Preparation {
 
   writing(ctx: RequestContext, subresource: Subresource | undefined): Writing {
     const { strategy, clock } = this.#parts;
-    return { manager: ctx.fieldManager ?? 'unknown', kind: strategy.kind, subresource, now: nowSeconds(clock.now()) };
+    const { kind, otherVersions } = strategy;
+    return { manager: ctx.fieldManager ?? 'unknown', kind, otherVersions, subresource, now: nowSeconds(clock.now()) };
   }
 
   /** As in Kubernetes: what the client says and what is so by default is the client's, what admission adds is nobody's. */

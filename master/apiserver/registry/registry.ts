@@ -10,6 +10,7 @@ import type { Logger } from '../../api/logging.ts';
 import type { Judge } from '../admission/authorizer-functions.ts';
 import { createAdmission } from '../admission/chain.ts';
 import { objectsOf } from '../admission/objects.ts';
+import type { Equivalent } from '../admission/seen.ts';
 import type { Admission, AdmissionPlugin } from '../admission/types.ts';
 import type { Store } from '../store/types.ts';
 import type { WebhookClient } from '../webhooks/client.ts';
@@ -26,8 +27,9 @@ import { paramReader } from './param-reader.ts';
 import type { Resource } from './resource.ts';
 import { type Review, ReviewResource } from './review-resource.ts';
 import { createStrategies } from './strategies/index.ts';
-import { equivalentOf } from './versions/served-version.ts';
-import { VersionedResource } from './versions/versioned-resource.ts';
+import type { Strategy } from './strategy.ts';
+import { otherVersionsOf, strategyIn } from './versions/strategy-in.ts';
+import { VersionedStore } from './versions/versioned-store.ts';
 
 export interface Registry {
   /** For what is admitted without being written: connections. */
@@ -94,12 +96,26 @@ export function createRegistry(options: RegistryOptions): Registry {
     }),
   });
   const strategies = createStrategies({ addresses, nodePorts });
-  const builtinEquivalents = new Map(strategies.map(({ kind, versions = [] }) => [kind, versions.map(equivalentOf)]));
   const resources = strategies.flatMap((strategy): Resource[] => {
-    const parts = { strategy, store, admission, clock };
-    const others = (strategy.versions ?? []).map((version) => new VersionedResource(parts, version));
-    return [new GenericResource(parts), ...others];
+    const parts = { store, admission, clock };
+    const { kind, versions = [] } = strategy;
+    const others = versions.map((version) => {
+      const { kind, fromStored: shown, toStored: kept } = version;
+      const conversions = { kind, storageVersion: apiVersionOf(strategy.kind), completesOwn: false, shown, kept };
+      const versioned = new VersionedStore(store, conversions);
+      return new GenericResource({ ...parts, strategy: strategyIn(strategy, version), store: versioned });
+    });
+    if (others.length === 0) return [new GenericResource({ ...parts, strategy })];
+    return [
+      new GenericResource({ ...parts, strategy: { ...strategy, otherVersions: otherVersionsOf(strategy, kind) } }),
+      ...others,
+    ];
   });
+  const builtinEquivalents = new Map(
+    strategies.flatMap((strategy) =>
+      [strategy, ...(strategy.versions ?? [])].map(({ kind }) => [kind, equivalentsOf(strategy, kind)] as const),
+    ),
+  );
   const reviews = (options.reviews ?? []).map((review) => new ReviewResource(review, admission));
   const custom = new CustomKinds({ store, admission, clock, logger, webhooks: options.webhooks });
   const of = (wanted: Kind): Resource => {
@@ -145,6 +161,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     serviceRange: addresses.cidr,
   });
   return registry;
+}
+
+/** For admission: the ways to the other versions of a kind, and back. */
+function equivalentsOf(strategy: Strategy, kind: Kind): Equivalent[] {
+  return [...(otherVersionsOf(strategy, kind)?.values() ?? [])].map((other) => ({ ...other, to: other.of }));
 }
 
 /** `POST bindings`, the older way to what `pods/binding` does. */

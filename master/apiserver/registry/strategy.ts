@@ -10,6 +10,7 @@ import type { DeleteOptions, KubeObject, Status } from '../../api/types.ts';
 import type { ExtraPut, Stored } from '../store/types.ts';
 import type { ActionSubresource, Column, DeleteResult, ObjectName, RequestContext, Subresource } from './context.ts';
 import type { FieldPath } from './managed-fields/field-set.ts';
+import type { OtherVersions } from './managed-fields/other-versions.ts';
 import type { ManagedView } from './managed-fields/view.ts';
 import type { ObjectShape } from './schema/shape.ts';
 import type { FieldErrors } from './validation/field-errors.ts';
@@ -18,8 +19,10 @@ import type { ServedVersion } from './versions/served-version.ts';
 export interface Strategy<T extends KubeObject = KubeObject> {
   readonly kind: Kind;
   readonly columns: readonly Column[];
-  /** The other versions in which the objects are served. */
+  /** The other versions in which the objects are served, where this is the one that is stored. */
   readonly versions?: readonly ServedVersion[];
+  /** How others who write them see the objects. */
+  readonly otherVersions?: OtherVersions | undefined;
   /** How the objects are read and merged; absent: as the API's schema has the kind. */
   readonly shape?: ObjectShape;
   /** A strategic merge patch needs to know more of lists than some kinds say. */

@@ -35,15 +35,12 @@ import { type ManagedFields, Preparation } from './preparation.ts';
 import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
 import { FieldErrors } from './validation/field-errors.ts';
-import type { ServedVersion } from './versions/served-version.ts';
 
 export interface WriterParts {
   readonly strategy: Strategy;
   readonly store: Store;
   readonly admission: Admission;
   readonly clock: Clock;
-  /** Given: clients speak this version and not the stored one. */
-  readonly version?: ServedVersion;
 }
 
 /** How often a write that does not say which state it changes starts over because others change the object meanwhile. */
@@ -62,47 +59,33 @@ export interface ApplyOptions {
 }
 
 /** Makes the object that an update or patch wants out of the present one. Called anew for each attempt. */
-type Change = (old: Stored) => KubeObject | Promise<KubeObject>;
+type Change = (old: Stored) => KubeObject;
 
 export class Writer {
   readonly #strategy: Strategy;
   readonly #shape: ObjectShape;
-  readonly #version: ServedVersion | undefined;
-  /** What clients send: the version's kind and shape. */
-  readonly #spoken: { readonly kind: Kind; readonly shape: ObjectShape };
   readonly #store: Store;
   readonly #admission: Admission;
   readonly #clock: Clock;
   readonly #preparation: Preparation;
   readonly #committer: Committer;
 
-  constructor({ strategy, store, admission, clock, version }: WriterParts) {
+  constructor({ strategy, store, admission, clock }: WriterParts) {
     this.#strategy = strategy;
-    this.#version = version;
     this.#shape = strategy.shape ?? shapeOf(strategy.kind);
-    this.#spoken = version ?? { kind: strategy.kind, shape: this.#shape };
     this.#store = store;
     this.#admission = admission;
     this.#clock = clock;
-    this.#preparation = new Preparation({
-      strategy,
-      asked: version?.kind,
-      shape: this.#shape,
-      store,
-      admission,
-      clock,
-    });
+    this.#preparation = new Preparation({ strategy, shape: this.#shape, store, admission, clock });
     this.#committer = new Committer(strategy, store);
   }
 
   async create(ctx: RequestContext, namespace: string | undefined, object: KubeObject): Promise<Stored> {
-    const { kind, shape } = this.#spoken;
-    const metadata = checkBody(ctx, kind, shape, object, { namespace });
+    const metadata = checkBody(ctx, this.#strategy.kind, this.#shape, object, { namespace });
     if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
-    const stored = this.#version ? await this.#newStored(this.#version, object) : object;
-    if (metadata.name || !metadata.generateName) return this.#createNamed(ctx, namespace, stored);
+    if (metadata.name || !metadata.generateName) return this.#createNamed(ctx, namespace, object);
     for (let attempt = 1; ; attempt++) {
-      const named = withGeneratedName(attempt < maxGeneratedNames ? structuredClone(stored) : stored);
+      const named = withGeneratedName(attempt < maxGeneratedNames ? structuredClone(object) : object);
       try {
         return await this.#createNamed(ctx, namespace, named);
       } catch (error) {
@@ -115,16 +98,15 @@ export class Writer {
     const sub = subresource && this.#subresource(subresource);
     const metadata = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), object, name);
     const version = metadata.resourceVersion ?? '';
-    const incoming = this.#version && !sub?.view ? await this.#toStored(this.#version, object) : object;
     const mayCreate = !sub && this.#strategy.createsOnUpdate && version === '';
-    if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, incoming);
+    if (mayCreate && !(await this.#exists(name))) return this.#createNamed(ctx, name.namespace, object);
     if (version === '' && this.#strategy.requiresResourceVersion && !sub) {
       const errors = new FieldErrors();
       errors.invalid('metadata.resourceVersion', 0, 'must be specified for an update');
       throw invalid(this.#strategy.kind, name.name, errors.causes);
     }
     // The object is changed in place by the one attempt that a given resourceVersion allows.
-    const change: Change = (old) => this.#applied(sub, version === '' ? structuredClone(incoming) : incoming, old);
+    const change: Change = (old) => this.#applied(sub, version === '' ? structuredClone(object) : object, old);
     return this.#change(ctx, name, change, { version, subresource, check: () => this.#checkUid(name, metadata.uid) });
   }
 
@@ -133,17 +115,12 @@ export class Writer {
     const kind = this.#kindOf(sub);
     const shape = this.#shapeOf(sub);
     if (patch.type === 'strategic' && this.#strategy.takesStrategicMerge === false) throw noStrategicMerge();
-    const served = sub?.view ? undefined : this.#version;
-    const patchedFrom = (original: string, old: Stored): KubeObject => {
+    const change: Change = (old) => {
+      const original = sub?.view ? JSON.stringify(sub.view.of(old.object)) : old.bytes.toString('utf8');
       const patched = applyPatch(patch, original, shape);
       const metadata = checkBody(ctx, kind, shape, patched, name, { patch, original, shape });
       this.#requireVersion(name, metadata.resourceVersion ?? '', old);
-      return patched;
-    };
-    const change: Change = (old) => {
-      if (served) return this.#convertedChange(served, old, patchedFrom).then((made) => this.#applied(sub, made, old));
-      const original = sub?.view ? JSON.stringify(sub.view.of(old.object)) : old.bytes.toString('utf8');
-      return this.#applied(sub, patchedFrom(original, old), old);
+      return this.#applied(sub, patched, old);
     };
     return this.#change(ctx, name, change, { version: '', subresource });
   }
@@ -163,9 +140,7 @@ export class Writer {
     const { kind } = this.#strategy;
     if (config.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
     const version = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), config, name).resourceVersion ?? '';
-    // Who manages what is kept of the stored version's fields, whichever version was applied.
-    const said = this.#version && !sub?.view ? await this.#version.toStored(config) : config;
-    const mine = this.#applicable(said, sub);
+    const mine = this.#applicable(config, sub);
     if (!(await this.#exists(name))) {
       if (sub || version !== '') throw notFound(kind, name.name);
       mayCreate();
@@ -242,8 +217,7 @@ export class Writer {
     deleteOptions: DeleteOptions,
   ): Promise<void> {
     const { kind } = this.#strategy;
-    const what = { kind, asked: this.#version?.kind, ...name, old: old.object };
-    const request = { ctx, operation: 'DELETE' as const, ...what, deleteOptions };
+    const request = { ctx, operation: 'DELETE' as const, kind, ...name, old: old.object, deleteOptions };
     await this.#admission.admit(request);
     await this.#admission.validate(request);
   }
@@ -293,8 +267,7 @@ export class Writer {
         if (!old) throw notFound(kind, name.name);
         check?.(old);
         this.#requireVersion(name, how.version, old);
-        const changed = change(old);
-        const object = changed instanceof Promise ? await changed : changed;
+        const object = change(old);
         if (!how.trusted) await this.#preparation.ofChange(ctx, name, object, old.object, how);
         if (deletionIsDone(this.#strategy, object, old.object)) return await this.#committer.remove(ctx, old);
         if (!deepEqual(object, old.object) || this.#store.isStale(old.key)) {
@@ -346,33 +319,11 @@ export class Writer {
 
   /** The kind that a request to the object or its subresource speaks. */
   #kindOf(sub: SubresourceStrategy | undefined): Pick<Kind, 'group' | 'version' | 'kind'> {
-    return sub?.view?.kind ?? this.#spoken.kind;
+    return sub?.view?.kind ?? this.#strategy.kind;
   }
 
   #shapeOf(sub: SubresourceStrategy | undefined): ObjectShape {
-    return sub?.view ? shapeOf(sub.view.kind) : this.#spoken.shape;
-  }
-
-  async #newStored(version: ServedVersion, object: KubeObject): Promise<KubeObject> {
-    const errors = new FieldErrors();
-    version.validateNew?.(object, errors);
-    if (errors.any) throw invalid(version.kind, object.metadata?.name ?? '', errors.causes);
-    return this.#toStored(version, object);
-  }
-
-  async #toStored(version: ServedVersion, object: KubeObject): Promise<KubeObject> {
-    version.setDefaults?.(object);
-    return version.toStored(object);
-  }
-
-  /** What a change of the object as this version shows it comes to in the stored version. */
-  async #convertedChange(
-    version: ServedVersion,
-    old: Stored,
-    changed: (original: string, old: Stored) => KubeObject,
-  ): Promise<KubeObject> {
-    const [shown] = await version.fromStored([old.object]);
-    return this.#toStored(version, changed(JSON.stringify(shown), old));
+    return sub?.view ? shapeOf(sub.view.kind) : this.#shape;
   }
 
   #keyOf({ namespace, name }: ObjectName): string {

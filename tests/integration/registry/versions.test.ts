@@ -20,6 +20,8 @@ const cpu = (averageUtilization: number): object[] => [
   { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization } } },
 ];
 
+const ctx = context();
+
 async function versions(t: ExecutionContext, group: string, ...names: [string, string]): Promise<[Resource, Resource]> {
   const { registries, stop } = await startWorld();
   t.teardown(stop);
@@ -30,7 +32,6 @@ async function versions(t: ExecutionContext, group: string, ...names: [string, s
 
 test('what is written in one version is read in the other, and every verb speaks its own', async (t) => {
   const [v1, v2] = await versions(t, 'autoscaling', 'v1', 'v2');
-  const ctx = context();
   const name = { namespace: 'default', name: 'a' };
   const watching = { v1: new Watching(), v2: new Watching() };
   const stopping = new AbortController();
@@ -73,6 +74,41 @@ test('what is written in one version is read in the other, and every verb speaks
   t.deepEqual(await watching.v1.until(6), story);
   t.deepEqual(await watching.v2.until(6), story);
   stopping.abort();
+});
+
+test('who manages what is noted in the version that he wrote in, and holds against those who write in another', async (t) => {
+  const [v1, v2] = await versions(t, 'autoscaling', 'v1', 'v2');
+  const name = { namespace: 'default', name: 'a' };
+  const by = (fieldManager: string) => context({ fieldManager });
+  const apply = { force: false, mayCreate() {} };
+  const managers = ({ object }: { object: KubeObject }) =>
+    object.metadata?.managedFields?.map(({ manager, apiVersion, fieldsV1 }) => [
+      `${manager} ${apiVersion}`,
+      Object.keys((fieldsV1 as { 'f:spec': object })['f:spec']).filter((field) => field !== 'f:scaleTargetRef'),
+    ]);
+
+  const made = await v1.apply(by('one'), name, hpa('a', 50), apply);
+  const first = ['one autoscaling/v1', ['f:maxReplicas', 'f:targetCPUUtilizationPercentage']];
+  t.deepEqual(managers(made.stored), [first]);
+  const elsewhere = await v2.patch(by('two'), name, { type: 'merge', patch: { spec: { minReplicas: 2 } } });
+  t.deepEqual(managers(elsewhere), [first, ['two autoscaling/v2', ['f:minReplicas']]]);
+  const taken = await v2.patch(by('two'), name, { type: 'merge', patch: { spec: { metrics: cpu(60) } } });
+  const second = ['two autoscaling/v2', ['f:metrics', 'f:minReplicas']];
+  t.deepEqual(managers(taken), [['one autoscaling/v1', ['f:maxReplicas']], second]);
+
+  const refused = await refusal(v1.apply(by('one'), name, hpa('a', 70), apply));
+  const conflict = 'Apply failed with 1 conflict: conflict with "two" using autoscaling/v2: .spec.metrics';
+  t.is(refused.message, conflict);
+  await v1.apply(by('one'), name, hpa('a', 70), { ...apply, force: true });
+  const { spec, ...rest } = (await v2.get(ctx, name, {})).object as KubeObject & { spec: { scaleTargetRef: object } };
+  t.like(spec, { metrics: cpu(70) });
+  const config = { ...rest, metadata: { name: 'a' }, spec: { maxReplicas: 3, scaleTargetRef: spec.scaleTargetRef } };
+  const moved = await v2.apply(by('one'), name, structuredClone(config) as KubeObject, apply);
+  t.deepEqual(managers(moved.stored), [
+    ['one autoscaling/v2', ['f:maxReplicas']],
+    ['two autoscaling/v2', ['f:minReplicas']],
+  ]);
+  t.like(moved.stored.object, { spec: { metrics: cpu(80) } }, 'what is no longer said is what it is by default');
 });
 
 test('an object of the wrong version, and a field of another one, are refused', async (t) => {

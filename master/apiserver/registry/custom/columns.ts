@@ -2,7 +2,7 @@
 import { ageColumn, nameColumn } from '../columns/common.ts';
 import { since } from '../columns/human-duration.ts';
 import type { Column } from '../context.ts';
-import type { DefinitionVersion } from './definition.ts';
+import type { DefinitionVersion } from './definition-types.ts';
 import { type JsonPath, parseJsonPath, valuesAt } from './json-path.ts';
 
 export function columnsOf({ additionalPrinterColumns = [] }: DefinitionVersion): readonly Column[] {

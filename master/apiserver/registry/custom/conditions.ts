@@ -3,7 +3,7 @@
  * established once its first names were accepted. Pure; any number of API servers come to the same.
  */
 import { deepEqual, setCondition } from '../../../api/meta.ts';
-import type { Definition, DefinitionNames } from './definition.ts';
+import type { Definition, DefinitionNames } from './definition-types.ts';
 
 type Conditions = NonNullable<NonNullable<Definition['status']>['conditions']>;
 

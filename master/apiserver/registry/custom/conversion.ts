@@ -7,8 +7,8 @@ import { internalError } from '../../../api/errors.ts';
 import type { KubeObject } from '../../../api/types.ts';
 import type { WebhookClient } from '../../webhooks/client.ts';
 import { isRecord } from '../schema/shape.ts';
-import type { Definition } from './definition.ts';
-import type { Convert } from './versioned-store.ts';
+import type { Convert } from '../versions/versioned-store.ts';
+import type { Definition } from './definition-types.ts';
 
 /** As long as Kubernetes waits. */
 const timeoutMs = 30_000;

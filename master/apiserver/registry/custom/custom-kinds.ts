@@ -17,14 +17,15 @@ import type { WebhookClient } from '../../webhooks/client.ts';
 import { GenericResource } from '../generic-resource.ts';
 import type { Resource } from '../resource.ts';
 import type { Strategy } from '../strategy.ts';
+import type { VersionedStore } from '../versions/versioned-store.ts';
 import type { WriterParts } from '../writer.ts';
 import { isEstablished } from './conditions.ts';
 import { conversionBy } from './conversion.ts';
-import { type Definition, type DefinitionVersion, servesSame } from './definition.ts';
-import { readSchema } from './schema.ts';
+import { customStore } from './custom-store.ts';
+import { servesSame } from './definition.ts';
+import type { Definition, DefinitionVersion } from './definition-types.ts';
 import { customVersion } from './strategy.ts';
 import { compareVersions } from './version-order.ts';
-import { VersionedStore } from './versioned-store.ts';
 
 export interface CustomKindsOptions extends Omit<WriterParts, 'strategy'> {
   readonly logger: Logger;
@@ -164,15 +165,9 @@ export class CustomKinds {
   #resourceOf(definition: Definition, version: DefinitionVersion, stores: VersionedStore[]): Resource {
     const { store, admission, clock, webhooks } = this.#options;
     const { spec, metadata } = definition;
-    const storage = spec.versions.find(({ storage }) => storage) ?? version;
     const custom = customVersion(definition, version);
     const asked = spec.conversion?.strategy === 'Webhook' && spec.versions.length > 1;
-    const versioned = new VersionedStore(store, {
-      version: custom,
-      storageVersion: `${spec.group}/${storage.name}`,
-      storageSchema: readSchema(storage.schema?.openAPIV3Schema),
-      convert: asked ? conversionBy(webhooks, definition) : undefined,
-    });
+    const versioned = customStore(store, definition, custom, asked ? conversionBy(webhooks, definition) : undefined);
     stores.push(versioned);
     return new GenericResource({
       strategy: untilItEnds(custom.strategy, () => this.#isEnding(metadata?.name ?? '')),

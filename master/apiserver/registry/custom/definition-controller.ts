@@ -13,7 +13,8 @@ import { GenericResource } from '../generic-resource.ts';
 import type { Resource } from '../resource.ts';
 import { condition, hasCondition, isEstablished, settledStatus } from './conditions.ts';
 import type { CustomKinds } from './custom-kinds.ts';
-import { cleanupFinalizer, type Definition } from './definition.ts';
+import { cleanupFinalizer } from './definition.ts';
+import type { Definition } from './definition-types.ts';
 import { customVersion } from './strategy.ts';
 
 export interface DefinitionControllerOptions {

@@ -4,22 +4,17 @@
  */
 import { kinds } from '../../../api/kinds.ts';
 import { deepEqual, setCondition } from '../../../api/meta.ts';
-import type { CustomResourceDefinition } from '../../../api/types.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { nameColumn } from '../columns/common.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { approvalAnnotation, approvalOf, isEstablished } from './conditions.ts';
 import { conversionErrors } from './conversion-config.ts';
+import type { Definition, DefinitionNames, DefinitionSpec, DefinitionVersion } from './definition-types.ts';
 import { compileRules, forbidCostlyRules } from './rules.ts';
 import { readSchema } from './schema.ts';
 import { validateSchema } from './structural.ts';
 import { validateVersionParts } from './version-parts.ts';
-
-export type Definition = CustomResourceDefinition;
-export type DefinitionSpec = Definition['spec'];
-export type DefinitionVersion = DefinitionSpec['versions'][number];
-export type DefinitionNames = DefinitionSpec['names'];
 
 /** Keeps a deleted definition until its objects are gone. */
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';

@@ -4,7 +4,7 @@
  * A definition's version becomes a strategy (`strategy.ts`), and with it a resource like any other: the generic verbs, watches,
  * tables, patches and server-side apply know no difference. This folder holds what a schema means (here, `decoding.ts`,
  * `values.ts`, `rules.ts`), what a definition must be (`definition.ts`, `structural.ts`), how its objects are kept in one
- * version and read in others (`versioned-store.ts`), and the table of what is served (`custom-kinds.ts`), which follows
+ * version and read in others (`custom-store.ts`), and the table of what is served (`custom-kinds.ts`), which follows
  * the definitions in the store.
  *
  * Guarantees: what is stored was pruned, defaulted and valid under the version it was written in; a schema that

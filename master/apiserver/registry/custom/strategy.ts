@@ -11,7 +11,7 @@ import { validateNotNegative } from '../validation/numbers.ts';
 import { columnsOf } from './columns.ts';
 import { customShape } from './custom-shape.ts';
 import { hasDefaults, setDefaults } from './decoding.ts';
-import type { Definition, DefinitionVersion } from './definition.ts';
+import type { Definition, DefinitionVersion } from './definition-types.ts';
 import { fieldNames, parseJsonPath, valueAt, withValueAt } from './json-path.ts';
 import { compileRules, type RuleTree, validateRules } from './rules.ts';
 import { readSchema, type Schema } from './schema.ts';

@@ -1,6 +1,6 @@
 /** What a version says beside its schema: subresources, columns, selectable fields. */
 import type { FieldErrors } from '../validation/field-errors.ts';
-import type { DefinitionVersion } from './definition.ts';
+import type { DefinitionVersion } from './definition-types.ts';
 import { fieldNames, parseJsonPath } from './json-path.ts';
 import type { Schema } from './schema.ts';
 

@@ -24,6 +24,7 @@ import {
   union,
   within,
 } from './field-set.ts';
+import type { OtherVersions } from './other-versions.ts';
 import { difference, fieldsIn, merged, pruned } from './typed.ts';
 
 export type Entry = NonNullable<ObjectMeta['managedFields']>[number];
@@ -32,6 +33,7 @@ export type Entry = NonNullable<ObjectMeta['managedFields']>[number];
 export interface Writing {
   readonly manager: string;
   readonly kind: Pick<Kind, 'group' | 'version'>;
+  readonly otherVersions?: OtherVersions | undefined;
   readonly subresource: string | undefined;
   /** Seconds, in the form of RFC 3339. */
   readonly now: string;
@@ -67,11 +69,11 @@ export function afterCreate(shape: Shape, object: KubeObject, writing: Writing, 
 export function afterUpdate(shape: Shape, old: KubeObject, object: KubeObject, writing: Writing): Entry[] {
   const { changed, removed } = difference(shape, old, object);
   const mine = tracked(changed);
-  const gone = union(tracked(removed), mine);
   const own = entryOf(writing, 'Update');
+  const inVersionOf = differences(writing, { changed, removed }, old, object);
   const managers = managersOf(isTracked(object) ? object : old).map(({ entry, fields }) => ({
     entry,
-    fields: isSame(entry, own) ? minus(fields, tracked(removed)) : minus(fields, gone),
+    fields: minus(fields, isSame(entry, own) ? tracked(removed) : tracked(either(inVersionOf(entry)))),
   }));
   if (isEmpty(mine)) return entriesOf(managers);
   const before = managers.find(({ entry }) => isSame(entry, own));
@@ -106,22 +108,67 @@ export function applied(
   const wanted = counted(fieldsIn(shape, config));
 
   const over = merged(shape, live, config);
-  const kept = others.reduce((all, { fields }) => union(all, fields), wanted);
-  const object = before ? pruned(shape, over, before.fields, kept) : over;
-  if (!isRecord(object)) throw new Error('an object cannot be merged into none');
+  if (!isRecord(over)) throw new Error('an object cannot be merged into none');
+  const object = before ? withoutUnsaid(shape, over, config, writing, before, others) : over;
 
-  const { changed, removed } = difference(shape, live, object);
-  const taken = counted(changed);
+  const inVersionOf = differences(writing, difference(shape, live, object), live, object);
   const conflicts = others.flatMap(({ entry, fields }) => {
-    const both = intersection(fields, taken);
+    const both = intersection(fields, counted(inVersionOf(entry).changed));
     return isEmpty(both) ? [] : [{ entry, fields: both }];
   });
   if (conflicts.length > 0 && !force && !isOwnAnnotated(shape, live, writing, conflicts)) throw conflictOf(conflicts);
 
-  const gone = union(taken, counted(removed));
-  const rest = others.map(({ entry, fields }) => ({ entry, fields: minus(fields, gone) }));
-  const same = before && isWithin(before.fields, wanted) && isWithin(wanted, before.fields);
+  const rest = others.map(({ entry, fields }) => ({
+    entry,
+    fields: minus(fields, counted(either(inVersionOf(entry)))),
+  }));
+  const isAsBefore = before?.entry.apiVersion === own.apiVersion;
+  const same = before && isAsBefore && isWithin(before.fields, wanted) && isWithin(wanted, before.fields);
   return { object, entries: entriesOf([...rest, { entry: same ? before.entry : own, fields: wanted }]) };
+}
+
+/** The object without what `before` applied last time, nobody says now, and nobody else manages. */
+function withoutUnsaid(
+  shape: Shape,
+  object: KubeObject,
+  config: KubeObject,
+  { otherVersions }: Writing,
+  before: Manager,
+  others: readonly Manager[],
+): KubeObject {
+  const other = otherVersions?.get(before.entry.apiVersion ?? '');
+  const wanted = other ? fieldsIn(other.shape, other.of(config)) : fieldsIn(shape, config);
+  const kept = others.reduce((all, { fields }) => union(all, fields), tracked(wanted));
+  const left = other
+    ? pruned(other.shape, other.of(object), before.fields, kept)
+    : pruned(shape, object, before.fields, kept);
+  if (!isRecord(left)) throw new Error('an object cannot be merged into none');
+  return other ? other.back(left) : left;
+}
+
+interface Difference {
+  readonly changed: FieldSet;
+  readonly removed: FieldSet;
+}
+
+const either = ({ changed, removed }: Difference): FieldSet => union(changed, removed);
+
+/** What differs between two states of an object, in the version of an entry; `own` is the difference in the writer's version. */
+function differences(
+  { otherVersions }: Writing,
+  own: Difference,
+  before: KubeObject,
+  after: KubeObject,
+): (entry: Entry) => Difference {
+  if (!otherVersions) return () => own;
+  const known = new Map<string, Difference>();
+  return ({ apiVersion = '' }) => {
+    const other = otherVersions.get(apiVersion);
+    if (!other) return own;
+    const found = known.get(apiVersion) ?? difference(other.shape, other.of(before), other.of(after));
+    known.set(apiVersion, found);
+    return found;
+  };
 }
 
 export interface Manager {
@@ -172,7 +219,8 @@ function isSame(a: Entry, b: Entry): boolean {
   return (
     a.manager === b.manager &&
     a.operation === b.operation &&
-    a.apiVersion === b.apiVersion &&
+    // Who applies may go over to another version.
+    (a.operation === 'Apply' || a.apiVersion === b.apiVersion) &&
     (a.subresource ?? '') === (b.subresource ?? '')
   );
 }

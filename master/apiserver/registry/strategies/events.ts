@@ -44,14 +44,12 @@ const columns: readonly Column[] = [
   wideColumn<Event>('Name', 'Name of this event', ({ metadata }) => metadata?.name ?? ''),
 ];
 
-const fieldValue = (event: Event, field: string): string => fields[field]?.(event) ?? '';
-
 export const eventStrategy: Strategy<Event> = {
   kind: kinds.events,
   columns,
-  versions: [eventsV1(columns, fieldValue)],
+  versions: [eventsV1(columns)],
   fieldNames: Object.keys(fields),
-  fieldValue,
+  fieldValue: (event, field) => fields[field]?.(event) ?? '',
   nameErrors: isDns1123Subdomain,
   createsOnUpdate: true,
 

@@ -28,7 +28,7 @@ export function autoscalingV1(columns: readonly Column[]): ServedVersion {
     kind: versionKinds.horizontalpodautoscalersV1,
     shape: shapeOf(versionKinds.horizontalpodautoscalersV1),
     columns: columnsThrough(toV2, columns),
-    fromStored: (objects) => objects.map(fromV2),
+    fromStored: fromV2,
     toStored: toV2,
   };
 }

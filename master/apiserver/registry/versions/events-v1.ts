@@ -7,34 +7,31 @@ import { shapeOf } from '../schema/shape.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { columnsThrough, type ServedVersion } from './served-version.ts';
 
-/** The fields that can be selected on, and what they are in core/v1. */
-const fields: Readonly<Record<string, string>> = {
-  reason: 'reason',
-  reportingController: 'reportingComponent',
-  'regarding.kind': 'involvedObject.kind',
-  'regarding.namespace': 'involvedObject.namespace',
-  'regarding.name': 'involvedObject.name',
-  'regarding.uid': 'involvedObject.uid',
-  'regarding.apiVersion': 'involvedObject.apiVersion',
-  'regarding.resourceVersion': 'involvedObject.resourceVersion',
-  'regarding.fieldPath': 'involvedObject.fieldPath',
-  type: 'type',
+/** Selectable fields, and where they are read. */
+const fields: Readonly<Record<string, (event: EventsV1Event) => string | undefined>> = {
+  'regarding.kind': ({ regarding }) => regarding?.kind,
+  'regarding.namespace': ({ regarding }) => regarding?.namespace,
+  'regarding.name': ({ regarding }) => regarding?.name,
+  'regarding.uid': ({ regarding }) => regarding?.uid,
+  'regarding.apiVersion': ({ regarding }) => regarding?.apiVersion,
+  'regarding.resourceVersion': ({ regarding }) => regarding?.resourceVersion,
+  'regarding.fieldPath': ({ regarding }) => regarding?.fieldPath,
+  reason: ({ reason }) => reason,
+  reportingController: ({ reportingController }) => reportingController,
+  type: ({ type }) => type,
 };
 
 const longest = 128;
 const longestNote = 1024;
 
-export function eventsV1(
-  columns: readonly Column[],
-  storedFieldValue: (event: Event, field: string) => string,
-): ServedVersion {
+export function eventsV1(columns: readonly Column[]): ServedVersion {
   return {
     kind: versionKinds.eventsV1,
     shape: shapeOf(versionKinds.eventsV1),
     columns: columnsThrough(toCore, columns),
     fieldNames: Object.keys(fields),
-    fieldValue: (event: Event, field) => storedFieldValue(event, fields[field] ?? ''),
-    fromStored: (events) => events.map(fromCore),
+    fieldValue: (event: EventsV1Event, field) => fields[field]?.(event) ?? '',
+    fromStored: fromCore,
     toStored: toCore,
     validateNew,
   };

@@ -1,7 +1,8 @@
 import test from 'ava';
 import { parse } from 'yaml';
 import type { KubeObject } from '../../../../../master/api/types.ts';
-import { type Definition, definitionStrategy } from '../../../../../master/apiserver/registry/custom/definition.ts';
+import { definitionStrategy } from '../../../../../master/apiserver/registry/custom/definition.ts';
+import type { Definition } from '../../../../../master/apiserver/registry/custom/definition-types.ts';
 import { customVersion } from '../../../../../master/apiserver/registry/custom/strategy.ts';
 import { FieldErrors } from '../../../../../master/apiserver/registry/validation/field-errors.ts';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { settledStatus } from '../../../../../master/apiserver/registry/custom/conditions.ts';
-import type { Definition } from '../../../../../master/apiserver/registry/custom/definition.ts';
+import type { Definition } from '../../../../../master/apiserver/registry/custom/definition-types.ts';
 import { parseJsonPath, valuesAt, withValueAt } from '../../../../../master/apiserver/registry/custom/json-path.ts';
 import { compareVersions } from '../../../../../master/apiserver/registry/custom/version-order.ts';
 

@@ -1,12 +1,12 @@
 /**
- * The store as one version of a custom resource sees it. Objects lie in the version in which they were written last; here they are
- * given in another, and what is written goes into the definition's storage version. So the generic verbs need not know that
+ * The store as one version of a resource sees it. Objects lie in the version that is stored, or was when they were written last; here
+ * they are given in another, and what is written goes into the version that is stored. So the generic verbs need not know that
  * there are several.
  *
- * Guarantees: an object that lies in the wanted version and lacks no default is passed on as it is, at no cost; one object or
+ * Guarantees: an object that lies in the wanted version and need not be completed is passed on as it is, at no cost; one object or
  * event is converted once, however many readers and watchers there are; a watch keeps its order while a webhook is asked.
  */
-import { apiVersionOf } from '../../../api/kinds.ts';
+import { apiVersionOf, type Kind } from '../../../api/kinds.ts';
 import type { KubeObject } from '../../../api/types.ts';
 import { RevisionMismatch } from '../../store/errors.ts';
 import type {
@@ -21,46 +21,43 @@ import type {
   WriteOptions,
 } from '../../store/types.ts';
 import { asStored } from '../committer.ts';
-import { isRecord } from '../schema/shape.ts';
-import { hasDefaults, prune, setDefaults } from './decoding.ts';
-import type { Schema } from './schema.ts';
-import type { CustomVersion } from './strategy.ts';
 
 /** Asks for objects in another version, in the same order. Throws a StatusError. */
 export type Convert = (objects: readonly KubeObject[], apiVersion: string) => Promise<readonly KubeObject[]>;
 
-export interface VersionsOf {
-  readonly version: CustomVersion;
-  /** `example.com/v1`: the version to write in, and its schema. */
+/** How objects become those of the version that is wanted, and of the one that is stored. Nothing here changes what it is given. */
+export interface Conversions {
+  /** The wanted version. */
+  readonly kind: Kind;
+  /** `example.com/v1`: the version to write in. */
   readonly storageVersion: string;
-  readonly storageSchema: Schema;
-  /** Absent: versions differ in nothing but their name. */
-  readonly convert: Convert | undefined;
+  /** Given: somebody is asked for objects in another version before anything else is done to them. */
+  readonly convert?: Convert | undefined;
+  /** An object that was read, whole, as the wanted version has it. */
+  shown(object: KubeObject): KubeObject;
+  /** Whether that makes a difference to objects that lie in the wanted version. */
+  readonly completesOwn: boolean;
+  /** An object to be written, as the storage version has it. */
+  kept(object: KubeObject): KubeObject;
 }
 
 export class VersionedStore implements Store {
   readonly #store: Store;
+  readonly #conversions: Conversions;
   readonly #apiVersion: string;
-  readonly #storageVersion: string;
-  readonly #storageSchema: Schema;
-  readonly #version: CustomVersion;
   readonly #convert: Convert | undefined;
-  readonly #hasDefaults: boolean;
   /** How an object of the wanted version begins in the store. */
   readonly #head: Buffer;
   readonly #ends = new Set<() => void>();
   readonly #views = new WeakMap<Stored, Stored | Promise<Stored>>();
   readonly #events = new WeakMap<StoreEvent, StoreEvent>();
 
-  constructor(store: Store, { version, storageVersion, storageSchema, convert }: VersionsOf) {
+  constructor(store: Store, conversions: Conversions) {
     this.#store = store;
-    this.#version = version;
-    this.#apiVersion = apiVersionOf(version.kind);
-    this.#storageVersion = storageVersion;
-    this.#storageSchema = storageSchema;
-    this.#convert = convert;
-    this.#hasDefaults = hasDefaults(version.schema);
-    const [kind, apiVersion] = [version.kind.kind, this.#apiVersion].map((text) => JSON.stringify(text));
+    this.#conversions = conversions;
+    this.#apiVersion = apiVersionOf(conversions.kind);
+    this.#convert = conversions.convert;
+    const [kind, apiVersion] = [conversions.kind.kind, this.#apiVersion].map((text) => JSON.stringify(text));
     this.#head = Buffer.from(`{"kind":${kind},"apiVersion":${apiVersion},`);
   }
 
@@ -236,15 +233,11 @@ export class VersionedStore implements Store {
     const known = this.#views.get(stored);
     if (known) return known;
     const isHere = this.#isHere(stored);
-    if (isHere && !this.#hasDefaults) return stored;
-    const view = isHere || !this.#convert ? this.#renamed(stored) : this.#converted(stored, this.#convert);
+    if (isHere && !this.#conversions.completesOwn) return stored;
+    const view =
+      isHere || !this.#convert ? this.#completed(stored, stored.object) : this.#converted(stored, this.#convert);
     this.#views.set(stored, view);
     return view;
-  }
-
-  /** The same object under this version's name, as this version's schema has it. */
-  #renamed(stored: Stored): Stored {
-    return this.#completed(stored, structuredClone(stored.object));
   }
 
   async #converted(stored: Stored, convert: Convert): Promise<Stored> {
@@ -259,26 +252,18 @@ export class VersionedStore implements Store {
   }
 
   #completed({ key, revision, object: before }: Stored, object: KubeObject): Stored {
-    const { schema, kind } = this.#version;
-    if (isRecord(object)) prune(schema, object);
-    setDefaults(schema, object);
-    const { metadata, ...rest } = object;
-    const whole = { ...rest, kind: kind.kind, apiVersion: this.#apiVersion, metadata: { ...metadata } };
-    if (before.metadata?.resourceVersion !== undefined)
-      whole.metadata.resourceVersion = before.metadata.resourceVersion;
-    const { apiVersion, kind: name, metadata: meta, ...fields } = whole;
-    return asStored(key, { kind: name, apiVersion, metadata: meta, ...fields }, revision);
+    const { metadata, kind: _kind, apiVersion: _version, ...rest } = this.#conversions.shown(object);
+    const meta = { ...metadata };
+    if (before.metadata?.resourceVersion !== undefined) meta.resourceVersion = before.metadata.resourceVersion;
+    const { kind } = this.#conversions.kind;
+    return asStored(key, { kind, apiVersion: this.#apiVersion, metadata: meta, ...rest }, revision);
   }
 
   async #forStorage(object: KubeObject): Promise<KubeObject> {
-    if (this.#apiVersion === this.#storageVersion) return object;
-    const [converted = object] = this.#convert
-      ? await this.#convert([object], this.#storageVersion)
-      : [{ ...object, apiVersion: this.#storageVersion }];
-    // What the storage version has no field for is not kept.
-    const kept = structuredClone(converted);
-    if (isRecord(kept)) prune(this.#storageSchema, kept);
-    return kept;
+    const { storageVersion } = this.#conversions;
+    if (this.#apiVersion === storageVersion) return object;
+    const [converted = object] = this.#convert ? await this.#convert([object], storageVersion) : [object];
+    return this.#conversions.kept(converted);
   }
 
   #eventNow(event: StoreEvent): StoreEvent {
