@@ -43,8 +43,11 @@ export class Listeners {
       logger.warn({ peer, listeners }, 'the other balancer is silent: taking its clients');
     };
     const back = () => {
-      logger.info({ peer }, 'the other balancer answers again, or is gone');
-      this.#closeMore();
+      // Clients that have come to these listeners are accepted first: to close one resets those that still wait in it.
+      setImmediate(() => {
+        this.#closeMore();
+        logger.info({ peer }, 'the other balancer answers again, or is gone');
+      });
     };
     await watchPeer(peer, { silent, back }, signal);
     this.#closeMore();
