@@ -10,7 +10,7 @@ import { loadKubeconfig } from '../master/api/config.ts';
 import { getCondition } from '../master/api/meta.ts';
 import type { Node } from '../master/api/types.ts';
 import { UserError } from './install.ts';
-import { mastersOf, usualMasters } from './override.ts';
+import { mastersOf } from './override.ts';
 import { compose, nodes, type Project } from './project.ts';
 import { run } from './system.ts';
 
@@ -54,10 +54,7 @@ async function servingMasters(project: Project, masters: readonly string[]): Pro
     const response = await fetch(`http://127.0.0.1:${project.adminPort}/state`, { signal: AbortSignal.timeout(1_000) });
     const state: BalancerState = JSON.parse(await response.text());
     const up = state.backends.filter(({ health }) => health === 'up').map(({ name }) => name);
-    // Masters that were added are followed by their addresses: there they are as many as there are such backends.
-    const addresses = up.filter((name) => name.includes(':'));
-    const added = masters.filter((name) => !usualMasters.includes(name)).slice(0, addresses.length);
-    return [...up.filter((name) => masters.includes(name)), ...added];
+    return up.filter((name) => masters.includes(name));
   } catch {
     return [];
   }
