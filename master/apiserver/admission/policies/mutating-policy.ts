@@ -47,7 +47,7 @@ export function compileMutatingPolicy(definition: MutatingAdmissionPolicy): Muta
       const failures: string[] = [];
       for (const { named, change } of compiled) {
         const values = { ...subject.values, object: current };
-        const result = evaluate(named, common.open({ ...subject, values }, params, scope.budget));
+        const result = evaluate(named, common.open({ ...subject, values }, params));
         try {
           current = change(resultOf(result), current, shape);
         } catch (error) {

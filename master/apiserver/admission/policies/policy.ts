@@ -4,7 +4,7 @@
  */
 import type { KubeObject, MutatingAdmissionPolicy, ValidatingAdmissionPolicy } from '../../../api/types.ts';
 import { type Bindings, Budget, type CelEnvironment, type CelResult } from '../../cel/environment.ts';
-import { overBudget } from '../../cel/steps.ts';
+import { overBudget, stepsOfConditions } from '../../cel/steps.ts';
 import type { Judge } from '../authorizer-functions.ts';
 import { type CompiledExpression, compileExpression, policyEnvironment, requestValues } from '../expressions.ts';
 import type { AdmissionRequest } from '../types.ts';
@@ -24,14 +24,15 @@ export interface Policy {
   readonly failsOpen: boolean;
   readonly paramKind: { readonly apiVersion: string; readonly kind: string } | undefined;
   /** Everything that the policy's expressions may name, and what they may do together. */
-  open(subject: Subject, params: KubeObject | undefined, budget?: Budget): Scope;
+  open(subject: Subject, params: KubeObject | undefined): Scope;
   /** Whether the conditions hold; a text says why that cannot be told. */
   choose(scope: Scope): boolean | string;
 }
 
+/** As in Kubernetes the conditions have a budget, validations and their messages, audit annotations, and every mutation. */
 export interface Scope {
   readonly bindings: Bindings;
-  readonly budget: Budget;
+  budget: Budget;
 }
 
 /** An expression, with the text that errors quote. */
@@ -63,13 +64,19 @@ export function compileCommon({ metadata, spec = {} }: ValidatingAdmissionPolicy
     matching: matchingOf(spec.matchConstraints),
     failsOpen: spec.failurePolicy === 'Ignore',
     paramKind: paramKind && { apiVersion: paramKind.apiVersion ?? '', kind: paramKind.kind ?? '' },
-    open(subject, params, budget = new Budget()) {
+    open(subject, params) {
       const values = { ...subject.values, params: params ?? null, namespaceObject: subject.namespaceObject ?? null };
       const bindings: Bindings = policyEnvironment.bind({ ...values, variables: lazyVariables(named, () => scope) });
-      const scope = { bindings, budget };
+      const scope = { bindings, budget: new Budget() };
       return scope;
     },
-    choose: (scope) => choose(conditions, scope),
+    choose(scope) {
+      const { budget } = scope;
+      scope.budget = new Budget(stepsOfConditions);
+      const chosen = choose(conditions, scope);
+      scope.budget = budget;
+      return chosen;
+    },
   };
 }
 
@@ -91,6 +98,7 @@ function choose(conditions: readonly Named[], scope: Scope): boolean | string {
   const failures: string[] = [];
   for (const condition of conditions) {
     const result = evaluate(condition, scope);
+    if (scope.budget.isSpent) return overBudget;
     if (!result.ok) failures.push(result.message);
     else if (result.value !== true) return false;
   }

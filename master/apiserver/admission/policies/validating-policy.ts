@@ -3,7 +3,8 @@
  * expression is judged by itself; what cannot be evaluated falls under the policy's failure policy.
  */
 import type { KubeObject, ValidatingAdmissionPolicy } from '../../../api/types.ts';
-import { toJson } from '../../cel/environment.ts';
+import { Budget, toJson } from '../../cel/environment.ts';
+import { overBudget } from '../../cel/steps.ts';
 import { compile, compileCommon, evaluate, type Named, type Policy, type Scope, type Subject } from './policy.ts';
 
 /** What speaks against the request. */
@@ -45,6 +46,7 @@ export function compileValidatingPolicy(definition: ValidatingAdmissionPolicy): 
       const chosen = common.choose(scope);
       if (chosen === false) return nothing;
       if (chosen !== true) return { findings: failed(chosen), annotations: [] };
+      const tooMuch: Evaluation = { findings: failed(overBudget), annotations: [] };
       const findings = rules.flatMap((rule, index): Finding[] => {
         const result = evaluate(rule.test, scope);
         if (!result.ok) return failed(result.message).map((finding) => ({ ...finding, index }));
@@ -53,13 +55,15 @@ export function compileValidatingPolicy(definition: ValidatingAdmissionPolicy): 
           messageOf(rule.words, scope) ?? (rule.message?.trim() || `failed expression: ${rule.expression.trim()}`);
         return [{ message, reason: rule.reason ?? 'Invalid', index }];
       });
+      if (scope.budget.isSpent) return tooMuch;
+      scope.budget = new Budget();
       const annotations: (readonly [string, string])[] = [];
       for (const { key, value } of notes) {
         const result = evaluate(value, scope);
         if (!result.ok) findings.push(...failed(result.message));
         else if (typeof result.value === 'string' && result.value !== '') annotations.push([key, result.value]);
       }
-      return { findings, annotations };
+      return scope.budget.isSpent ? tooMuch : { findings, annotations };
     },
   };
 }

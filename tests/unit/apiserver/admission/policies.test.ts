@@ -107,6 +107,25 @@ test('what cannot be evaluated is refused, or passes where the policy fails open
   await t.notThrowsAsync(async () => pluginOf({ validations, failurePolicy: 'Ignore' }).validate?.(of(configMap({}))));
 });
 
+test('an expression, the conditions and the validations of a policy have limits of their own, as in Kubernetes', async (t) => {
+  // Of 800 entries it looks at 640,000 pairs, of 1,100 at more than a million.
+  const expression = 'object.data.all(a, object.data.all(b, true))';
+  const times = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `n${index}`, expression }));
+  const filled = (size: number) => of(configMap(Object.fromEntries(times(size).map(({ name }) => [name, '']))));
+  const cases: [size: number, spec: Partial<Spec>, refused?: RegExp][] = [
+    [1_100, { validations: times(1) }, /resulted in error: operation cancelled: actual cost limit exceeded$/],
+    [800, { validations: times(1), matchConditions: times(2) }],
+    [800, { validations: times(1), matchConditions: times(4) }, /denied request: validation failed due to running out/],
+    [800, { validations: times(16) }, /denied request: validation failed due to running out of cost budget/],
+    [800, { validations: times(16), failurePolicy: 'Ignore' }],
+  ];
+  for (const [size, spec, refused] of cases) {
+    const judged = async () => pluginOf(spec).validate?.(filled(size));
+    if (refused) await t.throwsAsync(judged, { message: refused });
+    else await t.notThrowsAsync(judged);
+  }
+});
+
 test('match conditions and the rules of the binding narrow down what a policy is about', async (t) => {
   const validations = [{ expression: 'false' }];
   const conditions = pluginOf({
