@@ -165,6 +165,12 @@ export const timeout = (message: string, options?: ErrorOptions): StatusError =>
 export const isStatusError = (error: unknown): error is StatusError => error instanceof StatusError;
 const hasReason = (error: unknown, reason: StatusReason): boolean => isStatusError(error) && error.reason === reason;
 export const isNotFound = (error: unknown): boolean => hasReason(error, 'NotFound');
+/** Refused because the namespace is on its way out: it takes nothing new. */
+export const isNamespaceTerminating = (error: unknown): boolean =>
+  isForbidden(error) &&
+  isStatusError(error) &&
+  (error.status.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
+
 export const isAlreadyExists = (error: unknown): boolean => hasReason(error, 'AlreadyExists');
 export const isConflict = (error: unknown): boolean => hasReason(error, 'Conflict');
 export const isExpired = (error: unknown): boolean => isStatusError(error) && error.code === 410;

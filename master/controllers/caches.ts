@@ -46,6 +46,10 @@ export function createCaches(client: Client, logger: Logger) {
   pods.addIndex(podIndex.orphans, (pod) => (controllerOf(pod) ? [] : [pod.metadata?.namespace ?? '']));
   const replicationcontrollers = informers.for('replicationcontrollers');
   replicationcontrollers.addIndex(namespaceIndex, (rc) => [rc.metadata?.namespace ?? '']);
+  const replicasets = informers.for('replicasets');
+  replicasets.addIndex(namespaceIndex, (set) => [set.metadata?.namespace ?? '']);
+  const deployments = informers.for('deployments');
+  deployments.addIndex(namespaceIndex, (deployment) => [deployment.metadata?.namespace ?? '']);
   const services = informers.for('services');
   services.addIndex(namespaceIndex, (service) => [service.metadata?.namespace ?? '']);
   const endpointslices = informers.for('endpointslices');
@@ -57,6 +61,8 @@ export function createCaches(client: Client, logger: Logger) {
     informers,
     pods,
     replicationcontrollers,
+    replicasets,
+    deployments,
     services,
     endpointslices,
     endpoints: informers.for('endpoints'),

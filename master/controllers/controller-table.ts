@@ -8,6 +8,7 @@ import { startCsrCleaner } from './certificates/csr-cleaner.ts';
 import { startCsrSigning } from './certificates/csr-signing.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { StartController } from './context.ts';
+import { startDeployments } from './deployment/deployment-controller.ts';
 import { startEndpoints } from './endpoints/endpoints.ts';
 import { startEndpointSlices } from './endpoints/endpointslices.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -16,7 +17,7 @@ import { startNodeIpam } from './node-ipam.ts';
 import { startNodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
 import { startTaintEviction } from './node-lifecycle/taint-eviction.ts';
 import { startPodGc } from './pod-gc.ts';
-import { startReplicationController } from './replication/replication-controller.ts';
+import { startReplicaSets, startReplicationController } from './replication/replica-manager.ts';
 import { startResourceQuota } from './resource-quota.ts';
 import { startRootCaPublisher, startServiceAccounts } from './service-account.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
@@ -29,6 +30,8 @@ export interface ControllerRow {
 
 export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'replicationcontroller-controller', start: startReplicationController },
+  { name: 'replicaset-controller', start: startReplicaSets },
+  { name: 'deployment-controller', start: startDeployments },
   { name: 'node-lifecycle-controller', start: startNodeLifecycle },
   { name: 'taint-eviction-controller', start: startTaintEviction },
   { name: 'node-ipam-controller', start: startNodeIpam },

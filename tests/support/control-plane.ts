@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,6 +39,8 @@ export class ControlPlane {
     const etcd = await startEtcd();
     const port = await freePort();
     const plane = new ControlPlane(dir, etcd, `https://127.0.0.1:${port}`);
+    const kubeconfig = readFileSync(join(dir, 'admin/kubeconfig'), 'utf8');
+    await writeFile(plane.kubeconfig, kubeconfig.replace(/server: \S+/, `server: ${plane.url}`), { mode: 0o600 });
     const own = (file: string): string => join(dir, 'master-1', file);
     plane.#spawn('apiserver', [
       ...['--secure-port', String(port), '--bind-address', '127.0.0.1', '--advertise-address', '127.0.0.1'],
@@ -79,6 +81,11 @@ export class ControlPlane {
       ...args,
     ]);
     return new Controllers(process, port);
+  }
+
+  /** The administrator's, for kubectl. */
+  get kubeconfig(): string {
+    return join(this.#dir, 'kubeconfig');
   }
 
   get authority(): KeyPair {

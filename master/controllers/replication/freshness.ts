@@ -1,5 +1,5 @@
 /**
- * Whether the pods' cache shows all that earlier leaders did for a replication controller.
+ * Whether the pods' cache shows all that earlier leaders did for an owner of replicas.
  *
  * Expectations cover only what this leader did in this term. The fence lets no older leader's write through after this term began,
  * so a cache that is complete up to there shows them all. Where the cache hears of nothing newer, the leader reads an owner's pods
@@ -10,15 +10,16 @@ import type { Client } from '../../api/client.ts';
 import { ApiUnreachable } from '../../api/client.ts';
 import { isStatusError } from '../../api/errors.ts';
 import { controllerOf, keyOf } from '../../api/meta.ts';
-import type { Pod, ReplicationController } from '../../api/types.ts';
-import { selects } from './claims.ts';
+import type { KubeObject, Pod } from '../../api/types.ts';
 import { type PodView, revisionOf } from './expectations.ts';
+import type { ReplicaKind, ReplicaOwner } from './replica-kinds.ts';
 
 /** A list costs much where there are many pods; in between, the cache may reach the last one's revision by itself. */
 const listEveryMs = 50;
 
-export class Freshness {
+export class Freshness<Owner extends ReplicaOwner> {
   readonly #client: Client;
+  readonly #kind: ReplicaKind<Owner>;
   readonly #view: PodView;
   /** The resourceVersion at which the term began. */
   readonly #since: number;
@@ -28,27 +29,26 @@ export class Freshness {
   /** Owner's uid → the revision of its first live list, which the cache had not reached, and when the last list was made. */
   readonly #behind = new Map<string, { readonly revision: number; readonly listedMs: number }>();
 
-  constructor(client: Client, view: PodView, since: string) {
+  constructor(client: Client, kind: ReplicaKind<Owner>, view: PodView, since: string) {
     this.#client = client;
+    this.#kind = kind;
     this.#view = view;
     this.#since = revisionOf(since);
   }
 
   /** True once the cache is known to show what the API server had in this term. `cached`: the owner's pods in the cache. */
-  async verify(rc: ReplicationController, cached: readonly Pod[]): Promise<boolean> {
-    const uid = rc.metadata?.uid ?? '';
+  async verify(owner: Owner, cached: readonly Pod[]): Promise<boolean> {
+    const uid = owner.metadata?.uid ?? '';
     if (this.#verified.has(uid)) return true;
     if (!this.#doubted.has(uid) && revisionOf(this.#view.resourceVersion) >= this.#since) return this.#settle(uid);
     const behind = this.#behind.get(uid);
     if (behind && revisionOf(this.#view.resourceVersion) >= behind.revision) return this.#settle(uid);
     const listedMs = performance.now();
     if (behind && listedMs - behind.listedMs < listEveryMs) return false;
-    const labelSelector = Object.entries(rc.spec?.selector ?? {})
-      .map(([name, value]) => `${name}=${value}`)
-      .join(',');
-    const list = await this.#client.list('pods', { namespace: rc.metadata?.namespace, labelSelector });
+    const labelSelector = this.#kind.selectorText(owner);
+    const list = await this.#client.list('pods', { namespace: owner.metadata?.namespace, labelSelector });
     const revision = revisionOf(list.metadata.resourceVersion);
-    const mine = list.items.filter((pod) => selects(rc, pod) && (controllerOf(pod)?.uid ?? uid) === uid);
+    const mine = list.items.filter((pod) => this.#kind.selects(owner, pod) && (controllerOf(pod)?.uid ?? uid) === uid);
     if (showsTheSame(this.#view, cached, mine, revision)) return this.#settle(uid);
     // Keep the first target: a busy cache passes it even if the two lists never come out equal.
     this.#behind.set(uid, { revision: behind?.revision ?? revision, listedMs });
@@ -56,8 +56,8 @@ export class Freshness {
   }
 
   /** What is known of this owner no longer holds: the next creation or deletion verifies anew. */
-  doubt(rc: ReplicationController): void {
-    const uid = rc.metadata?.uid ?? '';
+  doubt({ metadata }: KubeObject): void {
+    const uid = metadata?.uid ?? '';
     this.#verified.delete(uid);
     this.#behind.delete(uid);
     this.#doubted.add(uid);

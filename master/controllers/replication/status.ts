@@ -1,9 +1,8 @@
-/** The status of a replication controller, computed anew from its pods each time. Pure. */
+/** The status of an owner of replicas, computed anew from its pods each time. Pure. */
 import { setCondition } from '../../api/meta.ts';
-import type { Pod, ReplicationController } from '../../api/types.ts';
-import { availability, isActive, isReady } from '../pod-facts.ts';
-
-type Status = NonNullable<ReplicationController['status']>;
+import type { Pod } from '../../api/types.ts';
+import { availability, isActive, isReady, isTerminated } from '../pod-facts.ts';
+import type { ReplicaOwner, ReplicaStatus } from './replica-kinds.ts';
 
 /** Why replicas could not be made or removed; shown as the condition ReplicaFailure. */
 export interface ReplicaFailure {
@@ -13,19 +12,20 @@ export interface ReplicaFailure {
 
 /** `availableInMs`: when the next ready pod becomes available by minReadySeconds, if one is on its way. */
 export function computeStatus(
-  rc: ReplicationController,
+  owner: ReplicaOwner,
   owned: readonly Pod[],
   failure: ReplicaFailure | undefined,
   now: number,
-): { status: Status; availableInMs?: number } {
-  const template = Object.entries(rc.spec?.template?.metadata?.labels ?? {});
-  const minReadySeconds = rc.spec?.minReadySeconds ?? 0;
-  const status: Status = {
+  countsTerminating = false,
+): { status: ReplicaStatus; availableInMs?: number } {
+  const template = Object.entries(owner.spec?.template?.metadata?.labels ?? {});
+  const minReadySeconds = owner.spec?.minReadySeconds ?? 0;
+  const status: ReplicaStatus = {
     replicas: 0,
     fullyLabeledReplicas: 0,
     readyReplicas: 0,
     availableReplicas: 0,
-    observedGeneration: rc.metadata?.generation ?? 0,
+    observedGeneration: owner.metadata?.generation ?? 0,
   };
   const counts = { replicas: 0, fullyLabeled: 0, ready: 0, available: 0 };
   let availableInMs: number | undefined;
@@ -43,12 +43,14 @@ export function computeStatus(
   status.fullyLabeledReplicas = counts.fullyLabeled || undefined;
   status.readyReplicas = counts.ready || undefined;
   status.availableReplicas = counts.available || undefined;
-  const conditions = conditionsWith(rc.status?.conditions ?? [], failure, now);
+  if (countsTerminating)
+    status.terminatingReplicas = owned.filter((pod) => !isActive(pod) && !isTerminated(pod)).length;
+  const conditions = conditionsWith(owner.status?.conditions ?? [], failure, now);
   if (conditions.length > 0) status.conditions = conditions;
   return availableInMs === undefined ? { status } : { status, availableInMs };
 }
 
-type Conditions = NonNullable<Status['conditions']>;
+type Conditions = NonNullable<ReplicaStatus['conditions']>;
 
 function conditionsWith(present: Conditions, failure: ReplicaFailure | undefined, now: number): Conditions {
   if (!failure) return present.filter(({ type }) => type !== 'ReplicaFailure');

@@ -1,12 +1,16 @@
 import test from 'ava';
-import type { Pod } from '../../../master/api/types.ts';
-import { claimPods } from '../../../master/controllers/replication/claims.ts';
+import type { Pod, ReplicationController } from '../../../master/api/types.ts';
+import { claim } from '../../../master/controllers/claims.ts';
 import { Expectations } from '../../../master/controllers/replication/expectations.ts';
 import { podsToDelete } from '../../../master/controllers/replication/pod-ranking.ts';
-import { podFor } from '../../../master/controllers/replication/replication-controller.ts';
+import { replicationControllers } from '../../../master/controllers/replication/replica-kinds.ts';
+import { podFor } from '../../../master/controllers/replication/replica-manager.ts';
 import { slowStart } from '../../../master/controllers/replication/slow-start.ts';
 import { computeStatus } from '../../../master/controllers/replication/status.ts';
 import { controller, pod } from './objects.ts';
+
+const claimsOf = (owner: ReplicationController, candidates: Pod[]) =>
+  claim(owner, (pod) => replicationControllers.selects(owner, pod), candidates);
 
 const names = (pods: Pod[]): (string | undefined)[] => pods.map(({ metadata }) => metadata?.name);
 
@@ -43,7 +47,7 @@ test('a node that holds more of the replicas gives up one first', (t) => {
 });
 
 test('a pod is kept, adopted, released or left to another controller by its owner and its labels', (t) => {
-  const claims = claimPods(controller(), [
+  const claims = claimsOf(controller(), [
     pod({ name: 'mine', owner: 'rc-1' }),
     pod({ name: 'relabelled', owner: 'rc-1', labels: { app: 'other' } }),
     pod({ name: 'orphan' }),
@@ -57,7 +61,7 @@ test('a pod is kept, adopted, released or left to another controller by its owne
 });
 
 test('a controller that is being deleted adopts and releases nothing', (t) => {
-  const claims = claimPods(controller({ terminating: true }), [
+  const claims = claimsOf(controller({ terminating: true }), [
     pod({ name: 'orphan' }),
     pod({ name: 'relabelled', owner: 'rc-1', labels: {} }),
   ]);
@@ -133,7 +137,7 @@ test('a failure to create shows as a condition, and goes when creation works aga
 });
 
 test('a pod is made from the template, owned by its controller and named after it', (t) => {
-  const { metadata, spec } = podFor(controller());
+  const { metadata, spec } = podFor(controller(), replicationControllers.kind);
   t.like(metadata, { namespace: 'default', generateName: 'web-', labels: { app: 'web', tier: 'front' } });
   t.like(metadata?.ownerReferences?.[0], { kind: 'ReplicationController', uid: 'rc-1', controller: true });
   t.deepEqual(spec, { containers: [{ name: 'c' }] });
