@@ -21,6 +21,8 @@ export interface Kind {
   readonly verbs?: readonly string[];
   /** Given: who uses the resource is warned that he should not, in these words. */
   readonly deprecated?: string;
+  /** A DELETE that ends the object is answered with it, and not with a Status. */
+  readonly returnsDeleted?: true;
 }
 
 export interface Subresource {
@@ -67,12 +69,18 @@ export interface Names {
   subresources?: Subresource[];
   verbs?: string[];
   deprecated?: string;
+  returnsDeleted?: true;
 }
 
 export function row(kind: string, resource: string, names: Names = {}): Kind {
   const { group = '', version = 'v1', namespaced = true, shortNames = [], categories = [], subresources = [] } = names;
   const singular = kind.toLowerCase();
   const own = { kind, resource, singular, group, version, namespaced, shortNames, categories, subresources };
-  const { verbs, deprecated } = names;
-  return { ...own, ...(verbs && { verbs }), ...(deprecated && { deprecated }) };
+  const { verbs, deprecated, returnsDeleted } = names;
+  return {
+    ...own,
+    ...(verbs && { verbs }),
+    ...(deprecated && { deprecated }),
+    ...(returnsDeleted && { returnsDeleted }),
+  };
 }

@@ -30,6 +30,7 @@ export const kinds = {
     subresources: [status, proxy('NodeProxyOptions')],
   }),
   pods: row('Pod', 'pods', {
+    returnsDeleted: true,
     shortNames: ['po'],
     categories: ['all'],
     subresources: [
@@ -51,6 +52,7 @@ export const kinds = {
     subresources: [status, scale],
   }),
   services: row('Service', 'services', {
+    returnsDeleted: true,
     shortNames: ['svc'],
     categories: ['all'],
     subresources: [status, proxy('ServiceProxyOptions')],
@@ -63,20 +65,27 @@ export const kinds = {
   configmaps: row('ConfigMap', 'configmaps', { shortNames: ['cm'] }),
   secrets: row('Secret', 'secrets'),
   serviceaccounts: row('ServiceAccount', 'serviceaccounts', {
+    returnsDeleted: true,
     shortNames: ['sa'],
     subresources: [
       { name: 'token', verbs: ['create'], kind: 'TokenRequest', group: 'authentication.k8s.io', version: 'v1' },
     ],
   }),
-  podtemplates: row('PodTemplate', 'podtemplates'),
+  podtemplates: row('PodTemplate', 'podtemplates', { returnsDeleted: true }),
   limitranges: row('LimitRange', 'limitranges', { shortNames: ['limits'] }),
-  resourcequotas: row('ResourceQuota', 'resourcequotas', { shortNames: ['quota'], subresources: [status] }),
+  resourcequotas: row('ResourceQuota', 'resourcequotas', {
+    returnsDeleted: true,
+    shortNames: ['quota'],
+    subresources: [status],
+  }),
   persistentvolumes: row('PersistentVolume', 'persistentvolumes', {
+    returnsDeleted: true,
     namespaced: false,
     shortNames: ['pv'],
     subresources: [status],
   }),
   persistentvolumeclaims: row('PersistentVolumeClaim', 'persistentvolumeclaims', {
+    returnsDeleted: true,
     shortNames: ['pvc'],
     subresources: [status],
   }),
@@ -132,12 +141,21 @@ export const kinds = {
   rolebindings: rbac('RoleBinding', 'rolebindings'),
   clusterroles: rbac('ClusterRole', 'clusterroles', { namespaced: false }),
   clusterrolebindings: rbac('ClusterRoleBinding', 'clusterrolebindings', { namespaced: false }),
-  storageclasses: storage('StorageClass', 'storageclasses', { namespaced: false, shortNames: ['sc'] }),
-  volumeattachments: storage('VolumeAttachment', 'volumeattachments', { namespaced: false, subresources: [status] }),
-  csidrivers: storage('CSIDriver', 'csidrivers', { namespaced: false }),
-  csinodes: storage('CSINode', 'csinodes', { namespaced: false }),
+  storageclasses: storage('StorageClass', 'storageclasses', {
+    returnsDeleted: true,
+    namespaced: false,
+    shortNames: ['sc'],
+  }),
+  volumeattachments: storage('VolumeAttachment', 'volumeattachments', {
+    returnsDeleted: true,
+    namespaced: false,
+    subresources: [status],
+  }),
+  csidrivers: storage('CSIDriver', 'csidrivers', { returnsDeleted: true, namespaced: false }),
+  csinodes: storage('CSINode', 'csinodes', { returnsDeleted: true, namespaced: false }),
   csistoragecapacities: storage('CSIStorageCapacity', 'csistoragecapacities'),
   volumeattributesclasses: storage('VolumeAttributesClass', 'volumeattributesclasses', {
+    returnsDeleted: true,
     namespaced: false,
     shortNames: ['vac'],
   }),
@@ -182,10 +200,10 @@ export const kinds = {
   leases: row('Lease', 'leases', { group: 'coordination.k8s.io' }),
   runtimeclasses: row('RuntimeClass', 'runtimeclasses', { group: 'node.k8s.io', namespaced: false }),
   endpointslices: row('EndpointSlice', 'endpointslices', { group: 'discovery.k8s.io' }),
-  deviceclasses: devices('DeviceClass', 'deviceclasses', { namespaced: false }),
-  resourceclaims: devices('ResourceClaim', 'resourceclaims', { subresources: [status] }),
-  resourceclaimtemplates: devices('ResourceClaimTemplate', 'resourceclaimtemplates'),
-  resourceslices: devices('ResourceSlice', 'resourceslices', { namespaced: false }),
+  deviceclasses: devices('DeviceClass', 'deviceclasses', { returnsDeleted: true, namespaced: false }),
+  resourceclaims: devices('ResourceClaim', 'resourceclaims', { returnsDeleted: true, subresources: [status] }),
+  resourceclaimtemplates: devices('ResourceClaimTemplate', 'resourceclaimtemplates', { returnsDeleted: true }),
+  resourceslices: devices('ResourceSlice', 'resourceslices', { returnsDeleted: true, namespaced: false }),
   flowschemas: flowcontrol('FlowSchema', 'flowschemas', { namespaced: false, subresources: [status] }),
   prioritylevelconfigurations: flowcontrol('PriorityLevelConfiguration', 'prioritylevelconfigurations', {
     namespaced: false,

@@ -53,7 +53,7 @@ export function tableOptions(exchange: Exchange, resource: Resource, part?: Subr
   return { columns, include, now: Date.now() };
 }
 
-/** The answer to a DELETE after which the object is no more. */
+/** The answer to a DELETE after which the object is no more, unless the kind answers with the object itself. */
 export function deletedStatus({ kind }: Resource, { object }: DeleteResult): Status {
   const { name = '', uid } = object.object.metadata ?? {};
   const details: NonNullable<Status['details']> = { name };

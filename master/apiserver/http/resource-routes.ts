@@ -188,7 +188,7 @@ export function resourceRoutes(options: ResourceRoutesOptions): Handler {
     await guard(exchange);
     const result = await resource.delete(context, objectName(exchange), options);
     addWarnings(exchange.response, context.warnings);
-    if (result.gone) {
+    if (result.gone && !resource.kind.returnsDeleted) {
       const status = deletedStatus(resource, result);
       exchange.audit?.status({ ...status, code: 200 });
       sendJson(exchange.response, 200, status);

@@ -78,7 +78,7 @@ export interface ListResult {
   readonly remainingItemCount?: number;
 }
 
-/** `gone`: the object is no more (answered with Status Success); otherwise it stays until its finalizers or grace end. */
+/** `gone`: the object is no more, and this is its last state; otherwise it stays until its finalizers or grace end. */
 export interface DeleteResult {
   readonly object: Stored;
   readonly gone: boolean;

@@ -122,5 +122,17 @@ export function statusOnly<T extends KubeObject & { status?: unknown }>(
   return validate ? { apply, validate } : { apply };
 }
 
+/** The status subresource of newer resources: of the metadata only who manages what is taken, so that labels and finalizers stay. */
+export function nothingButStatus<T extends KubeObject & { status?: unknown }>(
+  validate?: (object: T, old: T, errors: FieldErrors) => void,
+): SubresourceStrategy<T> {
+  const apply = (incoming: T, old: T): T => {
+    const { managedFields: _known, ...metadata } = old.metadata ?? {};
+    const { managedFields } = incoming.metadata ?? {};
+    return { ...old, metadata: { ...metadata, ...(managedFields && { managedFields }) }, status: incoming.status };
+  };
+  return validate ? { apply, validate } : { apply };
+}
+
 /** The answer to an action that was done. */
 export const success = (): Status => ({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 });

@@ -47,6 +47,20 @@ const bodies: Readonly<Record<string, object>> = {
   token: { spec: { audiences: ['a'] } },
 };
 
+const condition = { type: 'Changed', status: 'True', reason: 'Changed', message: '' };
+const conditions = [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+
+/** Changes of the statuses that take nothing of the metadata along. */
+const statuses: Readonly<Record<string, object>> = {
+  apiservices: { conditions },
+  servicecidrs: { conditions },
+  validatingadmissionpolicies: { conditions },
+  flowschemas: { conditions },
+  prioritylevelconfigurations: { conditions },
+  volumeattachments: { attached: true },
+  resourceclaims: { reservedFor: [{ resource: 'pods', name: 'p', uid: 'u' }] },
+};
+
 interface Write {
   readonly what: string;
   /** The object that the subresource is of. */
@@ -158,16 +172,17 @@ async function writesOf(client: ApiClient, kind: Kind): Promise<Write[]> {
           keeps: row.name !== 'token',
           async send({ query = '', more: extra = {}, headers }) {
             const at = `${path}?${query}`;
-            const scaled = row.name === 'scale' ? { spec: { replicas: 7 } } : {};
+            const status = row.name === 'status' ? statuses[kind.resource] : undefined;
+            const part = row.name === 'scale' ? { spec: { replicas: 7 } } : status ? { status } : {};
             if (verb === 'create')
               return client.send('POST', at, { ...bodies[row.name], ...extra }, undefined, headers);
             if (verb === 'delete') return client.send('DELETE', at, undefined, undefined, headers);
-            const patch = { metadata: { annotations: { changed: 'yes' } }, ...scaled, ...extra };
+            const patch = { metadata: { annotations: { changed: 'yes' } }, ...part, ...extra };
             if (verb === 'patch') return client.send('PATCH', at, patch, 'application/merge-patch+json', headers);
             const source = row.verbs.includes('get') && !connects ? path : parent;
             const body = connects ? { metadata: {} } : await client.json<{ metadata: object }>('GET', source);
             const metadata = { ...body.metadata, annotations: { changed: 'yes' } };
-            return client.send('PUT', at, { ...body, metadata, ...scaled, ...extra }, undefined, headers);
+            return client.send('PUT', at, { ...body, metadata, ...part, ...extra }, undefined, headers);
           },
         };
       }),

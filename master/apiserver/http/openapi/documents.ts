@@ -229,7 +229,7 @@ function pathsOf(kind: Kind): Record<string, Record<string, Operation>> {
         action: 'delete',
         parameters: [...name, pretty, ...deleteParameters],
         body: deleteBody,
-        answer: statusType,
+        answer: kind.returnsDeleted ? answer : statusType,
       },
     },
   };

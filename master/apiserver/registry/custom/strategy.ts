@@ -5,7 +5,7 @@ import type { KubeObject, Scale } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import type { ObjectShape } from '../schema/shape.ts';
 import { scaleMetadata } from '../strategies/scale.ts';
-import { type Strategy, type SubresourceStrategy, statusOnly } from '../strategy.ts';
+import { nothingButStatus, type Strategy, type SubresourceStrategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateNotNegative } from '../validation/numbers.ts';
 import { columnsOf } from './columns.ts';
@@ -96,7 +96,7 @@ function strategyOf(kind: CustomKind, schema: Schema, shape: ObjectShape, versio
     ...(warning !== undefined && { warnings: () => [warning] }),
     subresources: {
       ...(status !== undefined && {
-        status: statusOnly<Custom>((object, old, errors) => validate(object, errors, old)),
+        status: nothingButStatus<Custom>((object, old, errors) => validate(object, errors, old)),
       }),
       ...(scale && { scale: scaleSubresource(scale, validate) }),
     },

@@ -10,7 +10,7 @@ import type {
 import { isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
 import { ageColumn, column, integerColumn, nameColumn } from '../columns/common.ts';
 import type { Column } from '../context.ts';
-import type { Strategy } from '../strategy.ts';
+import { nothingButStatus, type Strategy } from '../strategy.ts';
 import { validateExpression, validateMutation } from '../validation/admission-expressions.ts';
 import { validateMatchConditions, validateRules } from '../validation/admission-rules.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
@@ -51,6 +51,7 @@ export const validatingPolicyStrategy: Strategy<ValidatingAdmissionPolicy> = {
   nameErrors: isDns1123Subdomain,
   hasGeneration: true,
   ...withStatus<ValidatingAdmissionPolicy>(),
+  subresources: { status: nothingButStatus<ValidatingAdmissionPolicy>() },
   setDefaults: ({ spec }) => setPolicyDefaults(spec),
   validate({ spec }, errors) {
     validatePolicy(spec, errors);

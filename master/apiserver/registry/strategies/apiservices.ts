@@ -4,7 +4,7 @@ import { getCondition } from '../../../api/meta.ts';
 import type { APIService } from '../../../api/types.ts';
 import { isDns1035Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
-import type { Strategy } from '../strategy.ts';
+import { nothingButStatus, type Strategy } from '../strategy.ts';
 import { validatePortNumber } from '../validation/ports.ts';
 import { withStatus } from './with-status.ts';
 
@@ -21,6 +21,7 @@ export const apiServiceStrategy: Strategy<APIService> = {
   // The name is `<version>.<group>`, which is validated with the rest.
   nameErrors: () => [],
   ...withStatus<APIService>(() => ({})),
+  subresources: { status: nothingButStatus<APIService>() },
   setDefaults({ spec }) {
     if (spec?.service) spec.service.port ??= 443;
   },

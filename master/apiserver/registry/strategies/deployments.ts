@@ -4,7 +4,7 @@ import type { Deployment } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from '../columns/common.ts';
 import { defaultTemplate } from '../defaults/pod-spec.ts';
-import type { Strategy } from '../strategy.ts';
+import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { numberOf, validateAtMostAll, validateIntOrPercent, validateNotNegative } from '../validation/numbers.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
@@ -13,7 +13,7 @@ import { withStatus } from './with-status.ts';
 
 type Spec = NonNullable<Deployment['spec']>;
 
-const { subresources, ...statusHooks } = withStatus<Deployment>(undefined, ({ status }, _old, errors) => {
+const validateStatus = ({ status }: Deployment, _old: Deployment, errors: FieldErrors): void => {
   const { replicas = 0 } = status ?? {};
   validateCounts(
     status,
@@ -28,7 +28,9 @@ const { subresources, ...statusHooks } = withStatus<Deployment>(undefined, ({ st
   if (availableReplicas > readyReplicas) {
     errors.invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas');
   }
-});
+};
+
+const status = statusOnly<Deployment>(validateStatus);
 
 export const deploymentStrategy: Strategy<Deployment> = {
   kind: kinds.deployments,
@@ -55,7 +57,7 @@ export const deploymentStrategy: Strategy<Deployment> = {
   ],
   nameErrors: isDns1123Subdomain,
   hasGeneration: true,
-  ...statusHooks,
+  ...withStatus<Deployment>(),
 
   setDefaults({ spec }) {
     if (!spec) return;
@@ -87,7 +89,18 @@ export const deploymentStrategy: Strategy<Deployment> = {
   validateUpdate({ spec }, old, errors) {
     errors.unchanged('spec.selector', spec?.selector, old.spec?.selector);
   },
-  subresources: { ...subresources, scale: scaleOf<Deployment>(({ spec }) => spec?.selector) },
+  subresources: {
+    status: {
+      ...status,
+      // Labels choose deployments, so they are no matter of who reports on one.
+      apply(incoming: Deployment, old, now) {
+        const { labels: _labels, ...metadata } = incoming.metadata ?? {};
+        const { labels } = old.metadata ?? {};
+        return status.apply({ ...incoming, metadata: { ...metadata, ...(labels && { labels }) } }, old, now);
+      },
+    },
+    scale: scaleOf<Deployment>(({ spec }) => spec?.selector),
+  },
 };
 
 function validateRollout({ type = '', rollingUpdate }: NonNullable<Spec['strategy']>, errors: FieldErrors): void {

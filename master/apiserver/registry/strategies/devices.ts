@@ -3,7 +3,7 @@ import { kinds } from '../../../api/kinds.ts';
 import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../../../api/types.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
-import type { Strategy } from '../strategy.ts';
+import { nothingButStatus, type Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateOneOf } from '../validation/numbers.ts';
 import { withStatus } from './with-status.ts';
@@ -34,6 +34,7 @@ export const resourceClaimStrategy: Strategy<ResourceClaim> = {
   ],
   nameErrors: isDns1123Subdomain,
   ...withStatus<ResourceClaim>(),
+  subresources: { status: nothingButStatus<ResourceClaim>() },
   setDefaults: ({ spec }) => setClaimDefaults(spec),
   validate: ({ spec }, errors) => validateClaim(spec, 'spec', errors),
   validateUpdate({ spec }, old, errors) {

@@ -4,7 +4,7 @@ import { deepEqual } from '../../../api/meta.ts';
 import type { FlowSchema, PriorityLevelConfiguration } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
-import type { Strategy } from '../strategy.ts';
+import { nothingButStatus, type Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateOneOf } from '../validation/numbers.ts';
 import { withStatus } from './with-status.ts';
@@ -88,6 +88,7 @@ export const flowSchemaStrategy: Strategy<FlowSchema> = {
   nameErrors: isDns1123Subdomain,
   hasGeneration: true,
   ...withStatus<FlowSchema>(() => ({})),
+  subresources: { status: nothingButStatus<FlowSchema>() },
   setDefaults({ spec }) {
     if (spec) spec.matchingPrecedence ??= 1000;
   },
@@ -202,6 +203,7 @@ export const priorityLevelStrategy: Strategy<Level> = {
   nameErrors: isDns1123Subdomain,
   hasGeneration: true,
   ...withStatus<Level>(() => ({})),
+  subresources: { status: nothingButStatus<Level>() },
   setDefaults({ spec }) {
     if (spec?.limited) {
       spec.limited.nominalConcurrencyShares ??= 30;

@@ -4,7 +4,7 @@ import { kinds } from '../../../api/kinds.ts';
 import type { IPAddress, ServiceCIDR } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
-import type { Strategy } from '../strategy.ts';
+import { nothingButStatus, type Strategy } from '../strategy.ts';
 import { canonicalAddress, isNetwork, parseCidr } from '../validation/addresses.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { withStatus } from './with-status.ts';
@@ -59,6 +59,7 @@ export const serviceCidrStrategy: Strategy<ServiceCIDR> = {
   ],
   nameErrors: isDns1123Subdomain,
   ...withStatus<ServiceCIDR>(),
+  subresources: { status: nothingButStatus<ServiceCIDR>() },
 
   validate({ spec }, errors) {
     const cidrs = spec?.cidrs ?? [];

@@ -13,7 +13,7 @@ import type {
 import { isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
 import { ageColumn, booleanColumn, column, integerColumn, nameColumn } from '../columns/common.ts';
 import type { Column } from '../context.ts';
-import type { Strategy } from '../strategy.ts';
+import { nothingButStatus, type Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabelSelector } from '../validation/label-selector.ts';
 import { validateOneOf } from '../validation/numbers.ts';
@@ -137,6 +137,7 @@ export const volumeAttachmentStrategy: Strategy<VolumeAttachment> = {
   fieldValue: ({ spec }, field) => (field === 'spec.attacher' ? spec?.attacher : spec?.nodeName) ?? '',
   nameErrors: isDns1123Subdomain,
   ...withStatus<VolumeAttachment>(() => ({ attached: false })),
+  subresources: { status: nothingButStatus<VolumeAttachment>() },
   validate({ spec }, errors) {
     const { attacher = '', nodeName = '', source } = spec ?? {};
     validateDriverName(attacher, 'spec.attacher', errors);
