@@ -45,6 +45,8 @@ export interface WriteOptions {
 
 /** As fresh as the version says; without one, as fresh as can be. */
 export interface GetOptions {
+  /** What is read is this part of the object. */
+  subresource?: string;
   resourceVersion?: string;
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -85,8 +87,8 @@ export class Client {
   async get<R extends ResourceName>(resource: R, name: ObjectName, options?: GetOptions): Promise<ResourceTypes[R]>;
   async get(resource: ResourceName | Kind, name: ObjectName, options?: GetOptions): Promise<KubeObject>;
   async get(resource: ResourceName | Kind, name: ObjectName, options: GetOptions = {}): Promise<KubeObject> {
-    const { resourceVersion, ...rest } = options;
-    const path = pathOf(resource, name.namespace, name.name, undefined, { resourceVersion });
+    const { resourceVersion, subresource, ...rest } = options;
+    const path = pathOf(resource, name.namespace, name.name, subresource, { resourceVersion });
     return this.#json({ method: 'GET', path, ...rest });
   }
 

@@ -1,8 +1,8 @@
 /** The kind that a CustomResourceDefinition adds, as components see it that look after objects of every kind. */
-import type { Kind } from './kind-row.ts';
+import { type Kind, scale } from './kind-row.ts';
 import type { CustomResourceDefinition } from './types.ts';
 
-/** Its names, in the version that is stored, or else in the first that is served; undefined where none is. */
+/** Its names and whether it is scaled, in the version that is stored, or else in the first that is served; undefined where none is. */
 export function servedKind({ spec, status }: CustomResourceDefinition): Kind | undefined {
   const isEstablished = status?.conditions?.some(({ type, status: is }) => type === 'Established' && is === 'True');
   const served = spec.versions.filter((version) => version.served);
@@ -12,7 +12,7 @@ export function servedKind({ spec, status }: CustomResourceDefinition): Kind | u
   return {
     ...{ kind, resource: plural, singular, shortNames, categories, group: spec.group, version: version.name },
     namespaced: spec.scope === 'Namespaced',
-    subresources: [],
+    subresources: version.subresources?.scale ? [scale] : [],
     storedAs: `${plural}.${spec.group}`,
   };
 }

@@ -52,6 +52,8 @@ export function createCaches(client: Client, logger: Logger) {
   deployments.addIndex(namespaceIndex, (deployment) => [deployment.metadata?.namespace ?? '']);
   const services = informers.for('services');
   services.addIndex(namespaceIndex, (service) => [service.metadata?.namespace ?? '']);
+  const poddisruptionbudgets = informers.for('poddisruptionbudgets');
+  poddisruptionbudgets.addIndex(namespaceIndex, (budget) => [budget.metadata?.namespace ?? '']);
   const endpointslices = informers.for('endpointslices');
   endpointslices.addIndex(serviceIndex, ({ metadata }) => {
     const service = metadata?.labels?.[serviceNameLabel];
@@ -64,6 +66,7 @@ export function createCaches(client: Client, logger: Logger) {
     replicasets,
     deployments,
     services,
+    poddisruptionbudgets,
     endpointslices,
     endpoints: informers.for('endpoints'),
     nodes: informers.for('nodes'),

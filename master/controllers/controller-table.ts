@@ -9,6 +9,7 @@ import { startCsrSigning } from './certificates/csr-signing.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { StartController } from './context.ts';
 import { startDeployments } from './deployment/deployment-controller.ts';
+import { startDisruption } from './disruption/disruption.ts';
 import { startEndpoints } from './endpoints/endpoints.ts';
 import { startEndpointSlices } from './endpoints/endpointslices.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
@@ -43,6 +44,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'serviceaccount-controller', start: startServiceAccounts },
   { name: 'root-ca-certificate-publisher-controller', start: startRootCaPublisher },
   { name: 'resourcequota-controller', start: startResourceQuota },
+  { name: 'disruption-controller', start: startDisruption },
   { name: 'token-cleaner-controller', start: startTokenCleaner },
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },

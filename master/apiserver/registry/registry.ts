@@ -95,7 +95,11 @@ export function createRegistry(options: RegistryOptions): Registry {
       return row ? custom.get(nameOf(row)) : all.find((resource) => isIt(resource.kind));
     }),
   });
-  const strategies = createStrategies({ addresses, nodePorts });
+  const strategies = createStrategies({
+    addresses,
+    nodePorts,
+    resources: (kind) => of(kind),
+  });
   const resources = strategies.flatMap((strategy): Resource[] => {
     const parts = { store, admission, clock };
     const { kind, versions = [] } = strategy;

@@ -102,8 +102,13 @@ export interface Allocator<T extends KubeObject = KubeObject> {
 export interface ActionVerbs {
   /** Reads, changes and writes, again while others change the object meanwhile. */
   modify(ctx: RequestContext, name: ObjectName, change: (old: KubeObject) => KubeObject): Promise<Stored>;
-  /** Without admission: what was admitted is the action. */
-  deleteAdmitted(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult>;
+  /** Without admission: what was admitted is the action. Where the object stays for a while, as `marked` makes it. */
+  deleteAdmitted(
+    ctx: RequestContext,
+    name: ObjectName,
+    options: DeleteOptions,
+    marked?: (object: KubeObject) => KubeObject,
+  ): Promise<DeleteResult>;
 }
 
 export interface Action {

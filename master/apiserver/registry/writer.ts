@@ -14,7 +14,6 @@ import {
   isStatusError,
   modifiedMessage,
   notFound,
-  statusError,
 } from '../../api/errors.ts';
 import type { Kind } from '../../api/kinds.ts';
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
@@ -31,6 +30,7 @@ import { onlyField, withoutStatus } from './managed-fields/configuration.ts';
 import { afterFirstApply, applied, isTracked } from './managed-fields/managers.ts';
 import { appliedToView } from './managed-fields/view.ts';
 import { applyPatch } from './patch/apply.ts';
+import { noStrategicMerge } from './patch/unsupported.ts';
 import { type ManagedFields, Preparation } from './preparation.ts';
 import { type ObjectShape, shapeOf } from './schema/shape.ts';
 import type { Strategy, SubresourceStrategy } from './strategy.ts';
@@ -170,19 +170,24 @@ export class Writer {
   }
 
   delete(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
-    return this.#delete(ctx, name, options, true);
+    return this.#delete(ctx, name, options, { asksAdmission: true });
   }
 
-  /** The same for who was admitted to something that ends in a deletion. */
-  deleteAdmitted(ctx: RequestContext, name: ObjectName, options: DeleteOptions): Promise<DeleteResult> {
-    return this.#delete(ctx, name, options, false);
+  /** The same for who was admitted to something that ends in a deletion; `marked` is how the object is while it goes. */
+  deleteAdmitted(
+    ctx: RequestContext,
+    name: ObjectName,
+    options: DeleteOptions,
+    marked?: (object: KubeObject) => KubeObject,
+  ): Promise<DeleteResult> {
+    return this.#delete(ctx, name, options, { asksAdmission: false, marked });
   }
 
   async #delete(
     ctx: RequestContext,
     name: ObjectName,
     options: DeleteOptions,
-    asksAdmission: boolean,
+    how: { asksAdmission: boolean; marked?: ((object: KubeObject) => KubeObject) | undefined },
   ): Promise<DeleteResult> {
     validateDeleteOptions(options);
     const { kind } = this.#strategy;
@@ -193,10 +198,13 @@ export class Writer {
       try {
         if (!old) throw notFound(kind, name.name);
         checkPreconditions(kind, name.name, old.object, options);
-        if (asksAdmission) await this.#admitDeletion(ctx, name, old, options);
+        if (how.asksAdmission) await this.#admitDeletion(ctx, name, old, options);
         const plan = planDeletion(this.#strategy, old.object, options, this.#clock.now());
         if (plan.action === 'remove') return { object: await this.#committer.remove(ctx, old), gone: true };
-        if (plan.action === 'mark') return { object: await this.#committer.put(ctx, old, plan.object), gone: false };
+        if (plan.action === 'mark') {
+          const object = how.marked?.(plan.object) ?? plan.object;
+          return { object: await this.#committer.put(ctx, old, object), gone: false };
+        }
         if (certain) return { object: old, gone: false };
       } catch (error) {
         if (error instanceof RevisionMismatch) {
@@ -345,9 +353,3 @@ export class Writer {
     return this.#store.get(this.#keyOf(name), kind === 'any' ? anyRevision : consistent);
   }
 }
-
-const noStrategicMerge = (): Error =>
-  statusError(
-    'UnsupportedMediaType',
-    'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml',
-  );

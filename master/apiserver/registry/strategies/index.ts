@@ -4,6 +4,7 @@
 import { allKinds, groupResource, type Kind } from '../../../api/kinds.ts';
 import type { ServiceRanges } from '../allocation/service-allocator.ts';
 import { definitionStrategy } from '../custom/definition.ts';
+import type { Resource } from '../resource.ts';
 import type { Strategy } from '../strategy.ts';
 import {
   mutatingPolicyBindingStrategy,
@@ -40,7 +41,7 @@ import { nodeStrategy } from './nodes.ts';
 import { persistentVolumeClaimStrategy } from './persistentvolumeclaims.ts';
 import { persistentVolumeStrategy } from './persistentvolumes.ts';
 import { podDisruptionBudgetStrategy } from './poddisruptionbudgets.ts';
-import { podStrategy } from './pods.ts';
+import { createPodStrategy } from './pods.ts';
 import { podTemplateStrategy } from './podtemplates.ts';
 import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
 import { replicaSetStrategy } from './replicasets.ts';
@@ -60,12 +61,17 @@ import {
 } from './storage.ts';
 import { mutatingWebhookStrategy, validatingWebhookStrategy } from './webhooks.ts';
 
+export interface StrategyParts extends ServiceRanges {
+  /** The registry's resources, for what one resource does to another; asked only in requests. */
+  readonly resources: (kind: Kind) => Resource;
+}
+
 /** All strategies. Throws when two are for one kind, or a kind has none. */
-export function createStrategies(ranges: ServiceRanges): readonly Strategy[] {
+export function createStrategies({ resources, ...ranges }: StrategyParts): readonly Strategy[] {
   return checked([
     namespaceStrategy,
     nodeStrategy,
-    podStrategy,
+    createPodStrategy(resources),
     replicationControllerStrategy,
     createServiceStrategy(ranges),
     endpointsStrategy,

@@ -1,17 +1,19 @@
 /** Pods: graceful deletion, a spec that hardly changes, and the two actions that decide where and whether one runs. */
 import { conflict, invalid } from '../../../api/errors.ts';
-import { kinds } from '../../../api/kinds.ts';
+import { type Kind, kinds } from '../../../api/kinds.ts';
 import { setCondition } from '../../../api/meta.ts';
-import type { Binding, Eviction, Pod } from '../../../api/types.ts';
+import type { Binding, Pod } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { podColumns } from '../columns/pod.ts';
 import { defaultPod } from '../defaults/pod-spec.ts';
 import { qosClass } from '../defaults/qos.ts';
-import { checkPreconditions, dryRunOf } from '../deletion.ts';
+import { checkPreconditions } from '../deletion.ts';
+import type { Resource } from '../resource.ts';
 import { type Action, type Strategy, type SubresourceStrategy, statusOnly, success } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
 import { validatePodSpec } from '../validation/pod-spec.ts';
 import { validatePodUpdate } from '../validation/pod-update.ts';
+import { createEviction } from './pod-eviction.ts';
 import { ephemeralContainers, resize } from './pod-parts.ts';
 
 /** Selectable fields, and where they are read. */
@@ -61,15 +63,6 @@ const binding: Action = {
         status: { ...old.status, conditions },
       };
     });
-    return success();
-  },
-};
-
-const eviction: Action = {
-  async run(verbs, ctx, name, body: Eviction) {
-    const { deleteOptions = {} } = body;
-    const dryRun = dryRunOf(deleteOptions) || ctx.dryRun;
-    await verbs.deleteAdmitted({ ...ctx, dryRun }, name, deleteOptions);
     return success();
   },
 };
@@ -129,5 +122,11 @@ export const podStrategy: Strategy<Pod> = {
     return requested ?? spec.terminationGracePeriodSeconds ?? 30;
   },
   subresources: { status, ephemeralcontainers: ephemeralContainers, resize },
-  actions: { binding, eviction },
+  actions: { binding },
 };
+
+/** The same with evictions, which look at other resources of the registry. */
+export const createPodStrategy = (resources: (kind: Kind) => Resource): Strategy<Pod> => ({
+  ...podStrategy,
+  actions: { binding, eviction: createEviction(resources) },
+});

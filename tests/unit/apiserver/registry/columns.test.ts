@@ -9,6 +9,9 @@ const now = Date.parse('2026-01-01T01:00:00Z');
 const strategies = createStrategies({
   addresses: parseAddressRange('10.96.0.0/16'),
   nodePorts: parsePortRange('30000-32767'),
+  resources: ({ resource }) => {
+    throw new Error(`nobody asks for ${resource} here`);
+  },
 });
 
 /** The row that kubectl prints for an object, the wide columns after a bar. */

@@ -15,6 +15,9 @@ import { validateMetadata } from '../../../../../master/apiserver/registry/valid
 const strategies = createStrategies({
   addresses: parseAddressRange('10.96.0.0/16'),
   nodePorts: parsePortRange('30000-32767'),
+  resources: ({ resource }) => {
+    throw new Error(`nobody asks for ${resource} here`);
+  },
 });
 const examples: readonly KubeObject[] = parseAllDocuments(
   readFileSync(new URL('../../../../support/one-of-each.yaml', import.meta.url), 'utf8'),
