@@ -21,6 +21,7 @@ import { startPodGc } from './pod-gc.ts';
 import { startReplicaSets, startReplicationController } from './replication/replica-manager.ts';
 import { startResourceQuota } from './resource-quota.ts';
 import { startRootCaPublisher, startServiceAccounts } from './service-account.ts';
+import { startServiceCidrs } from './service-cidrs.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
 import { startClaimProtection, startVolumeProtection } from './volume-protection.ts';
 
@@ -45,6 +46,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'root-ca-certificate-publisher-controller', start: startRootCaPublisher },
   { name: 'resourcequota-controller', start: startResourceQuota },
   { name: 'disruption-controller', start: startDisruption },
+  { name: 'service-cidr-controller', start: startServiceCidrs },
   { name: 'token-cleaner-controller', start: startTokenCleaner },
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },

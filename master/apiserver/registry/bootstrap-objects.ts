@@ -10,19 +10,17 @@ const autoManaged = { 'kube-aggregator.kubernetes.io/automanaged': 'onstart' };
 /** The ServiceCIDR that the cluster begins with. */
 export const rangeName = 'kubernetes';
 
-/** All of it, each with its resource. `served` are the rows of what this server answers; `serviceRange` is a CIDR. */
-export function firstObjects(served: readonly Kind[], serviceRange: string): [ResourceName, KubeObject][] {
+/** It, with the CIDR that it says. */
+export const firstRange = (cidr: string): ServiceCIDR => ({
+  metadata: { name: rangeName, finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
+  spec: { cidrs: [cidr] },
+});
+
+/** The others, each with its resource. `served` are the rows of what this server answers. */
+export function firstObjects(served: readonly Kind[]): [ResourceName, KubeObject][] {
   const of = (resource: ResourceName, objects: readonly KubeObject[]): [ResourceName, KubeObject][] =>
     objects.map((object) => [resource, structuredClone(object)]);
-  const range: ServiceCIDR = {
-    metadata: { name: rangeName, finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
-    spec: { cidrs: [serviceRange] },
-  };
-  return [
-    ...of('priorityclasses', systemPriorityClasses),
-    ...of('servicecidrs', [range]),
-    ...of('apiservices', localServices(served)),
-  ];
+  return [...of('priorityclasses', systemPriorityClasses), ...of('apiservices', localServices(served))];
 }
 
 /** One for each group version, which says that it is served here; what comes first is preferred. */

@@ -21,7 +21,7 @@ import type {
 import { KeyExists, RevisionMismatch } from '../store/errors.ts';
 import { consistent, type Store } from '../store/types.ts';
 import { addressText } from './allocation/ranges.ts';
-import { firstObjects, rangeName } from './bootstrap-objects.ts';
+import { firstObjects, firstRange, rangeName } from './bootstrap-objects.ts';
 import { type RequestContext, systemContext } from './context.ts';
 import type { Resource } from './resource.ts';
 
@@ -111,18 +111,17 @@ export class Bootstrap {
       },
     };
     await this.#createOnce(ctx, 'services', 'default', service);
-    const { resources, serviceRange } = this.#options;
-    const served = resources.map(({ kind }) => kind);
-    const first = firstObjects(served, serviceRange);
+    const first = firstObjects(this.#options.resources.map(({ kind }) => kind));
     await Promise.all(first.map(([resource, object]) => this.#createOnce(ctx, resource, undefined, object)));
-    await this.#readyRange(ctx);
   }
 
-  /** Says that addresses are given out of the cluster's range. */
-  async #readyRange(ctx: RequestContext): Promise<void> {
+  /** Keeps the cluster's range there; says of a new one that addresses are given out of it. */
+  async #keepRange(ctx: RequestContext): Promise<void> {
+    await this.#createOnce(ctx, 'servicecidrs', undefined, firstRange(this.#options.serviceRange));
     const verbs = this.#resource('servicecidrs');
     const present: ServiceCIDR = (await verbs.get(ctx, { name: rangeName }, {})).object;
-    if (present.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')) return;
+    // The controller of ServiceCIDRs has the say from then on.
+    if (present.metadata?.deletionTimestamp || present.status?.conditions?.some(({ type }) => type === 'Ready')) return;
     const lastTransitionTime = nowSeconds(this.#options.clock.now());
     const message = 'Kubernetes Service CIDR is ready';
     const ready = { type: 'Ready', status: 'True', reason: '', message, lastTransitionTime };
@@ -134,8 +133,8 @@ export class Bootstrap {
         'status',
       );
     } catch (error) {
-      // Another server has said so.
-      if (!isConflict(error)) throw error;
+      // Another server has said so, or somebody deletes it.
+      if (!isConflict(error) && !isNotFound(error)) throw error;
     }
   }
 
@@ -160,11 +159,12 @@ export class Bootstrap {
     }
   }
 
-  /** Says that this server lives, and makes the endpoints those of all servers that do. */
+  /** Says that this server lives, makes the endpoints those of all servers that do, and keeps the range of addresses. */
   async #reconcile(ctx: RequestContext): Promise<void> {
     const own = textOf(this.#options.advertise());
     await this.#renew(own);
     await this.#writeAddresses(ctx, await this.#liveServers(own));
+    await this.#keepRange(ctx);
   }
 
   async #renew(server: string): Promise<void> {

@@ -12,9 +12,11 @@ import { createAdmission } from '../admission/chain.ts';
 import { objectsOf } from '../admission/objects.ts';
 import type { Equivalent } from '../admission/seen.ts';
 import type { Admission, AdmissionPlugin } from '../admission/types.ts';
-import type { Store } from '../store/types.ts';
+import { listPrefix } from '../store/keys.ts';
+import type { PeekableStore } from '../store/types.ts';
 import type { WebhookClient } from '../webhooks/client.ts';
 import { keepServiceAddresses } from './allocation/address-repair.ts';
+import { liveRanges } from './allocation/live-ranges.ts';
 import { parseAddressRange, parsePortRange } from './allocation/ranges.ts';
 import { Bootstrap } from './bootstrap.ts';
 import { ComponentStatuses } from './component-statuses.ts';
@@ -55,7 +57,7 @@ export interface Registry {
 }
 
 export interface RegistryOptions {
-  readonly store: Store;
+  readonly store: PeekableStore;
   readonly clock: Clock;
   readonly logger: Logger;
   /** An IPv4 range such as 10.96.0.0/16. */
@@ -80,10 +82,12 @@ export interface RegistryOptions {
   readonly advertise: () => { readonly address: string; readonly port: number };
 }
 
+const serviceCidrs = listPrefix(kinds.servicecidrs.resource);
+
 /** Throws an Error for a range that cannot be read. */
 export function createRegistry(options: RegistryOptions): Registry {
   const { store, clock, logger, eventTtlMs = 3_600_000 } = options;
-  const addresses = parseAddressRange(options.serviceClusterIpRange);
+  const ownRange = parseAddressRange(options.serviceClusterIpRange);
   const nodePorts = parsePortRange(options.serviceNodePortRange);
   const admission = createAdmission({
     ...options,
@@ -96,7 +100,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     }),
   });
   const strategies = createStrategies({
-    addresses,
+    addresses: liveRanges(() => store.peek(serviceCidrs), ownRange),
     nodePorts,
     resources: (kind) => of(kind),
   });
@@ -161,8 +165,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const bootstrap = new Bootstrap({
     ...options,
     resources: all,
-    firstAddress: addresses.first,
-    serviceRange: addresses.cidr,
+    firstAddress: ownRange.first,
+    serviceRange: ownRange.cidr,
   });
   return registry;
 }

@@ -19,7 +19,7 @@ import type {
   Freshness,
   Listed,
   MemberProblem,
-  Store,
+  PeekableStore,
   Stored,
   WatchListener,
   WatchSource,
@@ -50,7 +50,7 @@ const futureRevisionMs = 3000;
  */
 const lostAfterMs = 2000;
 
-export class EtcdStore implements Store {
+export class EtcdStore implements PeekableStore {
   readonly #options: EtcdStoreOptions;
   readonly #members: Members;
   readonly #cache: WatchCache;
@@ -192,7 +192,6 @@ export class EtcdStore implements Store {
     return this.#options.sealing?.isStale(key) ?? false;
   }
 
-  /** What the cache has now under a prefix: for decisions that cannot wait. */
   peek(prefix: string): readonly Stored[] {
     return this.#cache.list(prefix).items;
   }

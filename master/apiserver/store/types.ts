@@ -51,6 +51,12 @@ export interface Store {
   watch(prefix: string, from: number, listener: WatchListener): WatchSource;
 }
 
+/** A store whose cache can be looked at. */
+export interface PeekableStore extends Store {
+  /** What the cache has now under a prefix: for decisions that cannot wait. The same array while nothing changes there. */
+  peek(prefix: string): readonly Stored[];
+}
+
 /** An object as the store holds it. */
 export interface Stored {
   readonly key: string;

@@ -1,7 +1,8 @@
-/** IPAddresses of Services: they come and go with them, keep their addresses, and are kept. */
+/** IPAddresses of Services, which come and go with them and keep their addresses; and the ServiceCIDRs that they are from. */
 import test from 'ava';
-import type { IPAddress, Service } from '../../../master/api/types.ts';
+import type { IPAddress, Service, ServiceCIDR } from '../../../master/api/types.ts';
 import { repairServiceAddresses } from '../../../master/apiserver/registry/allocation/address-repair.ts';
+import { within } from '../../support/within.ts';
 import { context, objectOf, refusal, resource, startWorld } from './world.ts';
 
 const spec = (clusterIP?: string) => ({ ports: [{ port: 80 }], ...(clusterIP !== undefined && { clusterIP }) });
@@ -47,4 +48,64 @@ test('an address of a Service is an IPAddress, and one that is taken is given to
   const range = objectOf('servicecidrs', await resource(registry, 'servicecidrs').get(ctx, { name: 'kubernetes' }, {}));
   t.like(range, { spec: { cidrs: ['10.96.0.0/16'] } });
   t.like(range.status?.conditions?.[0], { type: 'Ready', status: 'True' });
+});
+
+test('Services have addresses of all ServiceCIDRs that are ready and stay, and none twice', async (t) => {
+  // Six addresses, one of which the Service `kubernetes` has.
+  const world = await startWorld({ servers: 2, serviceRange: '10.96.0.0/29' });
+  t.teardown(world.stop);
+  const ctx = context();
+  const of = (server: number) => resource(world.registries[server], 'services');
+  const ranges = resource(world.registries[0], 'servicecidrs');
+  const create = async (name: string, clusterIP?: string, server = 0): Promise<string> => {
+    const made = await of(server).create(ctx, 'default', service(name, clusterIP));
+    return objectOf('services', made).spec?.clusterIP ?? '';
+  };
+  const many = (count: number, name: string): Promise<string[]> =>
+    Promise.all(Array.from({ length: count }, (_, index) => create(`${name}-${index}`, undefined, index % 2)));
+  const addRange = (name: string, cidr: string) =>
+    ranges.create(ctx, undefined, { metadata: { name }, spec: { cidrs: [cidr] } } as ServiceCIDR);
+  /** Waits until each server says of the address what is said. */
+  const bothSay = async (address: string, says: RegExp): Promise<void> => {
+    const dry = context({ dryRun: true });
+    for (const server of [0, 1]) {
+      const asking = () =>
+        of(server)
+          .create(dry, 'default', service('asking', address))
+          .then(() => 'given')
+          .catch(String);
+      await within(20, asking, (said) => says.test(said));
+    }
+  };
+
+  t.is(new Set(await many(5, 'a')).size, 5);
+  t.regex((await refusal(create('late'))).message, /range is full/);
+  const outside = await refusal(create('outside', '10.97.0.3'));
+  t.is(
+    outside.message,
+    'Service "outside" is invalid: spec.clusterIPs: Invalid value: ["10.97.0.3"]: failed to allocate IP 10.97.0.3: the provided network does not match the current range',
+  );
+
+  await addRange('more', '10.97.0.0/28');
+  await addRange('old', '10.98.0.0/28');
+  await bothSay('10.97.0.3', /given/);
+  await bothSay('10.98.0.3', /given/);
+  t.is(await create('old', '10.98.0.3'), '10.98.0.3');
+  t.is(await create('asked', '10.97.0.3'), '10.97.0.3');
+
+  // A range that is being deleted gives out none any more, and who has one of it goes on.
+  await ranges.patch(
+    ctx,
+    { name: 'old' },
+    { type: 'merge', patch: { metadata: { finalizers: ['example.com/keep'] } } },
+  );
+  await ranges.delete(ctx, { name: 'old' }, {});
+  await bothSay('10.98.0.4', /does not match the current range/);
+  const labels = { metadata: { labels: { changed: 'yes' } } };
+  await of(0).patch(ctx, { namespace: 'default', name: 'old' }, { type: 'merge', patch: labels });
+
+  const given = await many(13, 'b');
+  t.is(new Set([...given, '10.97.0.3']).size, 14);
+  t.true(given.every((address) => address.startsWith('10.97.0.')));
+  t.regex((await refusal(create('late'))).message, /range is full/);
 });

@@ -20,12 +20,13 @@ export interface World {
 export interface WorldOptions {
   servers?: number;
   nodePorts?: string;
+  serviceRange?: string;
   /** Where each server says that it can be reached. */
   advertise?: (index: number) => { address: string; port: number };
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
-  const { servers = 1, nodePorts = '30000-32767' } = options;
+  const { servers = 1, nodePorts = '30000-32767', serviceRange = '10.96.0.0/16' } = options;
   const { advertise = (index) => ({ address: `10.0.0.${index + 1}`, port: 6443 }) } = options;
   const etcd = await startEtcd();
   const running = await Promise.all(Array.from({ length: servers }, () => startStore(etcd.endpoints)));
@@ -35,7 +36,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       store,
       clock: systemClock,
       logger: createLogger('registry', 'silent'),
-      serviceClusterIpRange: '10.96.0.0/16',
+      serviceClusterIpRange: serviceRange,
       serviceNodePortRange: nodePorts,
       // Nobody makes accounts here, or knows what claims are used for.
       disabledPlugins: new Set(['ServiceAccount', 'TaintNodesByCondition', 'StorageObjectInUseProtection']),

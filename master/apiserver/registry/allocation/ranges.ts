@@ -20,15 +20,25 @@ export function parseAddressRange(cidr: string): AddressRange {
   if (!isIPv4(address) || !/^\d{1,2}$/.test(bits) || length < 8 || length > 30) {
     throw new Error(`${JSON.stringify(cidr)} is not an IPv4 range such as 10.96.0.0/16, of 8 to 30 bits`);
   }
+  return rangeOf(address, length);
+}
+
+function rangeOf(address: string, length: number): AddressRange {
   const total = 2 ** (32 - length);
   const network = Math.floor(addressNumber(address) / total) * total;
-  const size = total - 2;
+  const size = Math.max(0, total - 2);
   return {
     cidr: `${addressText(network)}/${length}`,
     first: network + 1,
     size,
     reserved: reservedOf(size, 16, 256, 16),
   };
+}
+
+/** The IPv4 range of a ServiceCIDR's valid CIDR; undefined for an IPv6 one. It may have no addresses. */
+export function addressRangeOf(cidr: string): AddressRange | undefined {
+  const [address = '', bits = ''] = cidr.split('/');
+  return isIPv4(address) ? rangeOf(address, Number(bits)) : undefined;
 }
 
 /** `30000-32767` */
@@ -61,6 +71,20 @@ export function choose(
     chooseFrom(range.first + range.reserved, range.size - range.reserved, isTaken, random) ??
     chooseFrom(range.first, range.reserved, isTaken, random)
   );
+}
+
+/** The same from several ranges, which of them first at random. */
+export function chooseFromAny(
+  ranges: readonly NumberRange[],
+  isTaken: (value: number) => boolean,
+  random: () => number = Math.random,
+): number | undefined {
+  const start = Math.floor(random() * ranges.length);
+  for (const range of [...ranges.slice(start), ...ranges.slice(0, start)]) {
+    const value = choose(range, isTaken, random);
+    if (value !== undefined) return value;
+  }
+  return undefined;
 }
 
 function chooseFrom(

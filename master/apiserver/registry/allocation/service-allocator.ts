@@ -14,7 +14,7 @@ import { nowSeconds } from '../../../api/meta.ts';
 import type { IPAddress, Service, ServicePort } from '../../../api/types.ts';
 import type { Allocator } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
-import { type AddressRange, addressText, choose, type NumberRange } from './ranges.ts';
+import { type AddressRange, addressText, choose, chooseFromAny, type NumberRange } from './ranges.ts';
 
 export const addressPrefix = '/registry/ipaddresses/';
 export const nodePortPrefix = '/registry/ranges/servicenodeports/';
@@ -23,7 +23,8 @@ const addressKey = (address: string): string => `${addressPrefix}${address}`;
 const nodePortKey = (port: number): string => `${nodePortPrefix}${port}`;
 
 export interface ServiceRanges {
-  readonly addresses: AddressRange;
+  /** The ranges from which addresses are given now. */
+  readonly addresses: () => readonly AddressRange[];
   readonly nodePorts: NumberRange;
 }
 
@@ -40,7 +41,8 @@ export function createServiceAllocator(
       const chosen = new Set<string>();
       const spec = { ...service.spec };
       if (needsAddress(spec) && !spec.clusterIP) {
-        const value = choose(addresses, (candidate) => taken.has(addressKey(addressText(candidate))), random);
+        const isTaken = (candidate: number): boolean => taken.has(addressKey(addressText(candidate)));
+        const value = chooseFromAny(addresses(), isTaken, random);
         if (value === undefined) throw full(service, 'spec.clusterIPs', 'failed to allocate IP: range is full');
         spec.clusterIP = addressText(value);
         spec.clusterIPs = [spec.clusterIP];

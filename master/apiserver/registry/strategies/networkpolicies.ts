@@ -1,10 +1,11 @@
 /** NetworkPolicies (networking.k8s.io/v1). */
+
+import { isStrictlyWithin, parseCidr } from '../../../api/addresses.ts';
 import { kinds } from '../../../api/kinds.ts';
 import type { NetworkPolicy } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, selectorText } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
-import { isStrictlyWithin, parseCidr } from '../validation/addresses.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabelSelector } from '../validation/label-selector.ts';
 import { portNameErrors, protocols, validatePortNumber } from '../validation/ports.ts';

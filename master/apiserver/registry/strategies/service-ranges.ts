@@ -1,11 +1,11 @@
 /** IPAddresses and ServiceCIDRs (networking.k8s.io/v1): who has an address of a Service, and the ranges that they are from. */
 import { isIP } from 'node:net';
+import { canonicalAddress, isNetwork, parseCidr } from '../../../api/addresses.ts';
 import { kinds } from '../../../api/kinds.ts';
 import type { IPAddress, ServiceCIDR } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
 import { nothingButStatus, type Strategy } from '../strategy.ts';
-import { canonicalAddress, isNetwork, parseCidr } from '../validation/addresses.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { withStatus } from './with-status.ts';
 

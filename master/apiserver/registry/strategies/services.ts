@@ -49,7 +49,7 @@ export function createServiceStrategy(ranges: ServiceRanges): Strategy<Service> 
       if (old.status) service.status = old.status;
       if (service.spec && old.spec) keepAllocated(service.spec, old.spec);
     },
-    validate: (service, errors) => validateService(service, ranges, errors),
+    validate: (service, errors, old) => validateService(service, ranges, errors, old),
     validateUpdate: validateServiceUpdate,
     subresources: { status: statusOnly<Service>() },
     allocator: createServiceAllocator(ranges),

@@ -14,7 +14,8 @@ const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const notAnAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 const maxAffinitySeconds = 86_400;
 
-export function validateService({ spec }: Service, ranges: ServiceRanges, errors: FieldErrors): void {
+/** `old`: what it is a change of; an address that it has may be of a range that gives out none any more. */
+export function validateService({ spec }: Service, ranges: ServiceRanges, errors: FieldErrors, old?: Service): void {
   if (!spec) {
     errors.required('spec');
     return;
@@ -34,7 +35,7 @@ export function validateService({ spec }: Service, ranges: ServiceRanges, errors
     if (isIP(address) === 0) errors.invalid(`spec.externalIPs[${index}]`, address, notAnAddress);
   });
   if (type === 'ExternalName') validateExternalName(spec, errors);
-  else validateAddresses(spec, ranges, errors);
+  else validateAddresses(spec, spec.clusterIP === old?.spec?.clusterIP ? undefined : ranges, errors);
   validatePolicies(spec, errors);
   validatePorts(spec, ranges, errors);
 }
@@ -62,7 +63,7 @@ function validateExternalName(spec: Spec, errors: FieldErrors): void {
 
 function validateAddresses(
   { type, clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy }: Spec,
-  ranges: ServiceRanges,
+  ranges: ServiceRanges | undefined,
   errors: FieldErrors,
 ): void {
   if (clusterIP !== (clusterIPs[0] ?? ''))
@@ -72,8 +73,8 @@ function validateAddresses(
       errors.invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`);
   } else if (clusterIP !== '') {
     if (isIP(clusterIP) === 0) errors.invalid('spec.clusterIPs[0]', clusterIP, notAnAddress);
-    else if (!isIPv4(clusterIP) || !contains(ranges.addresses, addressNumber(clusterIP))) {
-      const why = `failed to allocate IP ${clusterIP}: the provided IP (${clusterIP}) is not in the valid range. The range of valid IPs is ${ranges.addresses.cidr}`;
+    else if (ranges && !isInAny(ranges, clusterIP)) {
+      const why = `failed to allocate IP ${clusterIP}: the provided network does not match the current range`;
       errors.invalid('spec.clusterIPs', [clusterIP], why);
     }
   }
@@ -89,6 +90,9 @@ function validateAddresses(
     else if (family === 'IPv6' && clusterIP !== 'None') errors.invalid(field, family, 'not configured on this cluster');
   });
 }
+
+const isInAny = ({ addresses }: ServiceRanges, address: string): boolean =>
+  isIPv4(address) && addresses().some((range) => contains(range, addressNumber(address)));
 
 function validatePolicies(
   { type, externalTrafficPolicy, internalTrafficPolicy, externalIPs = [] }: Spec,

@@ -1,8 +1,10 @@
 import test from 'ava';
-import type { Service } from '../../../../master/api/types.ts';
+import type { Service, ServiceCIDR } from '../../../../master/api/types.ts';
+import { liveRanges, rangesOf } from '../../../../master/apiserver/registry/allocation/live-ranges.ts';
 import {
   addressText,
   choose,
+  chooseFromAny,
   contains,
   parseAddressRange,
   parsePortRange,
@@ -53,7 +55,7 @@ test('choosing keeps to the upper band until it is full, finds the last free num
   );
 });
 
-const allocator = createServiceAllocator({ addresses, nodePorts }, () => 0);
+const allocator = createServiceAllocator({ addresses: () => [addresses], nodePorts }, () => 0);
 const service = (spec: Service['spec']): Service => (spec ? { metadata: { name: 'a' }, spec } : {});
 
 test('a Service gets an address, and a node port for each port of its type', (t) => {
@@ -100,4 +102,43 @@ test('a headless Service and an ExternalName have nothing that others could not 
   const external = allocator.allocate(service({ type: 'ExternalName', externalName: 'x' }), undefined, none).object;
   t.is(external.spec?.clusterIP, undefined);
   t.deepEqual(allocator.keysOf(external), []);
+});
+
+test('of several ranges the ones that are full are passed over', (t) => {
+  const [small, other] = [parseAddressRange('10.0.0.0/30'), parseAddressRange('10.1.0.0/30')];
+  const isTaken = (value: number): boolean => contains(small, value);
+  for (const random of [0, 0.6]) {
+    t.is(
+      chooseFromAny([small, other], isTaken, () => random),
+      other.first + Math.floor(random * 2),
+    );
+  }
+  t.is(
+    chooseFromAny([small, other], () => true),
+    undefined,
+  );
+  t.is(
+    chooseFromAny([], () => false),
+    undefined,
+  );
+});
+
+const range = (name: string, cidr: string, ready?: string, deletionTimestamp?: string): ServiceCIDR => ({
+  metadata: { name, ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
+  spec: { cidrs: [cidr, 'fd00::/112'] },
+  ...(ready !== undefined && {
+    status: { conditions: [{ type: 'Ready', status: ready, reason: '', message: '', lastTransitionTime: '' }] },
+  }),
+});
+
+test('addresses are given of ready ranges that stay, and of the first one until its object is there', (t) => {
+  const cidrs = (...ranges: ServiceCIDR[]): string[] => rangesOf(ranges, addresses).map(({ cidr }) => cidr);
+  t.deepEqual(cidrs(), ['10.96.0.0/16']);
+  t.deepEqual(cidrs(range('kubernetes', '10.96.0.0/16'), range('same', '10.96.0.0/16', 'True')), ['10.96.0.0/16']);
+  t.deepEqual(cidrs(range('kubernetes', '10.0.0.0/24', 'True'), range('b', '10.1.0.0/24', 'False')), ['10.0.0.0/24']);
+  t.deepEqual(cidrs(range('kubernetes', '10.0.0.0/24', 'True', '2026-01-01T00:00:00Z')), []);
+  const stored = { key: '', revision: 1, bytes: Buffer.of(), object: range('kubernetes', '10.0.0.0/24') };
+  const items = [stored];
+  const live = liveRanges(() => items, addresses);
+  t.is(live(), live());
 });

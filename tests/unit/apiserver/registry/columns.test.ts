@@ -7,7 +7,7 @@ import { createStrategies } from '../../../../master/apiserver/registry/strategi
 
 const now = Date.parse('2026-01-01T01:00:00Z');
 const strategies = createStrategies({
-  addresses: parseAddressRange('10.96.0.0/16'),
+  addresses: () => [parseAddressRange('10.96.0.0/16')],
   nodePorts: parsePortRange('30000-32767'),
   resources: ({ resource }) => {
     throw new Error(`nobody asks for ${resource} here`);

@@ -13,7 +13,7 @@ import { FieldErrors } from '../../../../master/apiserver/registry/validation/fi
 import { validateMetadata, validateMetadataUpdate } from '../../../../master/apiserver/registry/validation/metadata.ts';
 
 const serviceStrategy = createServiceStrategy({
-  addresses: parseAddressRange('10.96.0.0/16'),
+  addresses: () => [parseAddressRange('10.96.0.0/16')],
   nodePorts: parsePortRange('30000-32767'),
 });
 
@@ -182,7 +182,7 @@ test('a Service’s ports are required, named when they are several, and unique'
 
 test('an address or node port that is asked for must be of the range', (t) => {
   t.deepEqual(errorsOf(serviceStrategy, service({ clusterIP: '1.2.3.4', ports: [{ port: 80 }] })), [
-    'spec.clusterIPs: Invalid value: ["1.2.3.4"]: failed to allocate IP 1.2.3.4: the provided IP (1.2.3.4) is not in the valid range. The range of valid IPs is 10.96.0.0/16',
+    'spec.clusterIPs: Invalid value: ["1.2.3.4"]: failed to allocate IP 1.2.3.4: the provided network does not match the current range',
   ]);
   t.deepEqual(errorsOf(serviceStrategy, service({ type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] })), [
     'spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-32767',

@@ -13,7 +13,7 @@ import { FieldErrors } from '../../../../../master/apiserver/registry/validation
 import { validateMetadata } from '../../../../../master/apiserver/registry/validation/metadata.ts';
 
 const strategies = createStrategies({
-  addresses: parseAddressRange('10.96.0.0/16'),
+  addresses: () => [parseAddressRange('10.96.0.0/16')],
   nodePorts: parsePortRange('30000-32767'),
   resources: ({ resource }) => {
     throw new Error(`nobody asks for ${resource} here`);

@@ -20,6 +20,25 @@ export function isStrictlyWithin(inner: string, outer: string): boolean {
   return small.bits >> rest === large.bits >> rest;
 }
 
+/** Whether an address is in a network, and not one that names the network or everybody in it. */
+export function hasHost(cidr: string, address: string): boolean {
+  const network = parseCidr(cidr);
+  if (!network || isIP(address) !== (network.v4 ? 4 : 6)) return false;
+  const rest = BigInt((network.v4 ? 32 : 128) - network.length);
+  const bits = addressBits(address);
+  const first = (network.bits >> rest) << rest;
+  const last = first + (1n << rest) - 1n;
+  return bits > first && (network.v4 ? bits < last : bits <= last);
+}
+
+/** Whether two networks have an address in common. */
+export function overlap(a: string, b: string): boolean {
+  const [one, other] = [parseCidr(a), parseCidr(b)];
+  if (!one || !other || one.v4 !== other.v4) return false;
+  const rest = BigInt((one.v4 ? 32 : 128) - Math.min(one.length, other.length));
+  return one.bits >> rest === other.bits >> rest;
+}
+
 /** The form in which an address is a name: RFC 5952. */
 export function canonicalAddress(address: string): string {
   if (isIP(address) !== 6) return address;
