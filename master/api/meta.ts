@@ -14,6 +14,11 @@ export function splitKey(key: string): { namespace?: string; name: string } {
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
+/** What clients ask for it by. */
+export function nameOf({ metadata }: KubeObject): { namespace?: string | undefined; name: string } {
+  return { namespace: metadata?.namespace, name: metadata?.name ?? '' };
+}
+
 /** The one owner that manages the object, if it has one. */
 export function controllerOf(object: KubeObject): OwnerReference | undefined {
   return object.metadata?.ownerReferences?.find((reference) => reference.controller === true);

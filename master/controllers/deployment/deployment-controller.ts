@@ -10,9 +10,9 @@ import type { ReconcileResult } from '../../api/controller.ts';
 import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
-import { controllerOf, deepEqual, keyOf } from '../../api/meta.ts';
+import { controllerOf, deepEqual, keyOf, nameOf } from '../../api/meta.ts';
 import { labelSelectorFromObject, matchesLabels } from '../../api/selectors.ts';
-import type { Deployment, KubeObject, Pod, ReplicaSet } from '../../api/types.ts';
+import type { Deployment, Pod, ReplicaSet } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { namespaceIndex, podIndex } from '../caches.ts';
 import { claim, settleClaims } from '../claims.ts';
@@ -270,7 +270,3 @@ class DeploymentController {
 
 const selects = ({ spec }: Deployment, set: ReplicaSet): boolean =>
   matchesLabels(labelSelectorFromObject(spec?.selector ?? {}), set.metadata?.labels);
-
-function nameOf({ metadata }: KubeObject): { namespace?: string | undefined; name: string } {
-  return { namespace: metadata?.namespace, name: metadata?.name ?? '' };
-}

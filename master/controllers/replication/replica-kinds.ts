@@ -1,7 +1,7 @@
 /** The two kinds that keep a number of pods alike, and what the one manager of both has to know of each. */
 import type { Client } from '../../api/client.ts';
 import { type Kind, kinds } from '../../api/kinds.ts';
-import { controllerOf } from '../../api/meta.ts';
+import { controllerOf, type nameOf } from '../../api/meta.ts';
 import {
   labelSelectorFromMap,
   labelSelectorFromObject,
@@ -35,11 +35,6 @@ export interface OwnerCache<Owner> {
   addHandler(handler: Handler<Owner>, signal: AbortSignal): void;
 }
 
-export interface ObjectName {
-  readonly namespace?: string;
-  readonly name: string;
-}
-
 export interface ReplicaKind<Owner extends ReplicaOwner> {
   readonly kind: Kind;
   /** The name of the work queue, and the component in whose name events are recorded: those of Kubernetes. */
@@ -52,7 +47,7 @@ export interface ReplicaKind<Owner extends ReplicaOwner> {
   selectorText(owner: Owner): string;
   /** The pods beside which the owner's count when it is asked which node holds many. */
   related(owner: Owner, caches: Caches): readonly Pod[];
-  read(client: Client, name: ObjectName): Promise<Owner>;
+  read(client: Client, name: ReturnType<typeof nameOf>): Promise<Owner>;
   writeStatus(client: Client, owner: Owner, status: ReplicaStatus): Promise<unknown>;
 }
 

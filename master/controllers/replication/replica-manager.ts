@@ -11,8 +11,8 @@ import type { ReconcileResult } from '../../api/controller.ts';
 import { isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import type { Kind } from '../../api/kinds.ts';
-import { controllerOf, deepEqual, keyOf, newControllerRef } from '../../api/meta.ts';
-import type { KubeObject, Pod } from '../../api/types.ts';
+import { controllerOf, deepEqual, keyOf, nameOf, newControllerRef } from '../../api/meta.ts';
+import type { Pod } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { atOnce } from '../at-once.ts';
 import { namespaceIndex, podIndex } from '../caches.ts';
@@ -23,7 +23,6 @@ import { Expectations } from './expectations.ts';
 import { Freshness, outcomeUnknown } from './freshness.ts';
 import { podsToDelete } from './pod-ranking.ts';
 import {
-  type ObjectName,
   type OwnerCache,
   type ReplicaKind,
   type ReplicaOwner,
@@ -244,10 +243,6 @@ export function podFor(owner: ReplicaOwner, kind: Kind): Pod {
     },
     spec,
   };
-}
-
-function nameOf({ metadata }: KubeObject): ObjectName {
-  return { namespace: metadata?.namespace, name: metadata?.name ?? '' };
 }
 
 /** A stored count of 0 is the same as none. */

@@ -2,6 +2,7 @@
 import anyTest, { type TestFn } from 'ava';
 import type { ServicePortState } from '../../../node/proxy/service-ports.ts';
 import { startProxyNamespace } from '../../support/proxy-namespace.ts';
+import { servicePort } from '../../support/service-port.ts';
 
 // Namespaces and rules are the superuser's, and Linux's.
 const possible = process.platform === 'linux' && process.getuid?.() === 0;
@@ -10,21 +11,8 @@ const test = (possible ? anyTest : anyTest.skip) as TestFn;
 const pods = ['10.244.1.2', '10.244.1.3', '10.244.1.4'];
 const elsewhere = '10.244.2.9';
 
-function state(changes: Partial<ServicePortState> = {}): ServicePortState {
-  return {
-    name: 'default/echo',
-    protocol: 'TCP',
-    clusterIp: '10.96.0.5',
-    port: 80,
-    nodePort: undefined,
-    externalIps: [],
-    affinitySeconds: undefined,
-    internalLocal: false,
-    externalLocal: false,
-    endpoints: pods.map((address) => ({ address, port: 8080, local: true })),
-    ...changes,
-  };
-}
+const state = (changes: Partial<ServicePortState> = {}) =>
+  servicePort({ endpoints: pods.map((address) => ({ address, port: 8080, local: true })), ...changes });
 
 for (const mode of ['iptables', 'userspace'] as const) {
   const open = async (t: { teardown: (end: () => Promise<void>) => void }) => {

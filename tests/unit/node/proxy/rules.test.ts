@@ -3,6 +3,7 @@ import type { Chains } from '../../../../node/proxy/iptables/chains.ts';
 import { endpointChains } from '../../../../node/proxy/iptables/endpoint-chains.ts';
 import { buildRules, type RuleOptions } from '../../../../node/proxy/iptables/rules.ts';
 import type { Endpoint, ServicePortState } from '../../../../node/proxy/service-ports.ts';
+import { servicePort } from '../../../support/service-port.ts';
 
 const clusterCidr = '10.244.0.0/16';
 const options: RuleOptions = { clusterCidr, spread: endpointChains({ clusterCidr, balance: 'nth' }) };
@@ -11,21 +12,12 @@ function endpoints(...addresses: string[]): Endpoint[] {
   return addresses.map((address) => ({ address, port: 8080, local: address.startsWith('10.244.1.') }));
 }
 
-function state(changes: Partial<ServicePortState> = {}): ServicePortState {
-  return {
+const state = (changes: Partial<ServicePortState> = {}) =>
+  servicePort({
     name: 'default/echo:http',
-    protocol: 'TCP',
-    clusterIp: '10.96.0.5',
-    port: 80,
-    nodePort: undefined,
-    externalIps: [],
-    affinitySeconds: undefined,
-    internalLocal: false,
-    externalLocal: false,
     endpoints: endpoints('10.244.1.2', '10.244.1.3', '10.244.2.2'),
     ...changes,
-  };
-}
+  });
 
 /** The one chain of a kind, such as `SVC`. */
 function chain(chains: Chains, kind: string): readonly string[] {
