@@ -29,9 +29,8 @@ export async function releaseLease(
   { kubeconfig, servers, lease, master }: ReleaseOptions,
   signal: AbortSignal,
 ): Promise<{ lease: string; released: string } | undefined> {
-  const { ca, cert, key, serverName: servername } = loadKubeconfig(kubeconfig);
-  const agent = new Agent({ ca, cert, key, servername, keepAlive: true });
-  const path = `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${lease}`;
+  const agent = agentOf(kubeconfig);
+  const path = pathOf(lease);
   let lastError: unknown;
   try {
     for (let turn = 0; turn < rounds * servers.length && !signal.aborted; turn += 1) {
@@ -58,8 +57,28 @@ export async function releaseLease(
   throw lastError ?? new Error('stopped before an API server answered');
 }
 
+/** Asks for the Lease once, so that what a release needs is loaded and compiled when it counts. Rejects when it is not answered. */
+export async function rehearseRelease(
+  { kubeconfig, servers, lease }: ReleaseOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const agent = agentOf(kubeconfig);
+  try {
+    await exchange({ agent, url: `${servers[0]}${pathOf(lease)}`, signal }, 'GET');
+  } finally {
+    agent.destroy();
+  }
+}
+
 /** Whether a lease's holder is a process of this master: `<name>_<uuid>`. */
 export const isOf = (master: string, holder: string): boolean => holder.startsWith(`${master}_`);
+
+const pathOf = (lease: string): string => `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${lease}`;
+
+function agentOf(kubeconfig: string): Agent {
+  const { ca, cert, key, serverName: servername } = loadKubeconfig(kubeconfig);
+  return new Agent({ ca, cert, key, servername, keepAlive: true });
+}
 
 interface Server {
   readonly agent: Agent;

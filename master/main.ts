@@ -17,7 +17,7 @@ import { commaList, command, durationMs, portNumber, runMain, wholeNumber } from
 import { createLogger } from './api/logging.ts';
 import { ProcessSupervisor } from './api/process-supervisor.ts';
 import type { EtcdCareFlags } from './etcd-care.ts';
-import { type MasterConfig, masterProcesses, mastersOf, parseInitialCluster } from './processes.ts';
+import { beReadyToRelease, type MasterConfig, masterProcesses, mastersOf, parseInitialCluster } from './processes.ts';
 
 const settledMs = 10_000;
 const collect = (value: string, values: string[]): string[] => [...values, value];
@@ -73,12 +73,12 @@ await runMain(async (signal) => {
   await Promise.all([
     supervisor.run(masterProcesses(flags, masters), signal),
     lookAfterEtcd(flags, masters, signal),
-    beReadyToRelease(signal),
+    whenSettled(() => beReadyToRelease(flags, masters, signal), signal),
   ]);
 });
 
-/** What a crashed leader is cleaned up with is loaded once the start is over: a standby would have to wait for it. */
-async function beReadyToRelease(signal: AbortSignal): Promise<void> {
+/** Not during the start, which needs the processors. */
+async function whenSettled(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
   await sleep(settledMs, signal);
-  if (!signal.aborted) await import('./lease-release.ts');
+  if (!signal.aborted) await work();
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
+import { sleep } from './api/clock.ts';
 import { createLogger } from './api/logging.ts';
 import { beginningWith, type MasterAddress, mastersFile, mastersReader } from './api/masters-file.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
@@ -88,34 +89,54 @@ export function masterProcesses(config: MasterConfig, masters: Masters): Process
     {
       name: 'apiserver',
       stopLevel: 1,
+      beforeStop: letOthersTakeOver,
       ...component('apiserver', config, () => apiserverArgs(config, etcdServers())),
     },
     {
       name: 'scheduler',
       stopLevel: 2,
+      niceness: loopNiceness,
       ...component('scheduler', config, () => schedulerArgs(config, apiservers())),
-      afterCrash: releaseOf('kube-scheduler', 'scheduler.conf', config, apiservers),
+      afterCrash: releaseOf(leases.scheduler, config, apiservers),
     },
     {
       name: 'controller-manager',
       stopLevel: 2,
+      niceness: loopNiceness,
       ...component('controllers', config, () => controllerManagerArgs(config, apiservers())),
-      afterCrash: releaseOf('kube-controller-manager', 'controller-manager.conf', config, apiservers),
+      afterCrash: releaseOf(leases.controllers, config, apiservers),
     },
   ];
 }
 
-/** What held a lease and crashed does not make the standbys wait. The code for it is loaded late: see main.ts. */
-function releaseOf(
-  lease: string,
-  kubeconfig: string,
-  { name, pkiDir }: MasterConfig,
-  servers: () => readonly string[],
-): ProcessSpec['afterCrash'] {
+interface Leader {
+  readonly lease: string;
+  readonly kubeconfig: string;
+}
+
+const leases = {
+  scheduler: { lease: 'kube-scheduler', kubeconfig: 'scheduler.conf' },
+  controllers: { lease: 'kube-controller-manager', kubeconfig: 'controller-manager.conf' },
+} as const satisfies Record<string, Leader>;
+
+/** What held a lease and crashed does not make the standbys wait. The code for it is loaded late: see `beReadyToRelease`. */
+function releaseOf(leader: Leader, config: MasterConfig, servers: () => readonly string[]): ProcessSpec['afterCrash'] {
   return async (signal) => {
     const { releaseLease } = await import('./lease-release.ts');
-    return releaseLease({ kubeconfig: join(pkiDir, kubeconfig), servers: servers(), lease, master: name }, signal);
+    return releaseLease(releaseOptions(leader, config, servers()), signal);
   };
+}
+
+function releaseOptions({ lease, kubeconfig }: Leader, { name, pkiDir }: MasterConfig, servers: readonly string[]) {
+  return { kubeconfig: join(pkiDir, kubeconfig), servers, lease, master: name };
+}
+
+/** Once the start is over: what a crashed leader is cleaned up with is loaded and tried, since a standby would have to wait for it. */
+export async function beReadyToRelease(config: MasterConfig, masters: Masters, signal: AbortSignal): Promise<void> {
+  const { rehearseRelease } = await import('./lease-release.ts');
+  const servers = ownFirst(config, masters).map(({ apiserver }) => apiserver);
+  // One of them is enough, and a server that is not there yet only makes the first release slower.
+  await rehearseRelease(releaseOptions(leases.scheduler, config, servers), signal).catch(() => {});
 }
 
 /**
@@ -129,6 +150,18 @@ const passLeadMs = 400;
 
 /** A heartbeat that waits for a processor is an election: little work, but at once. */
 const etcdNiceness = -10;
+
+/** A takeover that waits for a processor is a time in which nobody acts; between takeovers they have little to do. */
+const loopNiceness = -5;
+
+/**
+ * The leads of this master have just gone to others. Its API server's clients are sent to theirs only when that is over: all of
+ * them make new connections at once, and a takeover would wait for a processor.
+ */
+const takeoverMs = 400;
+const letOthersTakeOver = async (): Promise<undefined> => {
+  await sleep(takeoverMs);
+};
 
 /** An API server that ends serves on until every balancer has seen that it is not ready: they look each second. */
 const drainMs = 1_500;

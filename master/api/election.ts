@@ -27,10 +27,10 @@ export interface ElectionConfig {
 export const defaultTimings = { leaseDurationMs: 1_700, renewDeadlineMs: 1_400, retryPeriodMs: 250 };
 
 /**
- * How long a clean stop waits for the work of the term before the lease goes: a standby should not wait for slow last
- * answers. What is still written afterwards is refused by the fence.
+ * How long a clean stop waits for the work of the term before the lease goes: a standby should not wait for last answers. Until it
+ * has the lease, two writes later, they are still accepted; afterwards the fence refuses them.
  */
-export const handOverMs = 20;
+export const handOverMs = 5;
 
 /** What a Lease says. */
 export interface LeaseRecord {
