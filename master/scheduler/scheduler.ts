@@ -231,10 +231,11 @@ export class Scheduler {
    * stream already. If that fails, the kubelets still refuse what does not fit.
    */
   async #catchUp(client: Client, revision: string, signal: AbortSignal): Promise<void> {
-    const enough = new AbortController();
-    const either = AbortSignal.any([signal, enough.signal]);
-    await Promise.race([this.#options.pods.reached(revision, either), this.#readOnce(client, either)]);
-    enough.abort();
+    const over = new AbortController();
+    const reached = this.#options.pods.reached(revision, AbortSignal.any([signal, over.signal]));
+    // The read is not aborted when it is too late: that would cost its connection.
+    await Promise.race([reached, this.#readOnce(client, signal)]);
+    over.abort();
   }
 
   async #readOnce(client: Client, signal: AbortSignal): Promise<void> {

@@ -2,17 +2,21 @@
  * Whether the pods' cache shows all that earlier leaders did for an owner of replicas.
  *
  * Expectations cover only what this leader did in this term. The fence lets no older leader's write through after this term began,
- * so a cache that is complete up to there shows them all. Where the cache hears of nothing newer, the leader reads an owner's pods
- * from the API server, consistently, before the first creation or deletion for it; and again when the outcome of a write is not
- * known.
+ * so a cache that is complete up to there shows them all. Where the cache hears of nothing newer, a consistent list of an owner's pods
+ * says whether it does, before the first creation or deletion for it; and again when the outcome of a write is not known.
  */
-import type { Client } from '../../api/client.ts';
+import type { Client, Selection } from '../../api/client.ts';
 import { ApiUnreachable } from '../../api/client.ts';
 import { isStatusError } from '../../api/errors.ts';
 import { controllerOf, keyOf } from '../../api/meta.ts';
-import type { KubeObject, Pod } from '../../api/types.ts';
+import type { KubeObject, ObjectList, Pod } from '../../api/types.ts';
 import { type PodView, revisionOf } from './expectations.ts';
 import type { ReplicaKind, ReplicaOwner } from './replica-kinds.ts';
+
+/** A cache of pods that says when it is complete up to a resourceVersion. */
+export interface FollowedPods extends PodView {
+  reached(version: string, signal: AbortSignal): Promise<void>;
+}
 
 /** A list costs much where there are many pods; in between, the cache may reach the last one's revision by itself. */
 const listEveryMs = 50;
@@ -20,33 +24,35 @@ const listEveryMs = 50;
 export class Freshness<Owner extends ReplicaOwner> {
   readonly #client: Client;
   readonly #kind: ReplicaKind<Owner>;
-  readonly #view: PodView;
+  readonly #view: FollowedPods;
   /** The resourceVersion at which the term began. */
-  readonly #since: number;
+  readonly #since: string;
   readonly #verified = new Set<string>();
   /** Owners of which a write's outcome is not known: what the cache must show of them may be newer than the term. */
   readonly #doubted = new Set<string>();
   /** Owner's uid → the revision of its first live list, which the cache had not reached, and when the last list was made. */
   readonly #behind = new Map<string, { readonly revision: number; readonly listedMs: number }>();
 
-  constructor(client: Client, kind: ReplicaKind<Owner>, view: PodView, since: string) {
+  constructor(client: Client, kind: ReplicaKind<Owner>, view: FollowedPods, since: string) {
     this.#client = client;
     this.#kind = kind;
     this.#view = view;
-    this.#since = revisionOf(since);
+    this.#since = since;
   }
 
   /** True once the cache is known to show what the API server had in this term. `cached`: the owner's pods in the cache. */
   async verify(owner: Owner, cached: readonly Pod[]): Promise<boolean> {
     const uid = owner.metadata?.uid ?? '';
     if (this.#verified.has(uid)) return true;
-    if (!this.#doubted.has(uid) && revisionOf(this.#view.resourceVersion) >= this.#since) return this.#settle(uid);
+    const doubted = this.#doubted.has(uid);
+    if (!doubted && revisionOf(this.#view.resourceVersion) >= revisionOf(this.#since)) return this.#settle(uid);
     const behind = this.#behind.get(uid);
     if (behind && revisionOf(this.#view.resourceVersion) >= behind.revision) return this.#settle(uid);
     const listedMs = performance.now();
     if (behind && listedMs - behind.listedMs < listEveryMs) return false;
     const labelSelector = this.#kind.selectorText(owner);
-    const list = await this.#client.list('pods', { namespace: owner.metadata?.namespace, labelSelector });
+    const list = await this.#listed({ namespace: owner.metadata?.namespace, labelSelector }, doubted);
+    if (!list) return this.#settle(uid);
     const revision = revisionOf(list.metadata.resourceVersion);
     const mine = list.items.filter((pod) => this.#kind.selects(owner, pod) && (controllerOf(pod)?.uid ?? uid) === uid);
     if (showsTheSame(this.#view, cached, mine, revision)) return this.#settle(uid);
@@ -61,6 +67,20 @@ export class Freshness<Owner extends ReplicaOwner> {
     this.#verified.delete(uid);
     this.#behind.delete(uid);
     this.#doubted.add(uid);
+  }
+
+  /** The list; undefined if the cache was quicker to reach the term's begin, and that is enough. */
+  async #listed(selection: Selection, doubted: boolean): Promise<ObjectList<Pod> | undefined> {
+    const list = this.#client.list('pods', selection);
+    if (doubted) return list;
+    const over = new AbortController();
+    try {
+      return await Promise.race([list, this.#view.reached(this.#since, over.signal).then(() => undefined)]);
+    } finally {
+      over.abort();
+      // To abort it would cost its connection.
+      list.catch(() => {});
+    }
   }
 
   #settle(uid: string): boolean {
