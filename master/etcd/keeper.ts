@@ -38,6 +38,8 @@ export interface SnapshotSchedule {
 }
 
 const lookEveryMs = 5_000;
+/** One that is away may come back as a learner. */
+const lookForOwnEveryMs = 1_000;
 /** A learner is a gap in the cluster: it is promoted as soon as it may be. */
 const promoteEveryMs = 500;
 const callTimeoutMs = 3_000;
@@ -60,6 +62,8 @@ class Keeper {
   #identity: Identity | undefined;
   #freedAt = Number.NEGATIVE_INFINITY;
   #wellAt = Date.now();
+  /** The own member did at the last look. */
+  #answers = false;
   /** Since when the log has been one that never had a leader. */
   #neverLedAt: number | undefined;
   #reason = '';
@@ -80,6 +84,7 @@ class Keeper {
       delayMs = lookEveryMs;
       try {
         const step = await this.#look();
+        if (!this.#answers) delayMs = lookForOwnEveryMs;
         if (step?.do === 'promote' || this.#identity === undefined) delayMs = promoteEveryMs;
         if (step) await this.#act(step);
       } catch (error) {
@@ -99,6 +104,7 @@ class Keeper {
     const own = await this.#clientOf(this.#ownUrl)
       .status(callTimeoutMs)
       .catch(() => undefined);
+    this.#answers = own !== undefined;
     if (own) this.#remember(own);
     const leads = own !== undefined && own.leaderId === own.memberId;
     const statuses = leads ? await this.#statuses() : new Map<string, MemberStatus>();
