@@ -53,14 +53,16 @@ async function start(project: Project, progress: Progress, timeoutMs: number): P
   progress.note(`Ready after ${((Date.now() - startedAt) / 1000).toFixed(1)} s.`);
 }
 
-function whatNext({ name, kubeconfig, adminPort }: Project): string {
+function whatNext(project: Project): string {
+  const { name, kubeconfig, adminPort } = project;
+  const [, second] = mastersOf(project);
   const own = kubeconfig === join(root, 'kubeconfig');
-  const tries: [string, string][] = [
+  const tries: (readonly [string, string])[] = [
     [`export KUBECONFIG=${own ? '$PWD/kubeconfig' : kubeconfig}`, ''],
     ['kubectl get nodes,pods -A -o wide', ''],
     ['kubectl apply -f compose/examples/echo.yaml', 'six pods on two nodes, and a Service over them'],
     ['kubectl get leases -n kube-system', 'who leads'],
-    [`docker kill ${name}-master-2-1`, 'kubectl goes on; docker start brings it back'],
+    ...(second ? [[`docker kill ${name}-${second}-1`, 'kubectl goes on; docker start brings it back'] as const] : []),
     [`curl -s http://127.0.0.1:${adminPort}/state`, 'what the balancer sees'],
     ['npm stop', 'takes it down and keeps the data'],
   ];
