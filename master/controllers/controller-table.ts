@@ -24,6 +24,7 @@ import { startRootCaPublisher, startServiceAccounts } from './service-account.ts
 import { startServiceCidrs } from './service-cidrs.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
 import { startClaimProtection, startVolumeProtection } from './volume-protection.ts';
+import { startVolumeBinder } from './volumes/volume-binder.ts';
 
 export interface ControllerRow {
   readonly name: string;
@@ -51,6 +52,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },
   { name: 'certificatesigningrequest-cleaner-controller', start: startCsrCleaner },
+  { name: 'persistentvolume-binder-controller', start: startVolumeBinder },
   { name: 'persistentvolumeclaim-protection-controller', start: startClaimProtection },
   { name: 'persistentvolume-protection-controller', start: startVolumeProtection },
   { name: 'clusterrole-aggregation-controller', start: startClusterRoleAggregation },
