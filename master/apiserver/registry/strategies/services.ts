@@ -1,6 +1,7 @@
 /** Services: addresses and ports of their own, given by the allocator, which stay theirs as long as they want them. */
 import { isIPv6 } from 'node:net';
 import { kinds } from '../../../api/kinds.ts';
+import { deepEqual } from '../../../api/meta.ts';
 import type { Service } from '../../../api/types.ts';
 import { isDns1035Label } from '../../../api/validation-names.ts';
 import {
@@ -11,12 +12,25 @@ import {
   type ServiceRanges,
 } from '../allocation/service-allocator.ts';
 import { ageColumn, column, labelText, nameColumn, wideColumn } from '../columns/common.ts';
-import { type Strategy, statusOnly } from '../strategy.ts';
-import { validateService, validateServiceUpdate } from '../validation/service.ts';
+import { type Strategy, type SubresourceStrategy, statusOnly } from '../strategy.ts';
+import { isExternal, validateService, validateServiceUpdate } from '../validation/service.ts';
 
 type Spec = NonNullable<Service['spec']>;
 
 const affinitySeconds = 10_800;
+
+const reported = statusOnly<Service>();
+
+const status: SubresourceStrategy<Service> = {
+  apply(incoming: Service, old, now) {
+    const service = reported.apply(incoming, old, now);
+    const { ingress } = service.status?.loadBalancer ?? {};
+    if (service.spec?.type !== 'LoadBalancer' || !ingress) return service;
+    // An address is the load balancer's own, unless it says that packets still have it when they come to the node.
+    const loadBalancer = { ingress: ingress.map((one) => (one.ip ? { ipMode: 'VIP', ...one } : one)) };
+    return { ...service, status: { ...service.status, loadBalancer } };
+  },
+};
 
 export function createServiceStrategy(ranges: ServiceRanges): Strategy<Service> {
   return {
@@ -51,7 +65,7 @@ export function createServiceStrategy(ranges: ServiceRanges): Strategy<Service> 
     },
     validate: (service, errors, old) => validateService(service, ranges, errors, old),
     validateUpdate: validateServiceUpdate,
-    subresources: { status: statusOnly<Service>() },
+    subresources: { status },
     allocator: createServiceAllocator(ranges),
   };
 }
@@ -89,7 +103,7 @@ function keepAllocated(spec: Spec, old: Spec): void {
   if (needsAddress(old) && needsAddress(spec)) {
     if (!spec.clusterIP && old.clusterIP) spec.clusterIP = old.clusterIP;
     if (!spec.clusterIPs?.length && old.clusterIPs) spec.clusterIPs = old.clusterIPs;
-  } else if (needsAddress(old) && spec.clusterIP === old.clusterIP) {
+  } else if (needsAddress(old) && leavesAddress(spec, old)) {
     for (const field of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'internalTrafficPolicy'] as const) {
       delete spec[field];
     }
@@ -103,11 +117,16 @@ function keepAllocated(spec: Spec, old: Spec): void {
   if (needsHealthCheckPort(spec)) {
     if (old.healthCheckNodePort) spec.healthCheckNodePort ||= old.healthCheckNodePort;
   } else if (spec.healthCheckNodePort === old.healthCheckNodePort) delete spec.healthCheckNodePort;
-  if (spec.type === 'ClusterIP' && spec.externalTrafficPolicy === old.externalTrafficPolicy) {
-    if (!spec.externalIPs?.length) delete spec.externalTrafficPolicy;
-  }
-  if (spec.type !== 'LoadBalancer') delete spec.allocateLoadBalancerNodePorts;
+  if (!isExternal(spec) && spec.externalTrafficPolicy === old.externalTrafficPolicy) delete spec.externalTrafficPolicy;
+  if (spec.type === 'LoadBalancer') return;
+  delete spec.allocateLoadBalancerNodePorts;
+  if (spec.loadBalancerClass === old.loadBalancerClass) delete spec.loadBalancerClass;
 }
+
+/** Whether the client says nothing of addresses but what was so, or takes the first one away, which takes all. */
+const leavesAddress = (spec: Spec, old: Spec): boolean =>
+  (!spec.clusterIP || spec.clusterIP === old.clusterIP) &&
+  (!spec.clusterIPs?.length || deepEqual(spec.clusterIPs, old.clusterIPs));
 
 function externalAddresses({ spec, status }: Service): string {
   const asked = spec?.externalIPs ?? [];

@@ -94,15 +94,17 @@ function validateAddresses(
 const isInAny = ({ addresses }: ServiceRanges, address: string): boolean =>
   isIPv4(address) && addresses().some((range) => contains(range, addressNumber(address)));
 
-function validatePolicies(
-  { type, externalTrafficPolicy, internalTrafficPolicy, externalIPs = [] }: Spec,
-  errors: FieldErrors,
-): void {
+/** Whether the Service can be reached from outside of the cluster. */
+export const isExternal = ({ type, externalIPs = [] }: Spec): boolean =>
+  type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
+
+function validatePolicies(spec: Spec, errors: FieldErrors): void {
+  const { externalTrafficPolicy, internalTrafficPolicy } = spec;
   const policies = ['Cluster', 'Local'];
-  const external = type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
   if (externalTrafficPolicy !== undefined) {
     const field = 'spec.externalTrafficPolicy';
-    if (!external) errors.invalid(field, externalTrafficPolicy, 'may only be set for externally-accessible services');
+    if (!isExternal(spec))
+      errors.invalid(field, externalTrafficPolicy, 'may only be set for externally-accessible services');
     else if (!policies.includes(externalTrafficPolicy)) errors.notSupported(field, externalTrafficPolicy, policies);
   }
   if (internalTrafficPolicy !== undefined && !policies.includes(internalTrafficPolicy)) {
