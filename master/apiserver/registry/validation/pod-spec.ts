@@ -4,6 +4,7 @@ import type { Container, PodSpec, Probe, Toleration, Volume } from '../../../api
 import { isDns1123Label, isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../../api/validation-names.ts';
 import type { FieldErrors } from './field-errors.ts';
 import { validateLabels } from './metadata.ts';
+import { validatePodHost } from './pod-host.ts';
 import { portNameErrors, validatePortNumber, validateProtocol } from './ports.ts';
 
 const restartPolicies = ['Always', 'OnFailure', 'Never'];
@@ -46,6 +47,7 @@ export function validatePodSpec(spec: PodSpec, path: string, errors: FieldErrors
     if (!name) errors.required(`${path}.imagePullSecrets[${index}].name`);
   });
   validateTolerations(spec.tolerations ?? [], `${path}.tolerations`, errors);
+  validatePodHost(spec, path, errors);
 }
 
 export function validateTolerations(tolerations: readonly Toleration[], path: string, errors: FieldErrors): void {
