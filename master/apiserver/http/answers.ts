@@ -16,7 +16,7 @@ import {
   objectTableJson,
   type TableOptions,
 } from './lists.ts';
-import type { Representation, Shape } from './negotiate.ts';
+import { negotiateUntabled, type Representation, type Shape } from './negotiate.ts';
 import { sendObject, sendPieces } from './respond.ts';
 
 /** Longer lists are handed to the connection piece by piece. */
@@ -29,7 +29,7 @@ export function sendStored(
   stored: Stored,
   part?: Subresource,
 ): void {
-  const as = representationOf(exchange);
+  const as = resource.columns.length > 0 ? representationOf(exchange) : representationOf(exchange, negotiateUntabled);
   exchange.audit?.answered(stored.bytes);
   sendObject(exchange.response, code, as, storedText(exchange, resource, as.shape, stored, part));
 }

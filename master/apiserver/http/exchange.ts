@@ -55,7 +55,8 @@ export function contextOf(exchange: Exchange, options: WriteOptions = readOption
 const agentOf = (userAgent: string | undefined): string | undefined =>
   userAgent?.split('/', 1)[0]?.slice(0, 128) || undefined;
 
-export const representationOf = (exchange: Exchange): Representation => negotiate(exchange.request.headers.accept);
+export const representationOf = (exchange: Exchange, choose = negotiate): Representation =>
+  choose(exchange.request.headers.accept);
 
 /** The namespace that the path names; undefined for all of them. */
 export const namespaceOf = (exchange: Exchange): string | undefined => exchange.info.namespace || undefined;

@@ -40,6 +40,16 @@ export function negotiate(accept: string | undefined): Representation {
   return result;
 }
 
+/** The same for what has no columns, so that nobody gets it as a Table: answers to questions. */
+export function negotiateUntabled(accept: string | undefined): Representation {
+  const { shape } = negotiate(accept);
+  if (shape !== 'table') return negotiate(accept);
+  const { Table: _table, ...others } = shapes;
+  const result = read(accept ?? '', others);
+  if (!result) throw notAcceptable();
+  return result;
+}
+
 /** One entry of an Accept header. */
 export interface MediaRange {
   readonly type: string;
@@ -64,13 +74,13 @@ export function mediaRanges(accept: string): MediaRange[] {
   return ranges.filter((range) => quality(range) > 0).sort((a, b) => quality(b) - quality(a));
 }
 
-function read(accept: string): Representation | undefined {
+function read(accept: string, known = shapes): Representation | undefined {
   for (const { type, parameters } of mediaRanges(accept)) {
     const isYaml = type === 'application/yaml';
     if (!isYaml && type !== 'application/json' && type !== '*/*' && type !== 'application/*') continue;
     const as = parameters.as;
     if (as === undefined) return isYaml ? yamlObject : jsonObject;
-    const shape = shapes[as];
+    const shape = known[as];
     const { v = '', g = '' } = parameters;
     if (shape === undefined || v !== 'v1' || g !== 'meta.k8s.io') continue;
     const format = isYaml ? 'yaml' : 'json';

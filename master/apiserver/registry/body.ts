@@ -13,7 +13,7 @@ import { FieldErrors } from './validation/field-errors.ts';
  * Checks that the object is of the kind and, where the request's path says them, of the namespace and name; that its
  * fields have the right types; and makes kind, apiVersion, metadata and namespace explicit. Drops fields that the kind does
  * not have, and says so as the request wants it. Changes the object in place.
- * `source`: the object came about by this patch, and is not the client's own text.
+ * `source`: the object came about by this patch, and is not the client's own text; or it is to be applied, which no unknown field can be.
  */
 export function checkBody(
   ctx: RequestContext,
@@ -21,19 +21,21 @@ export function checkBody(
   shape: ObjectShape,
   object: KubeObject,
   path: { namespace?: string | undefined; name?: string },
-  source?: PatchSource,
+  source?: PatchSource | 'apply',
 ): ObjectMeta {
   const apiVersion = apiVersionOf(kind);
   const { wrong, unknown } = decode(shape, object);
-  if (wrong !== undefined) throw undecodable(kind, wrong, source);
-  checkFields(ctx, kind, unknown, source);
+  const patch = source === 'apply' ? undefined : source;
+  if (wrong !== undefined) throw undecodable(kind, wrong, patch);
+  if (source === 'apply' && unknown.length > 0) throw undeclared(kind, object.metadata, path, unknown, ctx);
+  checkFields(ctx, kind, unknown, patch, shape.decode !== undefined);
   if (object.kind && (object.kind !== kind.kind || (object.apiVersion && object.apiVersion !== apiVersion))) {
-    if (!source) {
+    if (!patch) {
       const given = `${object.kind} in version ${JSON.stringify(object.apiVersion ?? '')}`;
       throw badRequest(`${given} cannot be handled as a ${kind.kind} of ${apiVersion}`);
     }
     // A strategic merge patch goes by the kind that it is sent to, whatever it says itself.
-    if (source.patch.type !== 'strategic') throw undecodable(kind, unregistered(object), source);
+    if (patch.patch.type !== 'strategic') throw undecodable(kind, unregistered(object), patch);
   }
   object.kind = kind.kind;
   object.apiVersion = apiVersion;
@@ -60,12 +62,31 @@ function checkFields(
   kind: Pick<Kind, 'version' | 'kind'>,
   unknown: readonly string[],
   source: PatchSource | undefined,
+  isCustom: boolean,
 ): void {
   const { fieldValidation, duplicateFields = [] } = ctx;
   if (fieldValidation === 'Ignore' || (unknown.length === 0 && duplicateFields.length === 0)) return;
-  const found = [...duplicateFields, ...unknown.map((field) => `unknown field ${JSON.stringify(field)}`)];
+  const unknownFields = unknown.map((field) => `unknown field ${JSON.stringify(field)}`);
+  // Where the text is read first and the schema asked then (YAML, custom objects), what the text says twice comes first.
+  const textFirst = isCustom || duplicateFields[0]?.startsWith('yaml: ');
+  const found = textFirst ? [...duplicateFields, ...unknownFields] : [...unknownFields, ...duplicateFields];
   if (fieldValidation === 'Strict') throw undecodable(kind, `strict decoding error: ${found.join(', ')}`, source);
   ctx.warnings.push(...found);
+}
+
+/** What is applied is compared field by field, so it can have none but those of the schema, however its fields are to be validated. */
+function undeclared(
+  kind: Pick<Kind, 'group' | 'version' | 'kind'>,
+  { name = '' }: ObjectMeta = {},
+  path: { namespace?: string | undefined; name?: string },
+  unknown: readonly string[],
+  { duplicateFields = [], fieldValidation }: RequestContext,
+): Error {
+  if (fieldValidation === 'Strict' && duplicateFields.length > 0) return badRequest(duplicateFields.join(', '));
+  const what = `${path.namespace ?? ''}/${path.name ?? name}; ${apiVersionOf(kind)}, Kind=${kind.kind}`;
+  const causes = unknown.map((field) => `.${field}: field not declared in schema`);
+  const list = causes.length === 1 ? causes[0] : `errors:\n${causes.map((cause) => `  ${cause}`).join('\n')}`;
+  return badRequest(`failed to create typed patch object (${what}): ${list}`);
 }
 
 /** A body that is no such object is a bad request; a patch that would make it none cannot be processed. */

@@ -128,7 +128,7 @@ export class Preparation {
   #validate(object: KubeObject, old?: KubeObject, subresource?: Subresource): void {
     const errors = new FieldErrors();
     const { strategy } = this.#parts;
-    validateMetadata(object, strategy.kind, strategy.nameErrors, errors);
+    validateMetadata(object, strategy.kind, strategy.nameErrors, errors, strategy.shape?.decode !== undefined);
     if (old) validateMetadataUpdate(object, old, errors);
     if (subresource && old) {
       strategy.subresources?.[subresource]?.validate?.(object, old, errors);

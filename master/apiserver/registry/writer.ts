@@ -139,7 +139,8 @@ export class Writer {
     const sub = subresource && this.#subresource(subresource);
     const { kind } = this.#strategy;
     if (config.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
-    const version = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), config, name).resourceVersion ?? '';
+    const metadata = checkBody(ctx, this.#kindOf(sub), this.#shapeOf(sub), config, name, 'apply');
+    const version = metadata.resourceVersion ?? '';
     const mine = this.#applicable(config, sub);
     if (!(await this.#exists(name))) {
       if (sub || version !== '') throw notFound(kind, name.name);

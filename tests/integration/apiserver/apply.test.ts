@@ -216,7 +216,7 @@ test('an apply must say who applies what', async (t) => {
     ],
     [400, /name of the object \(other\) does not match/, '?fieldManager=a', JSON.parse(configMap('other', {})), type],
     [400, /managedFields must be nil/, '?fieldManager=a', { ...config, metadata: { managedFields: [{}] } }, type],
-    [400, /unknown field \\"x\\"/, '?fieldManager=a&fieldValidation=Strict', { ...config, x: 1 }, type],
+    [400, /\.x: field not declared in schema/, '?fieldManager=a&fieldValidation=Strict', { ...config, x: 1 }, type],
     [404, /not found/, '?fieldManager=a', { ...config, metadata: { resourceVersion: '1' } }, type],
     [400, /error decoding YAML/, '?fieldManager=a', 'a: [', type],
   ];

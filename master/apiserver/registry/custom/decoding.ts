@@ -2,13 +2,22 @@
  * What a schema does to an object before it is validated: fields that it does not know are dropped, and what is missing gets
  * its default. As Kubernetes' "Custom Resources": pruning, defaulting.
  */
-import { isRecord } from '../schema/shape.ts';
+import { decode } from '../schema/decode.ts';
+import { isRecord, metadataShape, type ObjectShape } from '../schema/shape.ts';
 import { child, keyed, type Schema } from './schema.ts';
 
 type Json = Record<string, unknown>;
 
 /** Every object has these; a schema need not say so. */
 const always: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+
+/** Of an object whose metadata alone has a known type. */
+const outer = (): ObjectShape => ({
+  is: 'object',
+  name: '',
+  atomic: false,
+  fields: new Map([['metadata', metadataShape()]]),
+});
 
 /** How many unknown fields are told of. */
 const maxUnknown = 100;
@@ -27,6 +36,11 @@ function pruneValue(schema: Schema, value: unknown, path: string, dropped: strin
     return;
   }
   if (!isRecord(value)) return;
+  // The outermost object's metadata was looked at before.
+  if (schema.embedded && path !== '' && isRecord(value.metadata)) {
+    const { unknown } = decode(outer(), { metadata: value.metadata });
+    for (const field of unknown) if (dropped.length < maxUnknown) dropped.push(child(path, field));
+  }
   for (const name of Object.keys(value)) {
     if (schema.embedded && always.has(name)) continue;
     const known =

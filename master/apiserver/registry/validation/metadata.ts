@@ -6,11 +6,13 @@ import type { FieldErrors } from './field-errors.ts';
 
 const maxAnnotationBytes = 256 * 1024;
 
+/** `anyFinalizer`: the names of finalizers need not say whose they are, as those of custom objects need not. */
 export function validateMetadata(
   object: KubeObject,
   kind: Kind,
   nameErrors: (name: string) => string[],
   errors: FieldErrors,
+  anyFinalizer = false,
 ): void {
   const { name = '', generateName = '', namespace = '', labels, annotations } = object.metadata ?? {};
   if (name === '') errors.required('metadata.name', 'name or generateName is required');
@@ -30,8 +32,10 @@ export function validateMetadata(
   validateLabels(labels, 'metadata.labels', errors);
   validateAnnotations(annotations, 'metadata.annotations', errors);
   validateOwners(object.metadata?.ownerReferences ?? [], errors);
-  for (const finalizer of object.metadata?.finalizers ?? [])
-    validateFinalizer(finalizer, 'metadata.finalizers', errors);
+  for (const finalizer of object.metadata?.finalizers ?? []) {
+    if (anyFinalizer) errors.invalidFor('metadata.finalizers', finalizer, isQualifiedName(finalizer));
+    else validateFinalizer(finalizer, 'metadata.finalizers', errors);
+  }
 }
 
 export function validateMetadataUpdate(object: KubeObject, old: KubeObject, errors: FieldErrors): void {
