@@ -8,7 +8,13 @@ import { accept, type Protocols, type UpgradeRequest } from './handshake.ts';
 import { openStreams, type RemoteStreams } from './remote-streams.ts';
 
 const protocols: Protocols = {
-  webSocket: ['v5.channel.k8s.io', 'v4.channel.k8s.io'],
+  webSocket: [
+    'v5.channel.k8s.io',
+    'v4.channel.k8s.io',
+    'v4.base64.channel.k8s.io',
+    'channel.k8s.io',
+    'base64.channel.k8s.io',
+  ],
   spdy: ['v4.channel.k8s.io'],
 };
 

@@ -2,7 +2,8 @@
  * The client's ends of a process' streams, over a WebSocket or over SPDY.
  *
  * WebSocket, `v4.channel.k8s.io` and `v5.channel.k8s.io`: the first byte of each message is the channel; v5 adds the message
- * 255, <channel>, by which the client ends a channel. SPDY: a stream for each, named by its header `streamType`.
+ * 255, <channel>, by which the client ends a channel. The oldest, `channel.k8s.io`, tells nothing of a success and no more than the
+ * message of a failure. In the `base64` ones a message is text: the channel's digit, and the bytes in base64. SPDY: a stream for each, named by its header `streamType`.
  */
 import { once } from 'node:events';
 import { type Duplex, PassThrough, Readable, Writable } from 'node:stream';
@@ -30,11 +31,13 @@ const channels = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 2
 const normalClosure = 1000;
 
 export async function openStreams(accepted: Accepted, wanted: StreamOptions): Promise<RemoteStreams> {
-  if (accepted.kind === 'websocket') return webSocketStreams(accepted.socket, wanted);
+  if (accepted.kind === 'websocket') return webSocketStreams(accepted.socket, accepted.protocol, wanted);
   return await spdyStreams(accepted.connection, wanted);
 }
 
-function webSocketStreams(socket: WebSocket, wanted: StreamOptions): RemoteStreams {
+function webSocketStreams(socket: WebSocket, protocol: string, wanted: StreamOptions): RemoteStreams {
+  const isText = protocol.includes('base64.');
+  const hasStatus = /^v\d/.test(protocol);
   const gone = new AbortController();
   const stdin = new PassThrough();
   const resizes = new PassThrough();
@@ -53,8 +56,8 @@ function webSocketStreams(socket: WebSocket, wanted: StreamOptions): RemoteStrea
   };
   socket.on('message', (data) => {
     const bytes = bytesOf(data);
-    const payload = bytes.subarray(1);
-    switch (bytes[0]) {
+    const payload = isText ? Buffer.from(bytes.toString('latin1', 1), 'base64') : bytes.subarray(1);
+    switch (isText ? Number(bytes.toString('latin1', 0, 1)) : bytes[0]) {
       case channels.stdin:
         return receive(stdin, payload);
       case channels.resize:
@@ -66,7 +69,7 @@ function webSocketStreams(socket: WebSocket, wanted: StreamOptions): RemoteStrea
   });
   const send = (channel: number, bytes: Buffer): Promise<void> =>
     new Promise((resolve, reject) => {
-      const message = Buffer.concat([Buffer.of(channel), bytes]);
+      const message = isText ? `${channel}${bytes.toString('base64')}` : Buffer.concat([Buffer.of(channel), bytes]);
       socket.send(message, (error) => (error ? reject(error) : resolve()));
     });
   const output = (channel: number): Writable =>
@@ -82,7 +85,9 @@ function webSocketStreams(socket: WebSocket, wanted: StreamOptions): RemoteStrea
     resizes,
     gone: gone.signal,
     async finish(status) {
-      await send(channels.error, Buffer.from(JSON.stringify(status)));
+      const { message = '' } = status;
+      if (hasStatus) await send(channels.error, Buffer.from(JSON.stringify(status)));
+      else if (message !== '') await send(channels.error, Buffer.from(message));
       socket.close(normalClosure);
     },
   };

@@ -136,6 +136,29 @@ test('a WebSocket carries a process: its streams by channel, the end of its inpu
   t.deepEqual(sizes, ['80x24']);
 });
 
+test('older protocols are spoken too: as text, and without a status', async (t) => {
+  const url = await serve(t, upperCase());
+  const talk = async (protocol: string): Promise<string[]> => {
+    const socket = new WebSocket(`${url}/exec/default/pod/main?command=do&output=1&error=1`, [protocol]);
+    const messages: string[] = [];
+    socket.on('message', (data: Buffer) => messages.push(data.toString('latin1')));
+    await once(socket, 'close');
+    return messages;
+  };
+  const failure = 'command terminated with non-zero exit code: command terminated with exit code 5';
+  t.deepEqual(await talk('channel.k8s.io'), ['\x02do', `\x03${failure}`]);
+  t.deepEqual(await talk('base64.channel.k8s.io'), [`2${btoa('do')}`, `3${btoa(failure)}`]);
+  const [, status = ''] = await talk('v4.base64.channel.k8s.io');
+  t.like(JSON.parse(atob(status.slice(1))), { reason: 'NonZeroExitCode' });
+
+  const socket = new WebSocket(`${url}/exec/default/pod/main?command=do&input=1&output=1`, ['base64.channel.k8s.io']);
+  await once(socket, 'open');
+  const heard = once(socket, 'message');
+  socket.send(`0${btoa('hello')}`);
+  t.is(String((await heard)[0]), `1${btoa('HELLO')}`);
+  socket.terminate();
+});
+
 test('a client that leaves takes its hands off the process', async (t) => {
   const closed = Promise.withResolvers<void>();
   const runtime = runtimeWith(() => ({
