@@ -11,6 +11,7 @@ import type { ProcessSpec } from './api/process-supervisor.ts';
 import { EtcdClient, etcdCredentials } from './etcd/client.ts';
 import { handOver } from './etcd/hand-over.ts';
 import { type EtcdMemberConfig, type EtcdNow, etcdCommand, type InitialMember } from './etcd/member.ts';
+import { prepareSocket, socketPath } from './etcd/socket.ts';
 import { prepareEtcd } from './etcd/start.ts';
 
 /** The settings of a master, as `main.ts` reads them. */
@@ -217,7 +218,11 @@ function etcd(
   const now = etcdNow(config, masters);
   return {
     ...withMore(etcdCommand(now().member, 'existing')),
-    prepare: async (signal) => withMore(await prepareEtcd({ now, logger }, signal)),
+    prepare: async (signal) => {
+      const { socket } = now().member;
+      if (socket !== undefined) prepareSocket(socket);
+      return withMore(await prepareEtcd({ now, logger }, signal));
+    },
     env: { GOMAXPROCS: process.env.GOMAXPROCS ?? etcdProcessors },
     beforeStop: () => passLead(now().member),
   };
@@ -235,6 +240,7 @@ export function etcdNow(config: MasterConfig, masters: Masters): () => EtcdNow {
   const fixed = {
     ...{ name, pkiDir, bindAddress, dataDir: join(config.dataDir, 'etcd') },
     ...{ clientPort: etcdClientPort, peerPort: etcdPeerPort, metricsPort: etcdMetricsPort },
+    socket: socketPath(config.dataDir),
   };
   return () => {
     const all = masters();
@@ -247,8 +253,10 @@ export function etcdNow(config: MasterConfig, masters: Masters): () => EtcdNow {
 function apiserverArgs(config: MasterConfig, etcdServers: readonly string[]): string[] {
   const { pkiDir, bindAddress, securePort, apiserverArg } = config;
   const pki = (file: string): string => join(pkiDir, file);
+  const socket = socketPath(config.dataDir);
   return [
     ...['--bind-address', bindAddress, '--secure-port', String(securePort)],
+    ...(socket === undefined ? [] : ['--etcd-socket', socket]),
     ...['--etcd-servers', etcdServers.join(','), '--masters-file', pki(mastersFile)],
     ...['--etcd-cafile', pki('etcd/ca.crt')],
     ...['--etcd-certfile', pki('apiserver-etcd-client.crt'), '--etcd-keyfile', pki('apiserver-etcd-client.key')],

@@ -68,7 +68,13 @@ await runMain(async (signal) => {
   // The store outlives the signal: requests in flight still need it.
   const storeEnd = new AbortController();
   const sealing = openSealing(options, logger);
-  const store = new EtcdStore({ endpoints: options.etcdServers, tls: etcdTls(options), logger, sealing });
+  const store = new EtcdStore({
+    endpoints: options.etcdServers,
+    socket: options.etcdSocket,
+    tls: etcdTls(options),
+    logger,
+    sealing,
+  });
   const onReload = () => store.sealingChanged();
   const reloading = keepReloading(sealing, options, { onReload, logger }, storeEnd.signal);
   const storeRun = store.run(storeEnd.signal);

@@ -10,6 +10,7 @@ export interface Options {
   /** '' for an address of this machine. */
   readonly advertiseAddress: string;
   readonly etcdServers: readonly string[];
+  readonly etcdSocket?: string;
   readonly mastersFile?: string;
   readonly etcdCafile?: string;
   readonly etcdCertfile?: string;
@@ -70,6 +71,7 @@ export function apiServerCommand(): Command {
       '',
     )
     .requiredOption('--etcd-servers <urls>', 'etcd members, with commas, the nearest first', commaList)
+    .option('--etcd-socket <path>', 'the Unix socket of the first of them, which is used instead of its URL')
     .option('--masters-file <file>', 'says which masters there are, and so members of etcd; followed while this runs')
     .option('--etcd-cafile <file>', 'the authority of the etcd members')
     .option('--etcd-certfile <file>', 'client certificate for etcd')

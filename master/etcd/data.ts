@@ -67,7 +67,10 @@ export async function salvageData(member: EtcdMemberConfig, token: string, signa
   const copy = `${member.dataDir}.salvage`;
   rmSync(copy, { recursive: true, force: true });
   cpSync(member.dataDir, copy, { recursive: true });
-  const { command, args } = etcdCommand({ ...member, dataDir: copy, bindAddress: '127.0.0.1' }, 'existing');
+  const { command, args } = etcdCommand(
+    { ...member, dataDir: copy, bindAddress: '127.0.0.1', socket: undefined },
+    'existing',
+  );
   const etcd = spawn(command, [...args, '--force-new-cluster'], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   etcd.stderr.setEncoding('utf8').on('data', (text: string) => {

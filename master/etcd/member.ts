@@ -7,6 +7,7 @@
  */
 import { join } from 'node:path';
 import { logFiles, neverHadLeader } from './log.ts';
+import { socketUrl } from './socket.ts';
 
 export interface InitialMember {
   readonly name: string;
@@ -26,6 +27,8 @@ export interface EtcdMemberConfig {
   readonly peerPort: number;
   /** Health and metrics without TLS: on loopback when the member listens everywhere. */
   readonly metricsPort: number;
+  /** The path of the Unix socket for the API server of the same master. */
+  readonly socket?: string | undefined;
 }
 
 /** A member and its cluster at one moment: masters come and go. */
@@ -64,9 +67,10 @@ export function etcdCommand(config: EtcdMemberConfig, mode: StartMode): EtcdComm
   const own = initialCluster.find((member) => member.name === name);
   if (!own) throw new Error(`the initial cluster does not name ${name}`);
   const host = inUrl(bindAddress);
+  const clients = [`https://${host}:${clientPort}`, ...(config.socket === undefined ? [] : [socketUrl(config.socket)])];
   const args = [
     ...['--name', name, '--data-dir', dataDir],
-    ...['--listen-client-urls', `https://${host}:${clientPort}`, '--advertise-client-urls', clientUrl],
+    ...['--listen-client-urls', clients.join(','), '--advertise-client-urls', clientUrl],
     ...['--listen-peer-urls', `https://${host}:${peerPort}`, '--initial-advertise-peer-urls', own.peerUrl],
     ...['--initial-cluster', initialCluster.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')],
     ...['--initial-cluster-token', 'trimaster', '--initial-cluster-state', mode],

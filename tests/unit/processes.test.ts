@@ -38,6 +38,15 @@ test('a master asks its own servers first, and the others in turn', (t) => {
   t.is(valueAfter(controllers?.args ?? [], '--master'), 'https://b:6443,https://c:6443,https://a:6443');
 });
 
+test('an API server meets the etcd of its master at a socket, where its path is not too long for one', (t) => {
+  const [, beside] = processes(config);
+  t.is(valueAfter(beside?.args ?? [], '--etcd-socket'), '/data/etcd-socket/client');
+  t.is(etcdNow(config, mastersOf(config))().member.socket, '/data/etcd-socket/client');
+  const far = { ...config, dataDir: `/${'far/'.repeat(30)}` };
+  t.false(processes(far)[1]?.args.includes('--etcd-socket'));
+  t.is(etcdNow(far, mastersOf(far))().member.socket, undefined);
+});
+
 test('those that hold leases stop before the API server, and etcd stops last', (t) => {
   const levels = processes(config).map(({ name, stopLevel }) => ({ name, stopLevel }));
   t.deepEqual(levels, [

@@ -33,6 +33,8 @@ import { Writer } from './writer.ts';
 export interface EtcdStoreOptions {
   /** URLs of the etcd members' client ports, this master's own first. */
   readonly endpoints: readonly string[];
+  /** The Unix socket of the first of them. */
+  readonly socket?: string | undefined;
   readonly tls?: EtcdTls | undefined;
   readonly logger: Logger;
   readonly clock?: Clock | undefined;

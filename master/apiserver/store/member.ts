@@ -105,6 +105,8 @@ export interface WatchStream {
 export interface MemberOptions {
   /** What is encrypted at rest is decrypted as it comes in. */
   readonly sealing?: Sealing | undefined;
+  /** The path of a Unix socket at which it is reached, without TLS, instead of its URL. */
+  readonly socket?: string | undefined;
   /** Is told how long requests take. */
   readonly durations?: RequestDurations | undefined;
 }
@@ -118,10 +120,14 @@ export class Member {
   readonly #txns = new Map<Cancellable, number>();
   #connection: Connection | undefined;
 
-  constructor(url: string, tls: EtcdTls | undefined, { sealing, durations }: MemberOptions = {}) {
+  constructor(url: string, tls: EtcdTls | undefined, { sealing, durations, socket }: MemberOptions = {}) {
     this.url = url;
     this.#sealing = sealing;
     this.#durations = durations;
+    if (socket !== undefined) {
+      this.#options = { hosts: `unix:${socket}`, grpcOptions };
+      return;
+    }
     this.#options = { hosts: url, grpcOptions: tls ? { ...grpcOptions, ...nameOverride(url) } : grpcOptions };
     if (tls) {
       const { ca, cert, key } = tls;

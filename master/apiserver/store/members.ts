@@ -15,6 +15,8 @@ import type { StatusResponse } from './wire.ts';
 export interface MembersOptions {
   /** URLs of the members' client ports, the preferred one first. */
   readonly endpoints: readonly string[];
+  /** The Unix socket at which the first of them is reached. */
+  readonly socket?: string | undefined;
   readonly tls?: EtcdTls | undefined;
   readonly logger: Logger;
   readonly sealing?: Sealing | undefined;
@@ -63,10 +65,10 @@ export class Members {
   /** On the clock of `performance.now`, as what members remember of their calls. */
   #leaderSeenAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ endpoints, tls, logger, sealing, durations, clock = steadyClock }: MembersOptions) {
+  constructor({ endpoints, socket, tls, logger, sealing, durations, clock = steadyClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
     this.#newState = (url) => ({
-      member: new Member(url, tls, { sealing, durations }),
+      member: new Member(url, tls, { sealing, durations, socket: url === endpoints[0] ? socket : undefined }),
       healthy: false,
       wake: () => {},
       gone: new AbortController(),

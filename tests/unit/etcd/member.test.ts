@@ -37,6 +37,8 @@ test('a log that is only being prepared is no data', (t) => {
 test('a member listens on an address and is known by its name', (t) => {
   const { args } = etcdCommand(config, 'new');
   t.is(flagValue(args, '--listen-client-urls'), 'https://0.0.0.0:2379');
+  const beside = etcdCommand({ ...config, socket: '/data/a,b' }, 'new');
+  t.is(flagValue(beside.args, '--listen-client-urls'), 'https://0.0.0.0:2379,unix:///data/a%2Cb');
   t.is(flagValue(args, '--advertise-client-urls'), 'https://master-2:2379');
   t.is(flagValue(args, '--initial-advertise-peer-urls'), 'https://master-2:2380');
   t.is(
