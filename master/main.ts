@@ -3,8 +3,8 @@
  *
  * This supervisor starts them all at once (each waits by itself for what it needs), starts again what ends, prints their
  * lines with their names, and at the end stops them in an order in which none misses another:
- * those that hold leases give them up, the API server serves on until no balancer sends it clients any more, etcd ends last, after
- * its lead has gone to another master.
+ * those that hold leases give them up, the API server serves on while others take over and until no balancer sends it clients any
+ * more, etcd ends last, after its lead has gone to another master.
  * With --health it asks the four how they are, for a container's health check.
  *
  * Who the masters are stands in masters.json beside the keys. It may change while this runs, and all four follow it; without that file

@@ -57,6 +57,15 @@ test('those that hold leases stop before the API server, and etcd stops last', (
   ]);
 });
 
+test('etcd goes before the loops that take over, and those before what serves clients', (t) => {
+  const niceness = new Map(processes(config).map(({ name, niceness = 0 }) => [name, niceness]));
+  const [etcd = 0, scheduler = 0, controllers = 0] = ['etcd', 'scheduler', 'controller-manager'].map((name) =>
+    niceness.get(name),
+  );
+  t.true(etcd < scheduler && etcd < controllers);
+  t.true(Math.max(scheduler, controllers) < (niceness.get('apiserver') ?? 0));
+});
+
 test('arguments handed through come last, so that they win', (t) => {
   t.deepEqual(processes(config)[2]?.args.slice(-2), ['--leader-elect-retry-period', '1s']);
 });
