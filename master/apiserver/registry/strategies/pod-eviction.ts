@@ -9,7 +9,7 @@ import { disruptionAllowed, isGuarded, isHealthy, syncFailed, withDisruptionAllo
 import { forbidden, isConflict, StatusError, statusError } from '../../../api/errors.ts';
 import { type Kind, kinds } from '../../../api/kinds.ts';
 import { getCondition, setCondition } from '../../../api/meta.ts';
-import type { DeleteOptions, Eviction, Pod, PodDisruptionBudget } from '../../../api/types.ts';
+import type { DeleteOptions, Eviction, KubeObject, Pod, PodDisruptionBudget } from '../../../api/types.ts';
 import { type ObjectName, type RequestContext, systemContext } from '../context.ts';
 import { checkPreconditions, dryRunOf } from '../deletion.ts';
 import type { Resource } from '../resource.ts';
@@ -59,8 +59,10 @@ interface Evicting {
 /** Deletes a pod that no budget counts on; gives any other. */
 async function deletedOrGuarded(evicting: Evicting): Promise<Pod | undefined> {
   const { pods, ctx, name, options, asksForVersion } = evicting;
+  let failed: { readonly pod: Pod; readonly error: unknown } | undefined;
   for (let attempt = 1; ; attempt++) {
     const pod: Pod = (await pods.get(ctx, name, {})).object;
+    if (failed && isSame(failed.pod, pod)) throw failed.error;
     checkPreconditions(kinds.pods, name.name, pod, options);
     if (!isDisrupted(pod) && pod.status?.phase !== 'Pending') return pod;
     try {
@@ -69,9 +71,14 @@ async function deletedOrGuarded(evicting: Evicting): Promise<Pod | undefined> {
       return undefined;
     } catch (error) {
       if (!isConflict(error) || asksForVersion || attempt === maxAttempts) throw error;
+      failed = { pod, error };
     }
   }
 }
+
+/** Nobody changed it in between: a conflict was of something else, such as a leader's term. */
+const isSame = (before: KubeObject, now: KubeObject): boolean =>
+  before.metadata?.resourceVersion === now.metadata?.resourceVersion;
 
 async function deleteGuarded(evicting: Evicting, pod: Pod): Promise<void> {
   const budget = await budgetOf(evicting, pod);
@@ -136,12 +143,14 @@ async function draw({ ctx, name, now, budgets }: Evicting, first: Pdb): Promise<
       return;
     } catch (error) {
       if (!isConflict(error)) throw error;
+      const newer: Pdb = (await budgets.get(own, at, {})).object;
+      if (isSame(budget, newer)) throw error;
       if (attempt === maxAttempts) {
         const why = `Timeout: couldn't update PodDisruptionBudget ${JSON.stringify(budgetName)} due to conflicts`;
         throw statusError('Timeout', why, { retryAfterSeconds: 10 }, { cause: error });
       }
+      budget = newer;
     }
-    budget = (await budgets.get(own, at, {})).object;
   }
 }
 
