@@ -35,7 +35,10 @@ export async function startServiceCidrs(context: ControllerContext): Promise<voi
     for (const other of ranges.list()) if (overlaps(range, other)) queue.add(keyOf(other));
   };
   const enqueueHolders = (address: IPAddress): void => {
-    for (const range of ranges.list()) if (holds(range, address)) queue.add(keyOf(range));
+    // The others want nothing of addresses.
+    for (const range of ranges.list()) {
+      if (range.metadata?.deletionTimestamp && holds(range, address)) queue.add(keyOf(range));
+    }
   };
   ranges.addHandler({ added: enqueue, updated: (_, range) => enqueue(range), deleted: enqueue }, signal);
   addresses.addHandler({ added: enqueueHolders, deleted: enqueueHolders }, signal);

@@ -70,7 +70,11 @@ class VolumeBinder {
     const volume = (one: Pv): void => {
       this.volumes.add(keyOf(one));
       const { namespace, name } = one.spec?.claimRef ?? {};
-      if (name) this.claims.add(`${namespace}/${name}`);
+      if (name) {
+        this.claims.add(`${namespace}/${name}`);
+        return;
+      }
+      // It is free, for whoever waits for one like it.
       for (const waiting of this.#pvcs.list()) {
         const wanted = waiting.spec?.volumeName;
         if (wanted === keyOf(one) || (!wanted && classOf(waiting) === classOf(one))) this.claims.add(keyOf(waiting));
