@@ -1,6 +1,5 @@
-/** Label selectors and field selectors: the grammar of kubectl's `-l` and `--field-selector`, and the matching. */
+/** Label selectors and field selectors, and the matching; `label-selector-text.ts` reads what kubectl's `-l` says. */
 import type { LabelSelector } from './types.ts';
-import { isLabelValue, isQualifiedName } from './validation-names.ts';
 
 export type LabelRequirement =
   | { readonly key: string; readonly operator: 'In' | 'NotIn'; readonly values: readonly string[] }
@@ -14,13 +13,6 @@ export interface FieldRequirement {
 }
 
 type Labels = Readonly<Record<string, string>>;
-
-/** Reads `a=b,c!=d,e in (f,g),h,!i,j>1`. Throws an Error that says where the text is wrong. */
-export function parseLabelSelector(text: string): LabelRequirement[] {
-  const requirements: LabelRequirement[] = [];
-  for (const term of splitOutsideParentheses(text)) requirements.push(parseTerm(term, text));
-  return requirements;
-}
 
 /** Whether the labels satisfy every requirement. No requirement matches everything. */
 export function matchesLabels(requirements: readonly LabelRequirement[], labels: Labels = {}): boolean {
@@ -93,42 +85,4 @@ function matchesLabel(requirement: LabelRequirement, labels: Labels): boolean {
     case 'Lt':
       return value !== undefined && Number(value) < requirement.value;
   }
-}
-
-function splitOutsideParentheses(text: string): string[] {
-  const terms = text.match(/(?:\([^)]*\)?|[^,(])+/g) ?? [];
-  return terms.map((term) => term.trim()).filter((term) => term !== '');
-}
-
-function parseTerm(term: string, whole: string): LabelRequirement {
-  const set = /^(\S+)\s+(in|notin)\s*\(([^)]*)\)$/.exec(term);
-  if (set) {
-    const [, key = '', operator, list = ''] = set;
-    const values = list.split(',').map((value) => value.trim());
-    return valid({ key, operator: operator === 'in' ? 'In' : 'NotIn', values }, whole);
-  }
-  const compare = /^([^\s=!<>()]+)\s*(==|!=|=|<|>)\s*([^\s=!<>()]*)$/.exec(term);
-  if (compare) {
-    const [, key = '', operator, value = ''] = compare;
-    if (operator === '<' || operator === '>') return valid(numeric(key, operator, value, whole), whole);
-    return valid({ key, operator: operator === '!=' ? 'NotIn' : 'In', values: [value] }, whole);
-  }
-  const exists = /^(!?)\s*([^\s=!<>(),]+)$/.exec(term);
-  if (exists) return valid({ key: exists[2] ?? '', operator: exists[1] ? 'DoesNotExist' : 'Exists' }, whole);
-  throw new Error(
-    `unable to parse requirement: found '${term}', expected: identifier, '!', 'in', 'notin', '=', '==', '!=', '<' or '>'`,
-  );
-}
-
-function numeric(key: string, operator: '<' | '>', text: string, whole: string): LabelRequirement {
-  if (!/^-?\d+$/.test(text))
-    throw new Error(`unable to parse requirement: ${JSON.stringify(text)} in '${whole}' is not an integer`);
-  return { key, operator: operator === '>' ? 'Gt' : 'Lt', value: Number(text) };
-}
-
-function valid(requirement: LabelRequirement, whole: string): LabelRequirement {
-  const errors = isQualifiedName(requirement.key);
-  if ('values' in requirement) errors.push(...requirement.values.flatMap((value) => isLabelValue(value)));
-  if (errors.length > 0) throw new Error(`unable to parse requirement: '${whole}': ${errors.join('; ')}`);
-  return requirement;
 }

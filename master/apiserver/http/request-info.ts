@@ -56,8 +56,8 @@ export function parseRequest(method: string, url: string): RequestInfo {
   let name = parts[at + 1] ?? '';
   const subresource = parts[at + 2] ?? '';
   const rest = parts.slice(at + 3).join('/');
-  // A subresource is not watched: there, the parameter is for whom the request is passed on to.
-  const verb = verbOf(method, name !== '', oldWatch || (subresource === '' && isWatch(query)));
+  // What is named is read, as in Kubernetes, whatever the query says: there, the parameter is for whom a request is passed on to.
+  const verb = verbOf(method, name !== '', oldWatch || (name === '' && isWatch(query)));
   if (name === '' && (verb === 'list' || verb === 'watch')) name = nameInSelector(query);
   return {
     method,

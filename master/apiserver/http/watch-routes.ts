@@ -1,5 +1,6 @@
 /** The verb watch: opens a stream on the registry's events, and knows all open ones so that a shutdown can end them. */
 import { groupResource, type Kind } from '../../api/kinds.ts';
+import type { ListOptions } from '../registry/context.ts';
 import type { Resource } from '../registry/resource.ts';
 import { tableOptions } from './answers.ts';
 import { contextOf, type Exchange, namespaceOf, representationOf } from './exchange.ts';
@@ -24,7 +25,7 @@ export class Watches {
 
   /** Answers with the resource's events until the client, the time-out or a shutdown ends it. */
   readonly serve = async (exchange: Exchange, resource: Resource): Promise<void> => {
-    const options = parseListOptions(exchange.info.query);
+    const options = ofOneObject(exchange, parseListOptions(exchange.info.query));
     const as = representationOf(exchange);
     const { columns, include } = tableOptions(exchange, resource);
     const { response } = exchange;
@@ -80,4 +81,12 @@ export class Watches {
   endAll(): void {
     for (const stream of [...this.#open]) stream.end();
   }
+}
+
+/** The paths of old clients may name one object. Who may watch that may not see others. */
+function ofOneObject({ info: { name } }: Exchange, options: ListOptions): ListOptions {
+  if (name === '') return options;
+  const { fieldSelector } = options;
+  const its = `metadata.name=${name}`;
+  return { ...options, fieldSelector: fieldSelector === undefined ? its : `${fieldSelector},${its}` };
 }

@@ -2,6 +2,8 @@
 import { badRequest, statusError } from '../../api/errors.ts';
 import { isRecord } from './schema/shape.ts';
 
+const version = 'meta.k8s.io/v1';
+
 export interface ContinueToken {
   /** -1: the state that the list began with is forgotten, go on with the present one. */
   readonly revision: number;
@@ -10,17 +12,21 @@ export interface ContinueToken {
 }
 
 export function encodeContinue({ revision, after }: ContinueToken): string {
-  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start: `${after}\0` })).toString('base64url');
+  return Buffer.from(JSON.stringify({ v: version, rv: revision, start: `${after}\0` })).toString('base64url');
 }
 
-/** Throws BadRequest for what this server did not write. */
+/** Throws BadRequest, in Kubernetes' words, for what no server wrote. */
 export function decodeContinue(text: string): ContinueToken {
   const token = parse(text);
-  if (!isRecord(token) || token.v !== 'meta.k8s.io/v1') throw notValid();
-  const { rv, start } = token;
-  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv < -1 || rv === 0) throw notValid();
-  if (typeof start !== 'string' || !start.endsWith('\0') || start.startsWith('/') || start.includes('..'))
-    throw notValid();
+  if (!isRecord(token)) throw notValid();
+  const { v, rv, start } = token;
+  if (v !== version)
+    throw notValid(`: server does not recognize this encoded version ${typeof v === 'string' ? v : ''}`);
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv < -1 || rv === 0) {
+    throw notValid(`: incorrect encoded start resourceVersion (version ${version})`);
+  }
+  if (typeof start !== 'string' || start === '') throw notValid(`: encoded start key empty (version ${version})`);
+  if (!start.endsWith('\0') || start.startsWith('/') || start.includes('..')) throw notValid(`: ${start}`);
   return { revision: rv, after: start.slice(0, -1) };
 }
 
@@ -37,7 +43,7 @@ export function continueExpired(after: string): Error {
   return error;
 }
 
-const notValid = (): Error => badRequest('continue key is not valid: it was not made by this server');
+const notValid = (why = ''): Error => badRequest(`invalid continue token: continue key is not valid${why}`);
 
 function parse(text: string): unknown {
   try {

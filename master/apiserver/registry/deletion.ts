@@ -67,6 +67,24 @@ export function checkPreconditions(kind: Kind, name: string, object: KubeObject,
   }
 }
 
+/** The same for a deletion, of which Kubernetes says it by the kind and in other words. */
+export function checkDeletion({ group, kind }: Kind, name: string, object: KubeObject, options: DeleteOptions): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const { uid: actualUid = '', resourceVersion: actualVersion = '' } = object.metadata ?? {};
+  const refused = (what: string, asked: string, actual: string, how: string): Error =>
+    conflict(
+      { group, resource: kind },
+      name,
+      `the ${what} in the precondition (${asked}) does not match the ${what} in record (${actual}). The object might have been ${how}`,
+    );
+  if (uid !== undefined && uid !== actualUid) throw refused('UID', uid, actualUid, 'deleted and then recreated');
+  if (resourceVersion !== undefined && resourceVersion !== actualVersion) {
+    throw refused('ResourceVersion', resourceVersion, actualVersion, 'modified');
+  }
+}
+
+const policies = ['Foreground', 'Background', 'Orphan'];
+
 /** Throws Invalid for options that contradict themselves. */
 export function validateDeleteOptions({ propagationPolicy, orphanDependents }: DeleteOptions): void {
   const errors = new FieldErrors();
@@ -77,8 +95,8 @@ export function validateDeleteOptions({ propagationPolicy, orphanDependents }: D
       'orphanDependents and deletionPropagation cannot be both set',
     );
   }
-  if (propagationPolicy !== undefined && !['Foreground', 'Background', 'Orphan'].includes(propagationPolicy)) {
-    errors.notSupported('propagationPolicy', propagationPolicy, ['Foreground', 'Background', 'Orphan']);
+  if (propagationPolicy !== undefined && !policies.includes(propagationPolicy)) {
+    errors.noneOf('propagationPolicy', propagationPolicy, [...policies, 'nil']);
   }
   const causes: readonly Cause[] = errors.causes;
   if (causes.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', causes);

@@ -310,7 +310,7 @@ function validateMatch(errors: FieldErrors, match: string, resourceVersion: stri
   if (resourceVersion === '')
     errors.forbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
   if (token !== '') errors.forbidden(field, 'resourceVersionMatch is forbidden when continue is provided');
-  if (!matchKinds.includes(match)) errors.notSupported(field, match, [...matchKinds, '']);
+  if (!matchKinds.includes(match)) errors.noneOf(field, match, [...matchKinds, '']);
   if (match === 'Exact' && resourceVersion === '0') {
     errors.forbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
   }

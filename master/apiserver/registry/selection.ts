@@ -1,6 +1,7 @@
 /** Which objects a list, a watch or a deletion of a collection is about: label and field selectors made into one test. */
 import { badRequest } from '../../api/errors.ts';
-import { type FieldRequirement, matchesLabels, parseFieldSelector, parseLabelSelector } from '../../api/selectors.ts';
+import { parseLabelSelector } from '../../api/label-selector-text.ts';
+import { type FieldRequirement, matchesLabels, parseFieldSelector } from '../../api/selectors.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { ListOptions } from './context.ts';
 import type { Strategy } from './strategy.ts';

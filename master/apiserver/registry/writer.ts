@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../api/clock.ts';
 import {
+  alreadyExists,
   badRequest,
   conflict,
   internalError,
@@ -14,6 +15,7 @@ import {
   isStatusError,
   modifiedMessage,
   notFound,
+  statusError,
 } from '../../api/errors.ts';
 import type { Kind } from '../../api/kinds.ts';
 import { deepEqual, nowSeconds } from '../../api/meta.ts';
@@ -25,7 +27,7 @@ import { anyRevision, consistent, type Store, type Stored } from '../store/types
 import { checkBody, withGeneratedName } from './body.ts';
 import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
-import { checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
+import { checkDeletion, checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
 import { onlyField, withoutStatus } from './managed-fields/configuration.ts';
 import { afterFirstApply, applied, isTracked } from './managed-fields/managers.ts';
 import { appliedToView } from './managed-fields/view.ts';
@@ -89,7 +91,8 @@ export class Writer {
       try {
         return await this.#createNamed(ctx, namespace, named);
       } catch (error) {
-        if (!isAlreadyExists(error) || attempt === maxGeneratedNames) throw error;
+        if (!isAlreadyExists(error)) throw error;
+        if (attempt === maxGeneratedNames) throw noNameLeft(this.#strategy.kind, named.metadata?.name ?? '');
       }
     }
   }
@@ -198,7 +201,7 @@ export class Writer {
       fresh = 'consistent';
       try {
         if (!old) throw notFound(kind, name.name);
-        checkPreconditions(kind, name.name, old.object, options);
+        checkDeletion(kind, name.name, old.object, options);
         if (how.asksAdmission) await this.#admitDeletion(ctx, name, old, options);
         const plan = planDeletion(this.#strategy, old.object, options, this.#clock.now());
         if (plan.action === 'remove') return { object: await this.#committer.remove(ctx, old), gone: true };
@@ -354,3 +357,9 @@ export class Writer {
     return this.#store.get(this.#keyOf(name), kind === 'any' ? anyRevision : consistent);
   }
 }
+
+const noNameLeft = (kind: Kind, name: string): Error => {
+  const error = alreadyExists(kind, name);
+  const message = `${error.message}, the server was not able to generate a unique name for the object`;
+  return statusError('AlreadyExists', message, { ...error.status.details, retryAfterSeconds: 1 });
+};

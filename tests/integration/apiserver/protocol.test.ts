@@ -158,6 +158,77 @@ test('whatever is wrong with a request is a Status of the right code, and the se
   t.is((await api.first.ask('/readyz')).text, 'ok');
 });
 
+test('what is wrong with the parameters of a list, watch or deletion is told as Kubernetes tells it', async (t) => {
+  const made = await admin.json<{ metadata: { uid: string } }>('POST', configMaps, configMap('asked-of'));
+  const token = (value: object) => `continue=${Buffer.from(JSON.stringify(value)).toString('base64url')}`;
+  const version = 'meta.k8s.io/v1';
+  const key = 'invalid continue token: continue key is not valid';
+  const options = (kind: string) => `${kind}.meta.k8s.io "" is invalid`;
+  const match = `${options('ListOptions')}: resourceVersionMatch`;
+  const record = `does not match the UID in record (${made.metadata.uid})`;
+  const cases: [method: 'GET' | 'DELETE', query: string, code: number, message: string, body?: object][] = [
+    ['GET', '?limit=1&continue=eHg', 400, key],
+    ['GET', `?${token({ v: 'x' })}`, 400, `${key}: server does not recognize this encoded version x`],
+    [
+      'GET',
+      `?${token({ v: version, rv: 0 })}`,
+      400,
+      `${key}: incorrect encoded start resourceVersion (version ${version})`,
+    ],
+    ['GET', `?${token({ v: version, rv: 1 })}`, 400, `${key}: encoded start key empty (version ${version})`],
+    ['GET', `?${token({ v: version, rv: 1, start: '../x' })}`, 400, `${key}: ../x`],
+    [
+      'GET',
+      '?resourceVersion=1&resourceVersionMatch=Some',
+      422,
+      `${match}: Unsupported value: "Some": supported values: "Exact", "NotOlderThan", ""`,
+    ],
+    [
+      'GET',
+      '?watch=true&sendInitialEvents=true',
+      422,
+      `${match}: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan`,
+    ],
+    [
+      'GET',
+      '?labelSelector=a+b',
+      400,
+      "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+    ],
+    [
+      'DELETE',
+      '/asked-of?propagationPolicy=Some',
+      422,
+      `${options('DeleteOptions')}: propagationPolicy: Unsupported value: "Some": supported values: "Foreground", "Background", "Orphan", "nil"`,
+    ],
+    [
+      'DELETE',
+      '/asked-of',
+      409,
+      `Operation cannot be fulfilled on ConfigMap "asked-of": the UID in the precondition (x) ${record}. The object might have been deleted and then recreated`,
+      { preconditions: { uid: 'x' } },
+    ],
+  ];
+  for (const [method, query, code, message, body] of cases) {
+    const { status, text } = await admin.send(method, configMaps + query, body);
+    t.is(status, code, text);
+    t.is(JSON.parse(text).message, message);
+  }
+});
+
+test('who names one object sees that one, also where the path or the query says watch', async (t) => {
+  for (const name of ['named', 'not-named']) await admin.json('POST', configMaps, configMap(name));
+  const read = await admin.json<object>('GET', `${configMaps}/named?watch=true`);
+  t.like(read, { kind: 'ConfigMap', metadata: { name: 'named' } });
+  const old = '/api/v1/watch/namespaces/default/configmaps/named?timeoutSeconds=1';
+  const { text } = await admin.send('GET', old);
+  const events = text.trim().split('\n');
+  t.deepEqual(
+    events.map((line) => JSON.parse(line).object.metadata.name),
+    ['named'],
+  );
+});
+
 test('what is wrong with a patch is told as Kubernetes tells it', async (t) => {
   await admin.json('POST', configMaps, { ...configMap('patched'), data: { a: 'b' } });
   const [json, merge, strategic] = ['json', 'merge', 'strategic-merge'].map((type) => `application/${type}-patch+json`);

@@ -1,10 +1,10 @@
 import test from 'ava';
+import { parseLabelSelector } from '../../../master/api/label-selector-text.ts';
 import {
   labelSelectorFromObject,
   matchesFields,
   matchesLabels,
   parseFieldSelector,
-  parseLabelSelector,
 } from '../../../master/api/selectors.ts';
 
 const selects = (selector: string, labels: Record<string, string>): boolean =>
@@ -16,6 +16,7 @@ test('every operator of a label selector selects what kubectl selects', (t) => {
     'app=web',
     'app==web',
     'app in (web, api)',
+    'app in (,web),!in',
     'app,!gone',
     'tier notin (back)',
     'x!=y',
@@ -41,9 +42,25 @@ test('a key that only the prototype has is not a label', (t) => {
   t.false(selects('constructor', {}));
 });
 
-test('a malformed label selector is refused with the place', (t) => {
-  for (const selector of ['a b', 'a in (b', '=b', 'a=b=c', '-a=b', 'a=-b', 'a>b']) {
-    t.throws(() => parseLabelSelector(selector), { message: /unable to parse requirement/ }, selector);
+test('a malformed label selector is refused in Kubernetes’ words', (t) => {
+  const name =
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+  const value =
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+  const cases: Record<string, string> = {
+    'a b': "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+    'a in b': "unable to parse requirement: found 'b' expected: '('",
+    'a in (b': "unable to parse requirement: found '', expected: ',' or ')'",
+    '!=b': "found '!=', expected: !, identifier, or 'end of string'",
+    '=b': "found '=', expected: !, identifier, or 'end of string'",
+    'a=b=c': "found '=', expected: ',' or 'end of string'",
+    'a,,b': "found ',', expected: identifier after ','",
+    '-a=b': `unable to parse requirement: <nil>: Invalid value: "-a": ${name}`,
+    'a=-b': `unable to parse requirement: values[0][a]: Invalid value: "-b": ${value}`,
+    'a>b': `unable to parse requirement: values[0]: Invalid value: "b": for 'Gt', 'Lt' operators, the value must be an integer`,
+  };
+  for (const [selector, message] of Object.entries(cases)) {
+    t.throws(() => parseLabelSelector(selector), { message }, selector);
   }
 });
 

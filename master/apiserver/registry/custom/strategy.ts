@@ -74,7 +74,7 @@ function strategyOf(kind: CustomKind, schema: Schema, shape: ObjectShape, versio
     createsOnUpdate: false,
     requiresResourceVersion: true,
     nameErrors: isDns1123Subdomain,
-    fieldNames: selectableNames.length > 0 ? selectableNames : undefined,
+    fieldNames: selectableNames,
     fieldValue(object, field) {
       const path = selectable[selectableNames.indexOf(field)];
       const value = path && valueAt(path, object);

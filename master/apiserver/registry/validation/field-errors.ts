@@ -43,7 +43,12 @@ export class FieldErrors {
   }
 
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
-    const values = [...supported].sort().map((text) => JSON.stringify(text));
+    this.noneOf(field, value, [...supported].sort());
+  }
+
+  /** The same, with the supported values in the order in which they are given. */
+  noneOf(field: string, value: unknown, supported: readonly string[]): void {
+    const values = supported.map((text) => JSON.stringify(text));
     const why = values.length > 0 ? `supported values: ${values.join(', ')}` : '';
     this.#add('FieldValueNotSupported', field, withDetail(`Unsupported value: ${quoted(value)}`, why));
   }

@@ -42,6 +42,7 @@ test('GET of a collection is a list, or a watch where the query says so', (t) =>
   t.is(parseRequest('GET', '/api/v1/pods?watch=true').verb, 'watch');
   t.is(parseRequest('GET', '/api/v1/pods?watch=1').verb, 'watch');
   t.is(parseRequest('GET', '/api/v1/pods?watch=false').verb, 'list');
+  t.is(parseRequest('GET', '/api/v1/namespaces/a/pods/b?watch=true').verb, 'get', 'what is named is read');
   t.is(parseRequest('GET', '/api/v1/watch/namespaces/a/pods').verb, 'watch');
   t.is(parseRequest('DELETE', '/api/v1/namespaces/a/pods').verb, 'deletecollection');
 });
