@@ -11,7 +11,9 @@ import { kinds } from '../../api/kinds.ts';
 import type { Node } from '../../api/types.ts';
 import type { Backend } from './backend-proxy.ts';
 import type { Exchange } from './exchange.ts';
+import { sendLog } from './log-socket.ts';
 import { sendError } from './respond.ts';
+import { isUpgrade } from './upgrades.ts';
 
 export interface KubeletProxyOptions {
   /** Files. Without the authority, the kubelet's certificate is not verified. */
@@ -85,10 +87,15 @@ export function kubeletHost(node: Node, addressTypes: readonly string[]): string
   throw statusError('InternalError', `no preferred addresses found; known addresses: [${knownTypes}]`);
 }
 
-/** The client's own credentials stay here, and a node that does not answer is given up. */
+/** The client's credentials, and what it wants of its own connection. */
+const ownHeaders = [
+  ...['authorization', 'cookie', 'upgrade', 'sec-websocket-key', 'sec-websocket-version', 'sec-websocket-protocol'],
+  'sec-websocket-extensions',
+];
+
+/** What is the client's own stays here, and a node that does not answer is given up. */
 function prepare(request: ClientRequest, connectTimeoutMs: number): void {
-  request.removeHeader('authorization');
-  request.removeHeader('cookie');
+  for (const header of ownHeaders) request.removeHeader(header);
   const timer = setTimeout(() => request.destroy(new Error('dial tcp: i/o timeout')), connectTimeoutMs);
   const settled = (): void => clearTimeout(timer);
   request.once('socket', (socket) => {
@@ -107,6 +114,10 @@ function passOn(answer: IncomingMessage, response: ServerResponse): void {
       (text) => sendError(response, kubeletError(code, text)),
       (error: unknown) => sendError(response, kubeletError(502, String(error))),
     );
+    return;
+  }
+  if (isUpgrade(response.req)) {
+    sendLog(answer, response);
     return;
   }
   response.writeHead(code, {

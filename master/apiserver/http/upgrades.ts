@@ -1,5 +1,5 @@
 /**
- * Requests that take over their connection (exec, attach, port-forward, proxied WebSockets, watches as WebSockets). They go the same way as all
+ * Requests that take over their connection (exec, attach, port-forward, proxied WebSockets, watches and logs as WebSockets). They go the same way as all
  * others, up to the handler of their subresource, which alone decides whether the connection becomes something else; until
  * then every error is an ordinary answer.
  */
@@ -13,7 +13,8 @@ const upgradable = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
 export function mayUpgrade(request: IncomingMessage): boolean {
   const { verb, subresource } = parseRequest(request.method ?? 'GET', request.url ?? '/');
-  return upgradable.has(subresource) || (verb === 'watch' && request.headers.upgrade?.toLowerCase() === 'websocket');
+  if (upgradable.has(subresource)) return true;
+  return (verb === 'watch' || subresource === 'log') && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 /** Whether the request came as one that takes over its connection. */

@@ -6,6 +6,8 @@ import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
+import WebSocket from 'ws';
+import { parse } from 'yaml';
 import { issue } from '../../../compose/certificates.ts';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
@@ -91,6 +93,30 @@ test('logs are followed line by line, and the kubelet is left when the client le
   logs.stop();
   await left;
   t.pass();
+});
+
+test('a log comes over a WebSocket as well, as bytes or as text, and ends with it', async (t) => {
+  const upgrades: unknown[] = [];
+  await nodeWithPod(t, 'framed', (request, response) => {
+    upgrades.push(request.headers.upgrade, request.headers['sec-websocket-protocol']);
+    response.end('one\ntwo\n');
+  });
+  const [{ user }] = parse(await readFile(api.first.kubeconfig, 'utf8')).users;
+  const cert = Buffer.from(user['client-certificate-data'], 'base64');
+  const key = Buffer.from(user['client-key-data'], 'base64');
+  const hear = async (pod: string, protocol: string): Promise<string> => {
+    const url = `${api.first.url.replace('https', 'wss')}/api/v1/namespaces/default/pods/${pod}/log`;
+    const socket = new WebSocket(url, protocol, { ca: api.first.ca, cert, key });
+    let text = '';
+    socket.on('message', (data) => {
+      text += String(data);
+    });
+    const [code] = await once(socket, 'close');
+    return `${code} ${socket.protocol} ${text}`;
+  };
+  t.is(await hear('on-framed', 'binary.k8s.io'), '1000 binary.k8s.io one\ntwo\n');
+  t.is(await hear('on-framed', 'base64.binary.k8s.io'), `1000 base64.binary.k8s.io ${btoa('one\ntwo\n')}`);
+  t.deepEqual(upgrades, [undefined, undefined, undefined, undefined]);
 });
 
 test('what the kubelet refuses is told in its words', async (t) => {
