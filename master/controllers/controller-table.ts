@@ -12,6 +12,7 @@ import { startDeployments } from './deployment/deployment-controller.ts';
 import { startDisruption } from './disruption/disruption.ts';
 import { startEndpoints } from './endpoints/endpoints.ts';
 import { startEndpointSlices } from './endpoints/endpointslices.ts';
+import { startEndpointSliceMirroring } from './endpoints/mirroring.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { startNamespaces } from './namespace.ts';
 import { startNodeIpam } from './node-ipam.ts';
@@ -40,6 +41,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'node-ipam-controller', start: startNodeIpam },
   { name: 'endpoints-controller', start: startEndpoints },
   { name: 'endpointslice-controller', start: startEndpointSlices },
+  { name: 'endpointslice-mirroring-controller', start: startEndpointSliceMirroring },
   { name: 'namespace-controller', start: startNamespaces },
   { name: 'garbage-collector-controller', start: startGarbageCollector },
   { name: 'pod-garbage-collector-controller', start: startPodGc },

@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { EndpointSlice, Pod } from '../../../master/api/types.ts';
+import { isMirrored, mirrorOf, planMirror } from '../../../master/controllers/endpoints/mirroring.ts';
 import { isEndpoint, portsFor } from '../../../master/controllers/endpoints/pod-endpoint.ts';
 import { endpointsDiffer } from '../../../master/controllers/endpoints/service-triggers.ts';
 import { planSlices } from '../../../master/controllers/endpoints/slices.ts';
@@ -146,4 +147,42 @@ test('a service without pods keeps one empty slice', (t) => {
     [[]],
   );
   t.deepEqual(planSlices(service(), [], nodeOf, store(create)), { create: [], update: [], remove: [] });
+});
+
+test('Endpoints written by hand are mirrored by ports and family of addresses, and only where nobody else does that', (t) => {
+  const metadata = { name: 'hand', namespace: 'default', uid: 'u', labels: { a: 'b' } };
+  const subsets = [
+    {
+      ports: [{ port: 80 }],
+      addresses: [{ ip: '192.0.2.1' }, { ip: '2001:db8::1' }],
+      notReadyAddresses: [{ ip: '192.0.2.2' }],
+    },
+    { ports: [{ name: 'other', port: 81 }], addresses: [{ ip: '192.0.2.3', hostname: 'h' }] },
+  ];
+  const slices = mirrorOf({ metadata, subsets });
+  const shown = slices.map(({ addressType, ports, endpoints = [] }) =>
+    [
+      addressType,
+      ports?.[0]?.port,
+      ...endpoints.map(({ addresses, conditions }) => `${addresses[0]} ${conditions?.ready}`),
+    ].join(),
+  );
+  t.deepEqual(shown, ['IPv4,80,192.0.2.1 true,192.0.2.2 false', 'IPv6,80,2001:db8::1 true', 'IPv4,81,192.0.2.3 true']);
+
+  const by = { metadata, spec: {} };
+  t.true(isMirrored({ metadata }, by));
+  t.false(isMirrored({ metadata }, undefined));
+  t.false(isMirrored({ metadata }, { ...by, spec: { selector: { a: 'b' } } }));
+  t.false(isMirrored({ metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } } }, by));
+
+  const existing = slices.map((slice, index) => ({ ...slice, metadata: { ...slice.metadata, name: `s${index}` } }));
+  t.deepEqual(planMirror(slices, existing), { create: [], update: [], remove: [] });
+  const moved = mirrorOf({ metadata, subsets: [{ ports: [{ port: 80 }], addresses: [{ ip: '192.0.2.9' }] }] });
+  const { create, update, remove } = planMirror(moved, existing);
+  t.is(create.length, 0);
+  t.like(update[0], { metadata: { name: 's0' }, endpoints: [{ addresses: ['192.0.2.9'] }] });
+  t.deepEqual(
+    remove.map(({ metadata }) => metadata?.name),
+    ['s1', 's2'],
+  );
 });
