@@ -50,6 +50,8 @@ export function createCaches(client: Client, logger: Logger) {
   replicasets.addIndex(namespaceIndex, (set) => [set.metadata?.namespace ?? '']);
   const deployments = informers.for('deployments');
   deployments.addIndex(namespaceIndex, (deployment) => [deployment.metadata?.namespace ?? '']);
+  const jobs = informers.for('jobs');
+  jobs.addIndex(namespaceIndex, (job) => [job.metadata?.namespace ?? '']);
   const services = informers.for('services');
   services.addIndex(namespaceIndex, (service) => [service.metadata?.namespace ?? '']);
   const poddisruptionbudgets = informers.for('poddisruptionbudgets');
@@ -65,6 +67,7 @@ export function createCaches(client: Client, logger: Logger) {
     replicationcontrollers,
     replicasets,
     deployments,
+    jobs,
     services,
     poddisruptionbudgets,
     endpointslices,

@@ -14,6 +14,7 @@ import { startEndpoints } from './endpoints/endpoints.ts';
 import { startEndpointSlices } from './endpoints/endpointslices.ts';
 import { startEndpointSliceMirroring } from './endpoints/mirroring.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
+import { startJobs } from './job/job-controller.ts';
 import { startNamespaces } from './namespace.ts';
 import { startNodeIpam } from './node-ipam.ts';
 import { startNodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
@@ -36,6 +37,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'replicationcontroller-controller', start: startReplicationController },
   { name: 'replicaset-controller', start: startReplicaSets },
   { name: 'deployment-controller', start: startDeployments },
+  { name: 'job-controller', start: startJobs },
   { name: 'node-lifecycle-controller', start: startNodeLifecycle },
   { name: 'taint-eviction-controller', start: startTaintEviction },
   { name: 'node-ipam-controller', start: startNodeIpam },

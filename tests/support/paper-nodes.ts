@@ -8,6 +8,7 @@ import { isConflict, isForbidden, isNotFound } from '../../master/api/errors.ts'
 import { Informer } from '../../master/api/informer.ts';
 import { keyOf, nowMicros, nowSeconds } from '../../master/api/meta.ts';
 import type { Pod } from '../../master/api/types.ts';
+import { isTerminated } from '../../master/controllers/pod-facts.ts';
 
 const renewMs = 500;
 
@@ -99,7 +100,7 @@ export class PaperNodes {
         if (next && !pod.metadata?.deletionTimestamp) await this.#client.bind({ namespace, name, uid }, next);
         return;
       }
-      if (!this.#alive.has(node)) return;
+      if (!this.#alive.has(node) || (isTerminated(pod) && !pod.metadata?.deletionTimestamp)) return;
       if (pod.metadata?.deletionTimestamp) {
         await this.#client.delete('pods', { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } });
       } else if (pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'True') {

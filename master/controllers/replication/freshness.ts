@@ -11,7 +11,6 @@ import { isStatusError } from '../../api/errors.ts';
 import { controllerOf, keyOf } from '../../api/meta.ts';
 import type { KubeObject, ObjectList, Pod } from '../../api/types.ts';
 import { type PodView, revisionOf } from './expectations.ts';
-import type { ReplicaKind, ReplicaOwner } from './replica-kinds.ts';
 
 /** A cache of pods that says when it is complete up to a resourceVersion. */
 export interface FollowedPods extends PodView {
@@ -21,9 +20,15 @@ export interface FollowedPods extends PodView {
 /** A list costs much where there are many pods; in between, the cache may reach the last one's revision by itself. */
 const listEveryMs = 50;
 
-export class Freshness<Owner extends ReplicaOwner> {
+/** Which pods count for an owner; `selectorText` is a selector for the API server that finds all that `selects`. */
+export interface PodSelection<Owner> {
+  selects(owner: Owner, pod: Pod): boolean;
+  selectorText(owner: Owner): string;
+}
+
+export class Freshness<Owner extends KubeObject> {
   readonly #client: Client;
-  readonly #kind: ReplicaKind<Owner>;
+  readonly #selection: PodSelection<Owner>;
   readonly #view: FollowedPods;
   /** The resourceVersion at which the term began. */
   readonly #since: string;
@@ -33,9 +38,9 @@ export class Freshness<Owner extends ReplicaOwner> {
   /** Owner's uid → the revision of its first live list, which the cache had not reached, and when the last list was made. */
   readonly #behind = new Map<string, { readonly revision: number; readonly listedMs: number }>();
 
-  constructor(client: Client, kind: ReplicaKind<Owner>, view: FollowedPods, since: string) {
+  constructor(client: Client, selection: PodSelection<Owner>, view: FollowedPods, since: string) {
     this.#client = client;
-    this.#kind = kind;
+    this.#selection = selection;
     this.#view = view;
     this.#since = since;
   }
@@ -50,11 +55,13 @@ export class Freshness<Owner extends ReplicaOwner> {
     if (behind && revisionOf(this.#view.resourceVersion) >= behind.revision) return this.#settle(uid);
     const listedMs = performance.now();
     if (behind && listedMs - behind.listedMs < listEveryMs) return false;
-    const labelSelector = this.#kind.selectorText(owner);
+    const labelSelector = this.#selection.selectorText(owner);
     const list = await this.#listed({ namespace: owner.metadata?.namespace, labelSelector }, doubted);
     if (!list) return this.#settle(uid);
     const revision = revisionOf(list.metadata.resourceVersion);
-    const mine = list.items.filter((pod) => this.#kind.selects(owner, pod) && (controllerOf(pod)?.uid ?? uid) === uid);
+    const mine = list.items.filter(
+      (pod) => this.#selection.selects(owner, pod) && (controllerOf(pod)?.uid ?? uid) === uid,
+    );
     if (showsTheSame(this.#view, cached, mine, revision)) return this.#settle(uid);
     // Keep the first target: a busy cache passes it even if the two lists never come out equal.
     this.#behind.set(uid, { revision: behind?.revision ?? revision, listedMs });

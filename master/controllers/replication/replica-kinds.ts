@@ -10,6 +10,7 @@ import {
 } from '../../api/selectors.ts';
 import type { KubeObject, Pod, PodTemplateSpec, ReplicaSet, ReplicationController } from '../../api/types.ts';
 import { type Caches, namespaceIndex, podIndex } from '../caches.ts';
+import type { PodSelection } from './freshness.ts';
 
 export type ReplicaStatus = NonNullable<ReplicationController['status']> & NonNullable<ReplicaSet['status']>;
 
@@ -35,16 +36,13 @@ export interface OwnerCache<Owner> {
   addHandler(handler: Handler<Owner>, signal: AbortSignal): void;
 }
 
-export interface ReplicaKind<Owner extends ReplicaOwner> {
+export interface ReplicaKind<Owner extends ReplicaOwner> extends PodSelection<Owner> {
   readonly kind: Kind;
   /** The name of the work queue, and the component in whose name events are recorded: those of Kubernetes. */
   readonly queue: string;
   readonly component: string;
   readonly countsTerminating: boolean;
   cache(caches: Caches): OwnerCache<Owner>;
-  selects(owner: Owner, pod: Pod): boolean;
-  /** A selector for the API server that finds all that `selects`. */
-  selectorText(owner: Owner): string;
   /** The pods beside which the owner's count when it is asked which node holds many. */
   related(owner: Owner, caches: Caches): readonly Pod[];
   read(client: Client, name: ReturnType<typeof nameOf>): Promise<Owner>;

@@ -1,0 +1,111 @@
+/** Jobs against a real API server over real etcd: each end counts once, whoever counts. */
+import test from 'ava';
+import type { Job, Pod } from '../../../master/api/types.ts';
+import { ControlPlane } from '../../support/control-plane.ts';
+import { Kubectl } from '../../support/kubectl.ts';
+import { PaperNodes, PodHistory } from '../../support/paper-nodes.ts';
+import { within } from '../../support/within.ts';
+
+let plane: ControlPlane;
+let nodes: PaperNodes;
+let kubectl: Kubectl;
+/** A busy machine may renew a node's lease late: no pod is taken for lost. */
+const patient = ['--node-monitor-grace-period', '60s'];
+
+test.before(async () => {
+  plane = await ControlPlane.start();
+  nodes = await new PaperNodes(plane.client).start('node-1');
+  kubectl = new Kubectl(plane.kubeconfig);
+  // Whatever runs succeeds at once, unless its label says otherwise.
+  nodes.pods.addHandler({ updated: (_, pod) => void end(pod) });
+});
+
+test.after.always(async () => {
+  await nodes?.stop();
+  await plane?.stop();
+});
+
+const ends: Readonly<Record<string, string>> = { succeeds: 'Succeeded', fails: 'Failed' };
+
+async function end({ metadata, status }: Pod): Promise<void> {
+  const phase = ends[metadata?.labels?.end ?? ''];
+  if (!phase || status?.phase !== 'Running') return;
+  const name = { namespace: 'default', name: metadata?.name ?? '' };
+  const conditions = [{ type: 'Ready', status: 'False' }];
+  const patch = { status: { phase, conditions } };
+  await plane.client.patch('pods', name, patch, { type: 'strategic', subresource: 'status' }).catch(() => {});
+}
+
+function job(name: string, ending: 'succeeds' | 'fails' | 'runs', spec: Partial<Job['spec']> = {}) {
+  const containers = [{ name: 'main', image: 'trimaster/echo:1' }];
+  const template = { metadata: { labels: { app: name, end: ending } }, spec: { restartPolicy: 'Never', containers } };
+  return { metadata: { namespace: 'default', name }, spec: { ...spec, template } };
+}
+
+const statusOf = async (name: string) => (await plane.client.get('jobs', { namespace: 'default', name })).status;
+
+test.serial(
+  'a job runs to its end, also when its leader is killed in the middle, and no end counts twice',
+  async (t) => {
+    const first = await (await plane.startControllers(...patient)).untilLeading();
+    const second = await plane.startControllers(...patient);
+    t.teardown(() => Promise.all([first.kill(), second.kill()]));
+    const history = new PodHistory(nodes.pods, 'many');
+    await plane.client.create('jobs', job('many', 'succeeds', { completions: 40, parallelism: 4 }));
+    await history.reaches(15);
+    await first.kill();
+    await second.untilLeading();
+    t.regex(await kubectl.run('wait', 'job/many', '--for=condition=Complete', '--timeout=60s'), /condition met/);
+    t.is((await statusOf('many'))?.succeeded, 40);
+    t.is(history.created.size, 40);
+    const pods = await plane.client.list('pods', { namespace: 'default', labelSelector: 'app=many' });
+    t.deepEqual(
+      pods.items.filter(({ metadata }) => (metadata?.finalizers ?? []).length > 0),
+      [],
+    );
+  },
+);
+
+test.serial('indexes are each done once, and kubectl shows them', async (t) => {
+  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  await plane.client.create(
+    'jobs',
+    job('indexed', 'succeeds', { completions: 6, parallelism: 3, completionMode: 'Indexed' }),
+  );
+  await kubectl.run('wait', 'job/indexed', '--for=condition=Complete', '--timeout=30s');
+  t.is((await statusOf('indexed'))?.completedIndexes, '0-5');
+  t.regex(await kubectl.run('get', 'job', 'indexed'), /Complete\s+6\/6/);
+  await controllers.stop();
+});
+
+test.serial('failures end a job at its limit, and time ends one that is finished', async (t) => {
+  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  await plane.client.create('jobs', job('failing', 'fails', { backoffLimit: 0, ttlSecondsAfterFinished: 2 }));
+  await kubectl.run('wait', 'job/failing', '--for=condition=Failed', '--timeout=30s');
+  const status = await statusOf('failing');
+  t.is(status?.failed, 1);
+  t.is(status?.conditions?.find(({ type }) => type === 'Failed')?.reason, 'BackoffLimitExceeded');
+  await kubectl.run('wait', 'job/failing', '--for=delete', '--timeout=30s');
+  await controllers.stop();
+});
+
+test.serial('a suspended job gives up its pods and goes on later, and a deleted one leaves nothing', async (t) => {
+  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  await plane.client.create('jobs', job('paused', 'runs', { parallelism: 2, completions: 2 }));
+  await kubectl.run('wait', 'job/paused', '--for=jsonpath={.status.ready}=2', '--timeout=30s');
+  await kubectl.run('patch', 'job', 'paused', '-p', '{"spec":{"suspend":true}}');
+  await kubectl.run('wait', 'job/paused', '--for=condition=Suspended', '--timeout=30s');
+  await within(
+    30,
+    () => statusOf('paused'),
+    (status) => !status?.active && status?.terminating === 0,
+  );
+  t.falsy((await statusOf('paused'))?.failed);
+  await kubectl.run('patch', 'job', 'paused', '-p', '{"spec":{"suspend":false}}');
+  await kubectl.run('wait', 'job/paused', '--for=jsonpath={.status.ready}=2', '--timeout=30s');
+  await kubectl.run('delete', 'job', 'paused', '--timeout=30s');
+  const left = () => plane.client.list('pods', { namespace: 'default', labelSelector: 'app=paused' });
+  await within(30, left, ({ items }) => items.length === 0);
+  t.pass();
+  await controllers.stop();
+});
