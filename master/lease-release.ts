@@ -1,19 +1,21 @@
 /**
  * Gives up the Lease of a process that ended without doing so, so that a standby takes over at once instead of waiting for the
- * lease to run out. The supervisor knows for certain that the process is gone, which nobody else can.
+ * lease to run out. The supervisor knows for certain that the process is gone, which nobody else can. A connection is kept for it, so
+ * that a crash finds everything made: in a handshake both sides wait for a processor several times.
  *
  * It is safe for the same reason as any takeover: the fence. The write compares the resourceVersion, so a lease that somebody
  * else has taken meanwhile is left alone. Only Node's own modules speak to the server: a supervisor must stay small.
  */
 import { Agent, request } from 'node:https';
+import { sleep } from './api/clock.ts';
 import { loadKubeconfig } from './api/config.ts';
 import type { Lease } from './api/types.ts';
 
 export interface ReleaseOptions {
   /** Of the component whose process ended. */
   readonly kubeconfig: string;
-  /** API servers, the preferred first. */
-  readonly servers: readonly string[];
+  /** API servers, the preferred first, as they are when it is asked. */
+  readonly servers: () => readonly string[];
   /** The name of the Lease in kube-system. */
   readonly lease: string;
   /** Identities of this master's processes begin with its name. */
@@ -24,60 +26,75 @@ export interface ReleaseOptions {
 const answerMs = 400;
 const rounds = 3;
 
-/** Whose lease was released; undefined when the process held none. Rejects when no API server could be asked. */
-export async function releaseLease(
-  { kubeconfig, servers, lease, master }: ReleaseOptions,
-  signal: AbortSignal,
-): Promise<{ lease: string; released: string } | undefined> {
-  const agent = agentOf(kubeconfig);
-  const path = pathOf(lease);
-  let lastError: unknown;
-  try {
-    for (let turn = 0; turn < rounds * servers.length && !signal.aborted; turn += 1) {
-      const server = { agent, url: `${servers[turn % servers.length]}${path}`, signal };
+/** API servers end connections that were idle for longer than two minutes. */
+const renewMs = 60_000;
+
+export class LeaseRelease {
+  readonly #options: ReleaseOptions;
+  readonly #path: string;
+  #agent: Agent | undefined;
+
+  constructor(options: ReleaseOptions) {
+    this.#options = options;
+    this.#path = `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${options.lease}`;
+  }
+
+  /** Keeps a connection to the preferred server until the signal is aborted. Without one a release only takes longer. */
+  async keepReady(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       try {
-        const seen = await exchange(server, 'GET');
+        await this.#exchange(this.#options.servers()[0], signal, 'GET');
+      } catch {
+        // A server that is not there yet, or keys, or no place among the masters any more: the release itself says it.
+      }
+      await sleep(renewMs, signal);
+    }
+    this.#agent?.destroy();
+  }
+
+  /** Whose lease was released; undefined when the process held none. Rejects when no API server could be asked. */
+  async release(signal: AbortSignal): Promise<{ lease: string; released: string } | undefined> {
+    const { lease, master } = this.#options;
+    const servers = this.#options.servers();
+    let lastError: unknown;
+    for (let turn = 0; turn < rounds * servers.length && !signal.aborted; turn += 1) {
+      const server = servers[turn % servers.length];
+      try {
+        const seen = await this.#exchange(server, signal, 'GET');
         if (seen.status === 404) return undefined;
         const held: Lease = JSON.parse(seen.text);
         const holder = held.spec?.holderIdentity ?? '';
-        if (seen.status !== 200) throw new Error(`${server.url}: ${seen.status}`);
+        if (seen.status !== 200) throw new Error(`${server}: ${seen.status}`);
         if (!isOf(master, holder)) return undefined;
         const released = { ...held, spec: { ...held.spec, holderIdentity: '', leaseDurationSeconds: 1 } };
-        const { status } = await exchange(server, 'PUT', JSON.stringify(released));
+        const { status } = await this.#exchange(server, signal, 'PUT', JSON.stringify(released));
         if (status === 200) return { lease, released: holder };
         // Somebody changed it meanwhile: an answer that was still on its way, or the next holder.
-        lastError = new Error(`${server.url}: ${status}`);
+        lastError = new Error(`${server}: ${status}`);
       } catch (error) {
         lastError = error;
       }
     }
-  } finally {
-    agent.destroy();
+    throw lastError ?? new Error('stopped before an API server answered');
   }
-  throw lastError ?? new Error('stopped before an API server answered');
-}
 
-/** Asks for the Lease once, so that what a release needs is loaded and compiled when it counts. Rejects when it is not answered. */
-export async function rehearseRelease(
-  { kubeconfig, servers, lease }: ReleaseOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const agent = agentOf(kubeconfig);
-  try {
-    await exchange({ agent, url: `${servers[0]}${pathOf(lease)}`, signal }, 'GET');
-  } finally {
-    agent.destroy();
+  #exchange(server: string | undefined, signal: AbortSignal, method: 'GET' | 'PUT', body?: string): Promise<Answer> {
+    this.#agent ??= agentOf(this.#options.kubeconfig);
+    return exchange({ agent: this.#agent, url: `${server}${this.#path}`, signal }, method, body);
   }
 }
 
 /** Whether a lease's holder is a process of this master: `<name>_<uuid>`. */
 export const isOf = (master: string, holder: string): boolean => holder.startsWith(`${master}_`);
 
-const pathOf = (lease: string): string => `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${lease}`;
-
 function agentOf(kubeconfig: string): Agent {
   const { ca, cert, key, serverName: servername } = loadKubeconfig(kubeconfig);
   return new Agent({ ca, cert, key, servername, keepAlive: true });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
 }
 
 interface Server {
@@ -86,12 +103,8 @@ interface Server {
   readonly signal: AbortSignal;
 }
 
-function exchange(
-  { agent, url, signal }: Server,
-  method: 'GET' | 'PUT',
-  body?: string,
-): Promise<{ status: number; text: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+function exchange({ agent, url, signal }: Server, method: 'GET' | 'PUT', body?: string): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
   const headers = body === undefined ? {} : { 'content-type': 'application/json' };
   const asked = request(url, { agent, method, headers, signal: limit }, (answer) => {

@@ -17,7 +17,7 @@ import { commaList, command, durationMs, portNumber, runMain, wholeNumber } from
 import { createLogger } from './api/logging.ts';
 import { ProcessSupervisor } from './api/process-supervisor.ts';
 import type { EtcdCareFlags } from './etcd-care.ts';
-import { beReadyToRelease, type MasterConfig, masterProcesses, mastersOf, parseInitialCluster } from './processes.ts';
+import { LeaseReleases, type MasterConfig, masterProcesses, mastersOf, parseInitialCluster } from './processes.ts';
 
 const settledMs = 10_000;
 const collect = (value: string, values: string[]): string[] => [...values, value];
@@ -69,11 +69,12 @@ await runMain(async (signal) => {
   const logger = createLogger('master', flags.logLevel);
   const { lookAfterEtcd } = await import('./etcd-care.ts');
   const masters = mastersOf(flags);
+  const releases = new LeaseReleases(flags, masters);
   const supervisor = new ProcessSupervisor({ logger, pidDir: join(flags.dataDir, 'run') });
   await Promise.all([
-    supervisor.run(masterProcesses(flags, masters), signal),
+    supervisor.run(masterProcesses(flags, masters, releases), signal),
     lookAfterEtcd(flags, masters, signal),
-    whenSettled(() => beReadyToRelease(flags, masters, signal), signal),
+    whenSettled(() => releases.keepReady(signal), signal),
   ]);
 });
 

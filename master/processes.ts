@@ -13,6 +13,7 @@ import { handOver } from './etcd/hand-over.ts';
 import { type EtcdMemberConfig, type EtcdNow, etcdCommand, type InitialMember } from './etcd/member.ts';
 import { prepareSocket, socketPath } from './etcd/socket.ts';
 import { prepareEtcd } from './etcd/start.ts';
+import type { LeaseRelease } from './lease-release.ts';
 
 /** The settings of a master, as `main.ts` reads them. */
 export interface MasterConfig {
@@ -81,7 +82,11 @@ function mastersOfFlags({ initialCluster, etcdServers, apiservers }: MasterConfi
  * Throws an Error that says which setting does not fit the others. Each start takes the masters that there are then, and what is started
  * follows the file by itself.
  */
-export function masterProcesses(config: MasterConfig, masters: Masters): ProcessSpec[] {
+export function masterProcesses(
+  config: MasterConfig,
+  masters: Masters,
+  releases = new LeaseReleases(config, masters),
+): ProcessSpec[] {
   masters();
   const etcdServers = (): string[] => ownFirst(config, masters).map(({ clientUrl }) => clientUrl);
   const apiservers = (): string[] => ownFirst(config, masters).map(({ apiserver }) => apiserver);
@@ -98,14 +103,14 @@ export function masterProcesses(config: MasterConfig, masters: Masters): Process
       stopLevel: 2,
       niceness: loopNiceness,
       ...component('scheduler', config, () => schedulerArgs(config, apiservers())),
-      afterCrash: releaseOf(leases.scheduler, config, apiservers),
+      afterCrash: releases.afterCrashOf(leaders.scheduler),
     },
     {
       name: 'controller-manager',
       stopLevel: 2,
       niceness: loopNiceness,
       ...component('controllers', config, () => controllerManagerArgs(config, apiservers())),
-      afterCrash: releaseOf(leases.controllers, config, apiservers),
+      afterCrash: releases.afterCrashOf(leaders.controllers),
     },
   ];
 }
@@ -115,29 +120,39 @@ interface Leader {
   readonly kubeconfig: string;
 }
 
-const leases = {
+const leaders = {
   scheduler: { lease: 'kube-scheduler', kubeconfig: 'scheduler.conf' },
   controllers: { lease: 'kube-controller-manager', kubeconfig: 'controller-manager.conf' },
 } as const satisfies Record<string, Leader>;
 
-/** What held a lease and crashed does not make the standbys wait. The code for it is loaded late: see `beReadyToRelease`. */
-function releaseOf(leader: Leader, config: MasterConfig, servers: () => readonly string[]): ProcessSpec['afterCrash'] {
-  return async (signal) => {
-    const { releaseLease } = await import('./lease-release.ts');
-    return releaseLease(releaseOptions(leader, config, servers()), signal);
-  };
-}
+/** What held a lease and crashed does not make the standbys wait. */
+export class LeaseReleases {
+  readonly #config: MasterConfig;
+  readonly #servers: () => readonly string[];
+  readonly #releases = new Map<string, LeaseRelease>();
 
-function releaseOptions({ lease, kubeconfig }: Leader, { name, pkiDir }: MasterConfig, servers: readonly string[]) {
-  return { kubeconfig: join(pkiDir, kubeconfig), servers, lease, master: name };
-}
+  constructor(config: MasterConfig, masters: Masters) {
+    this.#config = config;
+    this.#servers = () => ownFirst(config, masters).map(({ apiserver }) => apiserver);
+  }
 
-/** Once the start is over: what a crashed leader is cleaned up with is loaded and tried, since a standby would have to wait for it. */
-export async function beReadyToRelease(config: MasterConfig, masters: Masters, signal: AbortSignal): Promise<void> {
-  const { rehearseRelease } = await import('./lease-release.ts');
-  const servers = ownFirst(config, masters).map(({ apiserver }) => apiserver);
-  // One of them is enough, and a server that is not there yet only makes the first release slower.
-  await rehearseRelease(releaseOptions(leases.scheduler, config, servers), signal).catch(() => {});
+  afterCrashOf(leader: Leader): ProcessSpec['afterCrash'] {
+    return async (signal) => (await this.#of(leader)).release(signal);
+  }
+
+  /** To be called when the start is over, since it takes memory and time: what a release needs is loaded and connected. */
+  async keepReady(signal: AbortSignal): Promise<void> {
+    await Promise.all(Object.values(leaders).map(async (leader) => (await this.#of(leader)).keepReady(signal)));
+  }
+
+  async #of({ lease, kubeconfig }: Leader): Promise<LeaseRelease> {
+    const { LeaseRelease } = await import('./lease-release.ts');
+    const { name, pkiDir } = this.#config;
+    const options = { kubeconfig: join(pkiDir, kubeconfig), servers: this.#servers, lease, master: name };
+    const release = this.#releases.get(lease) ?? new LeaseRelease(options);
+    this.#releases.set(lease, release);
+    return release;
+  }
 }
 
 /**
