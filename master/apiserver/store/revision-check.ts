@@ -20,10 +20,12 @@ export interface RevisionCheckOptions {
 const staleAfterMs = 1000;
 const patienceMs = 10_000;
 /**
- * Where reads come side by side, they wait for as many as came before, at most so long after the request before: a request costs as
- * much as a write. A client that reads one after the other never waits.
+ * Where reads come side by side, they wait for as many as came before, at most so long after the last answer: a request costs as much
+ * as several reads. In a crowd, those who were answered are waited for by those who came meanwhile: otherwise the readers would fall into
+ * two halves, each with requests of its own. A client that reads one after the other never waits.
  */
 const companyMs = 8;
+const crowd = 4;
 
 export class RevisionCheck {
   readonly #options: RevisionCheckOptions;
@@ -66,9 +68,9 @@ export class RevisionCheck {
 class Shared<T> {
   readonly #request: () => Promise<T>;
   readonly #clock: Clock;
-  #startedAt = Number.NEGATIVE_INFINITY;
+  #answeredAt = Number.NEGATIVE_INFINITY;
   #waiting = 0;
-  /** How many are likely to share the next request: as many as the last, and fewer by and by. */
+  /** How many are likely to share the next request: as many as there were lately, and fewer by and by. */
   #expected = 0;
   /** Ends the wait for them. */
   #enough: (() => void) | undefined;
@@ -91,8 +93,8 @@ class Shared<T> {
     // Even with none in flight, the others of this turn of the event loop may still join.
     await (this.#running?.then(noop, noop) ?? turn());
     await this.#company();
-    this.#startedAt = this.#clock.now();
-    this.#expected = Math.max(this.#waiting, this.#expected - 1);
+    const sharing = this.#waiting;
+    this.#expected = Math.max(sharing, this.#expected - 1);
     this.#waiting = 0;
     const request = this.#request();
     this.#running = request;
@@ -100,12 +102,15 @@ class Shared<T> {
     try {
       return await request;
     } finally {
+      this.#answeredAt = this.#clock.now();
+      const met = sharing + this.#waiting;
+      if (this.#waiting > 0 && met >= crowd) this.#expected = Math.max(this.#expected, met);
       if (this.#running === request) this.#running = undefined;
     }
   }
 
   async #company(): Promise<void> {
-    const restMs = this.#startedAt + companyMs - this.#clock.now();
+    const restMs = this.#answeredAt + companyMs - this.#clock.now();
     if (this.#waiting >= this.#expected || restMs <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = this.#clock.setTimeout(resolve, restMs);

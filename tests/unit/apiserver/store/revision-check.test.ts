@@ -88,6 +88,27 @@ test('reads that came side by side wait for as many again, and no longer than th
   t.is(await alone, 7, 'the others stay away, and it goes on without them');
 });
 
+test('in a crowd, those who were answered come back to those who came meanwhile, and all share one request', async (t) => {
+  const { check, clock, requests } = scripted();
+  const first = [check.current(), check.current()];
+  await turn();
+  const meanwhile = [check.current(), check.current()];
+  requests[0]?.(5);
+  await Promise.all(first);
+  await turn();
+  t.is(requests.length, 1, 'the two that were answered may come back');
+  const back = [check.current(), check.current()];
+  await turn();
+  t.is(requests.length, 2);
+  const later = check.current();
+  requests[1]?.(6);
+  t.deepEqual(await Promise.all([...meanwhile, ...back]), [6, 6, 6, 6]);
+  clock.advance(8);
+  await turn();
+  requests[2]?.(7);
+  t.is(await later, 7, 'who stays away is not waited for longer than that');
+});
+
 test('a cache that stays behind is reported and the read does not answer from it', async (t) => {
   const { check, requests, stale, fallBehind } = scripted();
   fallBehind();
