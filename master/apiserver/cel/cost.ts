@@ -104,14 +104,17 @@ function call(name: string, parts: readonly ASTNode[], scope: Scope): Estimate {
 
 type MethodCall = readonly [method: string, receiver: ASTNode, parts: readonly ASTNode[]];
 
+/** By the names that methods have once `replacedMethods` have taken their place. */
 function method([name, receiver, parts]: MethodCall, scope: Scope): Estimate {
   const of = estimate(receiver, scope);
   const [variable, ...bodies] = parts;
-  if (macros.has(name) && variable?.op === 'id') {
+  const macro = macros.get(name);
+  if (macro && variable?.op === 'id') {
+    const [perItem, aroundItems] = macro;
     const inner = new Map(scope).set(variable.args, of.value.is === 'list' ? (of.value.element ?? scalar) : scalar);
     const done = bodies.map((body) => estimate(body, inner));
     const element = name === 'map' ? (done.at(-1)?.value ?? scalar) : (of.value.element ?? scalar);
-    const cost = of.cost + of.value.size * (sum(done) + 1);
+    const cost = of.cost + of.value.size * (sum(done) + perItem) + aroundItems;
     if (name === 'map' || name === 'filter') return { cost, value: { is: 'list', size: of.value.size, element } };
     return { cost, value: scalar };
   }
@@ -123,11 +126,14 @@ function method([name, receiver, parts]: MethodCall, scope: Scope): Estimate {
   switch (name) {
     case 'contains':
       return { cost: cost + Math.max(1, characters * wanted * perCharacter), value: scalar };
-    case 'matches':
     case 'matchesRe2':
     case 'find':
-    case 'findAll':
-      return { cost: cost + Math.max(1, characters * wanted * perPatternCharacter), value: scalar };
+    case 'findAll': {
+      const found = text(of.value.size);
+      const value: Record<string, Largest> = { find: found, findAll: { is: 'list', size: found.size, element: found } };
+      const own = Math.ceil(characters + perCharacter) * Math.ceil(wanted * perPatternCharacter);
+      return { cost: cost + Math.max(1, own), value: value[name] ?? scalar };
+    }
     case 'startsWith':
     case 'endsWith':
       return { cost: cost + Math.max(1, wanted * perCharacter), value: scalar };
@@ -136,12 +142,48 @@ function method([name, receiver, parts]: MethodCall, scope: Scope): Estimate {
     case 'orValue':
     case 'value':
       return { cost: cost + 1, value: larger(of.value, first?.value ?? scalar) };
+    case 'lowerAsciiOnly':
+    case 'upperAsciiOnly':
+    case 'substring':
+    case 'trim':
+      return { cost: cost + Math.max(1, characters), value: text(of.value.size) };
+    case 'replace': {
+      const size = of.value.size * Math.max(1, given[1]?.value.size ?? 1);
+      return { cost: cost + Math.max(1, 2 * characters), value: text(size) };
+    }
+    case 'split':
+      return {
+        cost: cost + Math.max(1, 2 * characters),
+        value: { is: 'list', size: of.value.size, element: text(of.value.size) },
+      };
+    case 'joined': {
+      const size = of.value.size * ((of.value.element?.size ?? 1) + wanted);
+      return { cost: cost + Math.max(1, size * perCharacter), value: text(size) };
+    }
+    case 'isSorted':
+    case 'sum':
+    case 'min':
+    case 'max':
+    case 'indexOf':
+    case 'lastIndexOf': {
+      const element = of.value.element ?? scalar;
+      const perElement = 1 + (element.is === 'text' ? element.size * perCharacter : 0);
+      const own = of.value.is === 'list' ? of.value.size * perElement : characters;
+      return { cost: cost + Math.max(1, own), value: name === 'min' || name === 'max' ? element : scalar };
+    }
     default:
       return { cost: cost + Math.max(1, characters), value: scalar };
   }
 }
 
-const macros: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
+/** What cel-go's expansions do themselves: for each item, and once. */
+const macros: ReadonlyMap<string, readonly [perItem: number, aroundItems: number]> = new Map([
+  ['all', [3, 1]],
+  ['exists', [4, 1]],
+  ['exists_one', [3, 3]],
+  ['map', [listCost + 2, listCost + 1]],
+  ['filter', [listCost + 3, listCost + 1]],
+]);
 
 const both = ([left, right]: readonly [ASTNode, ASTNode], scope: Scope): readonly [Estimate, Estimate] => [
   estimate(left, scope),
