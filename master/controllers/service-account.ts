@@ -1,5 +1,5 @@
 /** Gives every namespace what its pods count on: the `default` service account, and the authority of the API server. */
-import { isAlreadyExists, isForbidden, isNotFound } from '../api/errors.ts';
+import { isAlreadyExists, isNamespaceTerminating, isNotFound } from '../api/errors.ts';
 import { keyOf } from '../api/meta.ts';
 import type { Namespace } from '../api/types.ts';
 import type { WorkQueue } from '../api/workqueue.ts';
@@ -57,11 +57,11 @@ function lives(namespace: Namespace | undefined): boolean {
   return namespace !== undefined && namespace.metadata?.deletionTimestamp === undefined;
 }
 
-/** Being there already is as good; a namespace that goes meanwhile needs nothing. */
+/** Being there already is as good; a namespace that goes meanwhile needs nothing. Whatever else refuses it, such as a quota, may not do so again. */
 async function made(creation: Promise<unknown>): Promise<void> {
   try {
     await creation;
   } catch (error) {
-    if (!isAlreadyExists(error) && !isNotFound(error) && !isForbidden(error)) throw error;
+    if (!isAlreadyExists(error) && !isNotFound(error) && !isNamespaceTerminating(error)) throw error;
   }
 }

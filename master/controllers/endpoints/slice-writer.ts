@@ -1,6 +1,6 @@
 /** Writes the EndpointSlices of services, and knows what of that the cache does not show yet. Shared by who plans them. */
 import { newer } from '../../api/election.ts';
-import { isForbidden, isNotFound } from '../../api/errors.ts';
+import { isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
 import { keyOf } from '../../api/meta.ts';
 import type { EndpointSlice } from '../../api/types.ts';
 import type { ControllerContext } from '../context.ts';
@@ -38,7 +38,7 @@ export class SliceWriter {
         this.#note(service, await client.create('endpointslices', slice));
       } catch (error) {
         // The namespace is on its way out; its services follow.
-        if (isForbidden(error)) return;
+        if (isNamespaceTerminating(error)) return;
         throw error;
       }
       metrics.sliceChanges.inc({ operation: 'create' });
