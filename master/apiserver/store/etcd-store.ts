@@ -51,6 +51,8 @@ const futureRevisionMs = 3000;
  * nobody away from it as long as all other masters are no better.
  */
 const lostAfterMs = 2000;
+/** The same where the other members do not answer at all, so that it is no election. */
+const cutOffAfterMs = 700;
 
 export class EtcdStore implements PeekableStore {
   readonly #options: EtcdStoreOptions;
@@ -96,7 +98,9 @@ export class EtcdStore implements PeekableStore {
   }
 
   get ready(): boolean {
-    return this.#cache.filled && (this.#members.someHealthy || this.#members.silentForMs < lostAfterMs);
+    const { isCutOff, silentForMs, someHealthy } = this.#members;
+    if (isCutOff && silentForMs >= cutOffAfterMs) return false;
+    return this.#cache.filled && (someHealthy || silentForMs < lostAfterMs);
   }
 
   get cacheRevision(): number {

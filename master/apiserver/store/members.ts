@@ -4,10 +4,11 @@
  * waits for a dead or silent member twice, and the own member is used again as soon as it is back.
  */
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { aborted, type Clock, sleep, steadyClock } from '../../api/clock.ts';
+import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { EtcdError, type EtcdTls, grpcCodes, Member } from './member.ts';
+import { Reach } from './reach.ts';
 import type { RequestDurations } from './request-durations.ts';
 import type { Sealing } from './sealing/sealing.ts';
 import type { StatusResponse } from './wire.ts';
@@ -60,6 +61,7 @@ export class Members {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #changed = new Set<() => void>();
+  readonly #reach: Reach;
   #turn = 0;
   #heardAt = Number.NEGATIVE_INFINITY;
   /** On the clock of `performance.now`, as what members remember of their calls. */
@@ -76,11 +78,21 @@ export class Members {
     this.#states = endpoints.map(this.#newState);
     this.#logger = logger;
     this.#clock = clock;
+    this.#reach = new Reach({
+      isOwnWell: () => this.#states[0]?.healthy ?? false,
+      anyAnswers: (timeoutMs) => this.#anyOtherAnswers(timeoutMs),
+      clock,
+    });
   }
 
   /** Milliseconds since a linearizable call last succeeded. */
   get silentForMs(): number {
     return this.#clock.now() - this.#heardAt;
+  }
+
+  /** The own member does not serve, and none of the others answers anything: it is this master that is out of the cluster. */
+  get isCutOff(): boolean {
+    return this.#reach.isCutOff;
   }
 
   get someHealthy(): boolean {
@@ -109,7 +121,7 @@ export class Members {
       probing.push(this.#keepProbing(state, until).then(() => state.member.reset()));
     };
     this.#states.forEach(this.#keep);
-    await aborted(signal);
+    await this.#reach.run(signal);
     this.#keep = undefined;
     await Promise.all(probing);
   }
@@ -123,6 +135,16 @@ export class Members {
     for (const state of before) if (!this.#states.includes(state)) state.gone.abort();
     if (this.#keep) this.#states.filter((state) => !before.includes(state)).forEach(this.#keep);
     for (const listener of this.#changed) listener();
+  }
+
+  /** True also where there is no other one: nobody could serve better. */
+  async #anyOtherAnswers(timeoutMs: number): Promise<boolean> {
+    const others = this.#states.slice(1);
+    if (others.length === 0) return true;
+    return await Promise.any(others.map(({ member }) => member.status(timeoutMs))).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** The member to use now. When none is known to be well, all are tried in turn. */
