@@ -5,7 +5,7 @@
 import type { Client } from '../api/client.ts';
 import type { Informer } from '../api/informer.ts';
 import { Informers } from '../api/informers.ts';
-import { allKinds, type Kind } from '../api/kinds.ts';
+import { allKinds, type Kind, kinds } from '../api/kinds.ts';
 import type { Logger } from '../api/logging.ts';
 import { controllerOf } from '../api/meta.ts';
 import type { KubeObject, ResourceName } from '../api/types.ts';
@@ -29,7 +29,14 @@ export type Caches = ReturnType<typeof createCaches>;
 export type PodCache = Informer<'pods'>;
 
 /** Names of indexes, so that a misspelt one does not compile. */
-export const podIndex = { node: 'node', controller: 'controller', orphans: 'orphans', namespace: 'namespace' } as const;
+export const podIndex = {
+  node: 'node',
+  controller: 'controller',
+  /** By the key of their Job, whichever of that name. */
+  job: 'job',
+  orphans: 'orphans',
+  namespace: 'namespace',
+} as const;
 export const namespaceIndex = 'namespace';
 export const serviceIndex = 'service';
 export const serviceNameLabel = 'kubernetes.io/service-name';
@@ -42,6 +49,10 @@ export function createCaches(client: Client, logger: Logger) {
   pods.addIndex(podIndex.controller, (pod) => {
     const uid = controllerOf(pod)?.uid;
     return uid ? [uid] : [];
+  });
+  pods.addIndex(podIndex.job, (pod) => {
+    const owner = controllerOf(pod);
+    return owner?.kind === kinds.jobs.kind ? [`${pod.metadata?.namespace}/${owner.name}`] : [];
   });
   pods.addIndex(podIndex.orphans, (pod) => (controllerOf(pod) ? [] : [pod.metadata?.namespace ?? '']));
   const replicationcontrollers = informers.for('replicationcontrollers');

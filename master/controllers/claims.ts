@@ -7,7 +7,8 @@ import type { Client } from '../api/client.ts';
 import { isNotFound } from '../api/errors.ts';
 import type { Kind } from '../api/kinds.ts';
 import { controllerOf, keyOf, newControllerRef } from '../api/meta.ts';
-import type { KubeObject, OwnerReference } from '../api/types.ts';
+import type { KubeObject, OwnerReference, Pod } from '../api/types.ts';
+import { namespaceIndex, type PodCache, podIndex } from './caches.ts';
 
 export interface Claims<T extends KubeObject> {
   /** Owned and matching. */
@@ -38,6 +39,33 @@ export function claim<T extends KubeObject>(
     }
   }
   return claims;
+}
+
+/** The same for pods, of those that the cache has of the owner and of nobody. */
+export function claimPods(owner: KubeObject, selects: (pod: Pod) => boolean, pods: PodCache): Claims<Pod> {
+  return claim(owner, selects, [
+    ...pods.byIndex(podIndex.controller, owner.metadata?.uid ?? ''),
+    ...pods.byIndex(podIndex.orphans, owner.metadata?.namespace ?? ''),
+  ]);
+}
+
+/** What is the owner's once its claims are settled: what was adopted a moment ago may still show in the cache as an orphan. */
+export const claimed = <T extends KubeObject>({ owned, adopt }: Claims<T>): T[] => [...owned, ...adopt];
+
+/** The keys of those whom a change of the object concerns: its controller, if it is of this kind, or all that would adopt it. */
+export function concernedBy<Owner extends KubeObject, T extends KubeObject>(
+  object: T,
+  kind: Kind,
+  owners: { byIndex(index: typeof namespaceIndex, namespace: string): readonly Owner[] },
+  selects: (owner: Owner, object: T) => boolean,
+): string[] {
+  const reference = controllerOf(object);
+  const namespace = object.metadata?.namespace ?? '';
+  if (reference) return reference.kind === kind.kind ? [`${namespace}/${reference.name}`] : [];
+  return owners
+    .byIndex(namespaceIndex, namespace)
+    .filter((owner) => selects(owner, object))
+    .map(keyOf);
 }
 
 export interface Claimant {

@@ -16,6 +16,11 @@ export function isActive(pod: Pod): boolean {
   return !isTerminated(pod) && !isTerminating(pod);
 }
 
+/** On its way out, but not ended yet. */
+export function isEnding(pod: Pod): boolean {
+  return isTerminating(pod) && !isTerminated(pod);
+}
+
 export function readyCondition(pod: Pod): PodCondition | undefined {
   return getCondition(pod.status?.conditions, 'Ready');
 }

@@ -15,7 +15,7 @@ import { labelSelectorFromObject, matchesLabels } from '../../api/selectors.ts';
 import type { Deployment, Pod, ReplicaSet } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { namespaceIndex, podIndex } from '../caches.ts';
-import { claim, settleClaims } from '../claims.ts';
+import { claim, claimed, concernedBy, settleClaims } from '../claims.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
 import { isTerminated } from '../pod-facts.ts';
 import { replicasOf, revisionAnnotation } from './facts.ts';
@@ -78,15 +78,8 @@ class DeploymentController {
   }
 
   #enqueueOwners(set: ReplicaSet): void {
-    const reference = controllerOf(set);
-    const namespace = set.metadata?.namespace ?? '';
-    if (reference) {
-      if (reference.kind === kinds.deployments.kind) this.queue.add(`${namespace}/${reference.name}`);
-      return;
-    }
-    for (const deployment of this.#context.caches.deployments.byIndex(namespaceIndex, namespace)) {
-      if (selects(deployment, set)) this.queue.add(keyOf(deployment));
-    }
+    const keys = concernedBy(set, kinds.deployments, this.#context.caches.deployments, selects);
+    for (const key of keys) this.queue.add(key);
   }
 
   #enqueueRecreated(pod: Pod): void {
@@ -107,7 +100,7 @@ class DeploymentController {
     const live = () => client.get('deployments', nameOf(deployment));
     const claimant = { client, owner: deployment, kind: kinds.deployments, live };
     await settleClaims(claimant, 'replicasets', claims);
-    const mine = [...claims.owned, ...claims.adopt];
+    const mine = claimed(claims);
     const fresh = findNew(deployment, mine);
     const sets: Sets = { fresh, old: mine.filter((set) => set !== fresh) };
     const outcome = deployment.metadata?.deletionTimestamp ? { sets } : await this.#step(deployment, sets);

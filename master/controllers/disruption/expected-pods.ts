@@ -45,11 +45,11 @@ function scaleInCaches({ caches }: ControllerContext, owner: OwnerReference, nam
   if (isOf(owner, kinds.replicationcontrollers)) return scaleOf(caches.replicationcontrollers.get(key), owner);
   if (isOf(owner, kinds.statefulsets)) return scaleOf(caches.informers.for('statefulsets').get(key), owner);
   if (!isOf(owner, kinds.replicasets)) return undefined;
-  const set = caches.informers.for('replicasets').get(key);
+  const set = caches.replicasets.get(key);
   if (!set || set.metadata?.uid !== owner.uid) return undefined;
   const above = controllerOf(set);
   if (!above || !isOf(above, kinds.deployments)) return scaleOf(set, owner);
-  return scaleOf(caches.informers.for('deployments').get(`${namespace}/${above.name}`), above);
+  return scaleOf(caches.deployments.get(`${namespace}/${above.name}`), above);
 }
 
 function scaleOf(object: Replicated | undefined, { uid }: OwnerReference): Scaled | undefined {

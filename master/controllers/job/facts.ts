@@ -1,7 +1,7 @@
 /** What is said of a Job's pods in labels, annotations and finalizers, and small questions to both. Pure. The names are Kubernetes'. */
 import { getCondition } from '../../api/meta.ts';
 import type { Job, Pod } from '../../api/types.ts';
-import { isTerminated, isTerminating, timeOf } from '../pod-facts.ts';
+import { isTerminating, timeOf } from '../pod-facts.ts';
 
 /** Keeps a pod until its end has been counted (KEP-2307). */
 export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';
@@ -25,9 +25,6 @@ export function hasFailed({ spec }: Job, pod: Pod): boolean {
   if (pod.status?.phase === 'Failed') return true;
   return spec?.podReplacementPolicy !== 'Failed' && isTerminating(pod) && !hasSucceeded(pod);
 }
-
-export const isActive = (pod: Pod): boolean => !isTerminated(pod) && !isTerminating(pod);
-export const isEnding = (pod: Pod): boolean => !isTerminated(pod) && isTerminating(pod);
 
 export const isTrue = ({ status }: Job, type: string): boolean =>
   getCondition(status?.conditions, type)?.status === 'True';

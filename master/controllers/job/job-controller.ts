@@ -14,8 +14,8 @@ import { labelSelectorFromObject, labelSelectorText, matchesLabels } from '../..
 import type { Job, Pod } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { atOnce } from '../at-once.ts';
-import { namespaceIndex, podIndex } from '../caches.ts';
-import { claim, settleClaims } from '../claims.ts';
+import { podIndex } from '../caches.ts';
+import { type Claims, claimed, claimPods, concernedBy, settleClaims } from '../claims.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
 import { timeOf } from '../pod-facts.ts';
 import { Expectations, revisionOf } from '../replication/expectations.ts';
@@ -75,15 +75,7 @@ class JobController {
   }
 
   #enqueueOwners(pod: Pod): void {
-    const owner = controllerOf(pod);
-    const namespace = pod.metadata?.namespace ?? '';
-    if (owner) {
-      if (owner.kind === kinds.jobs.kind) this.queue.add(`${namespace}/${owner.name}`);
-      return;
-    }
-    for (const job of this.#context.caches.jobs.byIndex(namespaceIndex, namespace)) {
-      if (selection.selects(job, pod)) this.queue.add(keyOf(job));
-    }
+    for (const key of concernedBy(pod, kinds.jobs, this.#context.caches.jobs, selection.selects)) this.queue.add(key);
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {
@@ -97,10 +89,10 @@ class JobController {
     if (job.metadata?.deletionTimestamp || (job.spec?.managedBy ?? ourselves) !== ourselves) return {};
     const live = () => client.get('jobs', nameOf(job));
     await settleClaims({ client, owner: job, kind: kinds.jobs, live }, 'pods', this.#claims(job));
-    const isCurrent = (await this.#isCurrent(job)) && (await this.#freshness.verify(job, this.#pods(job)));
+    const isCurrent = (await this.#isCurrent(job)) && (await this.#freshness.verify(job, claimed(this.#claims(job))));
     if (!isCurrent || !this.#expectations.satisfied(key)) return { requeueAfterMs: behindMs };
     // The cache may have moved on meanwhile: what it is vouched for is what it holds now.
-    const pods = this.#pods(job);
+    const pods = claimed(this.#claims(job));
     const counts = tally(job, pods);
     const decision = decide(job, pods, counts, clock.now());
     const status = this.#statusOf(job, counts, decision);
@@ -111,12 +103,6 @@ class JobController {
     await this.#create(job, decision);
     const againInMs = isFinished(stored) ? await this.#expire(stored) : decision.againInMs;
     return againInMs === undefined ? {} : { requeueAfterMs: againInMs };
-  }
-
-  /** What was adopted a moment ago may still show in the cache as an orphan. */
-  #pods(job: Job): Pod[] {
-    const { owned, adopt } = this.#claims(job);
-    return [...owned, ...adopt];
   }
 
   /** Whether the cache has the status that was written last, by this leader or, before its term, by another. */
@@ -130,22 +116,16 @@ class JobController {
     this.#atLeast.set(metadata?.uid ?? '', revisionOf(metadata?.resourceVersion));
   }
 
-  #claims(job: Job) {
-    const { pods } = this.#context.caches;
-    return claim(job, (pod: Pod) => selection.selects(job, pod), [
-      ...pods.byIndex(podIndex.controller, job.metadata?.uid ?? ''),
-      ...pods.byIndex(podIndex.orphans, job.metadata?.namespace ?? ''),
-    ]);
+  #claims(job: Job): Claims<Pod> {
+    return claimPods(job, (pod) => selection.selects(job, pod), this.#context.caches.pods);
   }
 
   /** Pods of a Job of this name that is gone, or on its way out: nobody counts them any more, so nothing may hold them. */
   async #releaseStrangers(key: string, job: Job | undefined): Promise<void> {
-    const [namespace = '', name = ''] = key.split('/');
     const keeps = job && !job.metadata?.deletionTimestamp ? job.metadata?.uid : undefined;
-    const strangers = this.#context.caches.pods.byIndex(podIndex.namespace, namespace).filter((pod) => {
-      const owner = controllerOf(pod);
-      return isTracked(pod) && owner?.kind === kinds.jobs.kind && owner.name === name && owner.uid !== keeps;
-    });
+    const strangers = this.#context.caches.pods
+      .byIndex(podIndex.job, key)
+      .filter((pod) => isTracked(pod) && controllerOf(pod)?.uid !== keeps);
     await atOnce(strangers, (pod) => this.#release(pod)).then(throwFirst);
   }
 

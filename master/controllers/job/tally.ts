@@ -7,8 +7,8 @@
  * Ends of an indexed Job's pods that succeeded are kept in `completedIndexes` instead.
  */
 import type { Job, Pod } from '../../api/types.ts';
-import { isReady } from '../pod-facts.ts';
-import { hasFailed, hasSucceeded, indexOf, isActive, isEnding, isIndexed, isTracked } from './facts.ts';
+import { isActive, isEnding, isReady } from '../pod-facts.ts';
+import { hasFailed, hasSucceeded, indexOf, isIndexed, isTracked } from './facts.ts';
 import { formatIndexes, parseIndexes } from './indexes.ts';
 
 export type JobStatus = NonNullable<Job['status']>;

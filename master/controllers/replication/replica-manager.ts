@@ -15,8 +15,7 @@ import { controllerOf, deepEqual, keyOf, nameOf, newControllerRef } from '../../
 import type { Pod } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { atOnce } from '../at-once.ts';
-import { namespaceIndex, podIndex } from '../caches.ts';
-import { type Claims, claim, settleClaims } from '../claims.ts';
+import { type Claims, claimed, claimPods, concernedBy, settleClaims } from '../claims.ts';
 import { type ControllerContext, newQueue, newRecorder, type StartController, work } from '../context.ts';
 import { isActive } from '../pod-facts.ts';
 import { Expectations } from './expectations.ts';
@@ -92,15 +91,8 @@ class ReplicaManager<Owner extends ReplicaOwner> {
 
   /** The pod's controller, or all whose selector would adopt it. */
   #enqueueOwners(pod: Pod): void {
-    const reference = controllerOf(pod);
-    const namespace = pod.metadata?.namespace ?? '';
-    if (reference) {
-      if (reference.kind === this.#kind.kind.kind) this.queue.add(`${namespace}/${reference.name}`);
-      return;
-    }
-    for (const owner of this.#owners.byIndex(namespaceIndex, namespace)) {
-      if (this.#kind.selects(owner, pod)) this.queue.add(keyOf(owner));
-    }
+    const keys = concernedBy(pod, this.#kind.kind, this.#owners, this.#kind.selects);
+    for (const key of keys) this.queue.add(key);
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {
@@ -114,7 +106,7 @@ class ReplicaManager<Owner extends ReplicaOwner> {
     const { kind } = this.#kind;
     const live = () => this.#kind.read(client, nameOf(owner));
     await settleClaims({ client, owner, kind, live }, 'pods', this.#claims(owner));
-    const owned = this.#owned(owner);
+    const owned = claimed(this.#claims(owner));
     let outcome: ScaleOutcome = {};
     if (!owner.metadata?.deletionTimestamp && this.#expectations.satisfied(key))
       outcome = await this.#scale(owner, owned);
@@ -127,17 +119,7 @@ class ReplicaManager<Owner extends ReplicaOwner> {
   }
 
   #claims(owner: Owner): Claims<Pod> {
-    const { pods } = this.#context.caches;
-    return claim(owner, (pod: Pod) => this.#kind.selects(owner, pod), [
-      ...pods.byIndex(podIndex.controller, owner.metadata?.uid ?? ''),
-      ...pods.byIndex(podIndex.orphans, owner.metadata?.namespace ?? ''),
-    ]);
-  }
-
-  /** As the cache has them now; what was adopted a moment ago may still show there as an orphan. */
-  #owned(owner: Owner): Pod[] {
-    const { owned, adopt } = this.#claims(owner);
-    return [...owned, ...adopt];
+    return claimPods(owner, (pod) => this.#kind.selects(owner, pod), this.#context.caches.pods);
   }
 
   async #scale(owner: Owner, owned: readonly Pod[]): Promise<ScaleOutcome> {
@@ -145,7 +127,7 @@ class ReplicaManager<Owner extends ReplicaOwner> {
     if (owned.filter(isActive).length === wanted) return {};
     if (!(await this.#freshness.verify(owner, owned))) return { againInMs: catchingUpMs };
     // The cache may have moved on meanwhile: what it is vouched for is what it holds now.
-    const active = this.#owned(owner).filter(isActive);
+    const active = claimed(this.#claims(owner)).filter(isActive);
     const missing = wanted - active.length;
     if (missing === 0) return {};
     const outcome = missing > 0 ? await this.#create(owner, missing) : await this.#remove(owner, active, -missing);

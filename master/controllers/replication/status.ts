@@ -1,7 +1,7 @@
 /** The status of an owner of replicas, computed anew from its pods each time. Pure. */
 import { setCondition } from '../../api/meta.ts';
 import type { Pod } from '../../api/types.ts';
-import { availability, isActive, isReady, isTerminated } from '../pod-facts.ts';
+import { availability, isActive, isEnding, isReady } from '../pod-facts.ts';
 import type { ReplicaOwner, ReplicaStatus } from './replica-kinds.ts';
 
 /** Why replicas could not be made or removed; shown as the condition ReplicaFailure. */
@@ -43,8 +43,7 @@ export function computeStatus(
   status.fullyLabeledReplicas = counts.fullyLabeled || undefined;
   status.readyReplicas = counts.ready || undefined;
   status.availableReplicas = counts.available || undefined;
-  if (countsTerminating)
-    status.terminatingReplicas = owned.filter((pod) => !isActive(pod) && !isTerminated(pod)).length;
+  if (countsTerminating) status.terminatingReplicas = owned.filter(isEnding).length;
   const conditions = conditionsWith(owner.status?.conditions ?? [], failure, now);
   if (conditions.length > 0) status.conditions = conditions;
   return availableInMs === undefined ? { status } : { status, availableInMs };
