@@ -17,7 +17,8 @@ export interface Resize {
   readonly replicas: number;
 }
 
-const availableOf = ({ status }: ReplicaSet): number => status?.availableReplicas ?? 0;
+/** Pods that it is no longer to have may still stand in its status: nobody may count on them. */
+const availableOf = (set: ReplicaSet): number => Math.min(set.status?.availableReplicas ?? 0, replicasOf(set));
 const total = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number): number =>
   sets.reduce((sum, set) => sum + count(set), 0);
 const isActive = (set: ReplicaSet): boolean => replicasOf(set) > 0;

@@ -118,6 +118,12 @@ test('pods that are not available anyway make room first', (t) => {
   );
 });
 
+test('pods that are about to go are not counted on, although the status has them still', (t) => {
+  const owner = deployment(40, { rollingUpdate: { maxSurge: 4, maxUnavailable: 4 } }, 'app:2');
+  const old = madeFor(deployment(40), 36, 40);
+  t.deepEqual(rollingStep(owner, madeFor(owner, 8, 4), [old]), [{ set: old, replicas: 32 }]);
+});
+
 test('a change of size during a rollout is shared out in proportion', (t) => {
   const strategy = { rollingUpdate: { maxSurge: 3, maxUnavailable: 2 } };
   const before = deployment(10, strategy);
