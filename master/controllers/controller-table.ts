@@ -15,6 +15,7 @@ import { startEndpointSlices } from './endpoints/endpointslices.ts';
 import { startEndpointSliceMirroring } from './endpoints/mirroring.ts';
 import { startGarbageCollector } from './garbage-collector/garbage-collector.ts';
 import { startJobs } from './job/job-controller.ts';
+import { startTtlAfterFinished } from './job/ttl-after-finished.ts';
 import { startNamespaces } from './namespace.ts';
 import { startNodeIpam } from './node-ipam.ts';
 import { startNodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
@@ -52,6 +53,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'resourcequota-controller', start: startResourceQuota },
   { name: 'disruption-controller', start: startDisruption },
   { name: 'service-cidr-controller', start: startServiceCidrs },
+  { name: 'ttl-after-finished-controller', start: startTtlAfterFinished },
   { name: 'token-cleaner-controller', start: startTokenCleaner },
   { name: 'certificatesigningrequest-approving-controller', start: startCsrApproving },
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },

@@ -3,6 +3,9 @@ import { getCondition } from '../../api/meta.ts';
 import type { Job, Pod } from '../../api/types.ts';
 import { timeOf } from '../pod-facts.ts';
 import { endedAt, hasFailed, hasSucceeded, indexOf, isFinished, isIndexed } from './facts.ts';
+import { attemptOf, isLimitedByIndex } from './failed-indexes.ts';
+import { judge } from './failure-policy.ts';
+import { successBy } from './success-policy.ts';
 import type { Tally } from './tally.ts';
 
 export interface Outcome {
@@ -31,43 +34,69 @@ const longestBackoffMs = 600_000;
 
 export function decide(job: Job, pods: readonly Pod[], now: Tally, nowMs: number): Decision {
   if (isFinished(job)) return nothing;
-  const outcome = outcomeOf(job, now, nowMs);
+  const outcome = outcomeOf(job, pods, now, nowMs);
   if (outcome) return { ...nothing, outcome, remove: now.active };
   if (job.spec?.suspend) return { ...nothing, remove: now.active, isBlameless: true };
   const againInMs = deadlineInMs(job, nowMs);
   const missing = wantedOf(job, now) - now.active.length;
-  if (missing < 0) return { ...nothing, remove: surplus(now.active, -missing), isBlameless: true, againInMs };
+  if (missing < 0) return { ...nothing, remove: surplus(job, now.active, -missing), isBlameless: true, againInMs };
   const replacing = job.spec?.podReplacementPolicy === 'Failed' ? now.ending.length : 0;
   const create = Math.max(0, missing - replacing);
   if (create === 0) return { ...nothing, againInMs };
+  if (isLimitedByIndex(job)) return nextTries(job, now, create, nowMs, againInMs);
   const waitMs = backoffMs(job, pods, nowMs);
-  if (waitMs > 0) return { ...nothing, againInMs: Math.min(waitMs, againInMs ?? waitMs) };
-  return { create, indexes: isIndexed(job) ? freeIndexes(job, now, create) : [], remove: [], againInMs };
+  if (waitMs > 0) return { ...nothing, againInMs: sooner(waitMs, againInMs) };
+  if (!isIndexed(job)) return { create, indexes: [], remove: [], againInMs };
+  const indexes = freeIndexes(job, now).slice(0, create);
+  return { create: indexes.length, indexes, remove: [], againInMs };
 }
 
-function outcomeOf(job: Job, now: Tally, nowMs: number): Outcome | undefined {
+/** Each index waits for itself after a failure. */
+function nextTries(job: Job, now: Tally, most: number, nowMs: number, deadlineMs: number | undefined): Decision {
+  const waits = freeIndexes(job, now).map((index) => {
+    const before = now.retried.get(index);
+    const failures = before ? attemptOf(before) + 1 : 0;
+    return { index, waitMs: before ? endedAt(before) + delayMs(failures) - nowMs : 0 };
+  });
+  const indexes = waits.filter(({ waitMs }) => waitMs <= 0).map(({ index }) => index);
+  const next = Math.min(...waits.filter(({ waitMs }) => waitMs > 0).map(({ waitMs }) => waitMs));
+  const againInMs = Number.isFinite(next) ? sooner(next, deadlineMs) : deadlineMs;
+  const chosen = indexes.slice(0, most);
+  return { create: chosen.length, indexes: chosen, remove: [], againInMs };
+}
+
+const sooner = (waitMs: number, other: number | undefined): number => Math.min(waitMs, other ?? waitMs);
+
+function outcomeOf(job: Job, pods: readonly Pod[], now: Tally, nowMs: number): Outcome | undefined {
   for (const type of ['FailureTarget', 'SuccessCriteriaMet'] as const) {
     const said = getCondition(job.status?.conditions, type);
     if (said?.status === 'True') return { type, reason: said.reason ?? '', message: said.message ?? '' };
   }
-  const { completions, backoffLimit = 6, suspend } = job.spec ?? {};
-  if (!suspend && deadlineInMs(job, nowMs) === 0) {
-    return {
-      type: 'FailureTarget',
-      reason: 'DeadlineExceeded',
-      message: 'Job was active longer than specified deadline',
-    };
-  }
+  const { completions, backoffLimit = 6, suspend, maxFailedIndexes } = job.spec ?? {};
+  const forbidden = pods.filter((pod) => hasFailed(job, pod)).map((pod) => judge(job, pod).message);
+  const message = forbidden.find((text) => text !== undefined);
+  if (message !== undefined) return failure('PodFailurePolicy', message);
   if (now.failed > backoffLimit || hasRestartedTooOften(job, now.active, backoffLimit)) {
-    const message = 'Job has reached the specified backoff limit';
-    return { type: 'FailureTarget', reason: 'BackoffLimitExceeded', message };
+    return failure('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   }
+  if (!suspend && deadlineInMs(job, nowMs) === 0) {
+    return failure('DeadlineExceeded', 'Job was active longer than specified deadline');
+  }
+  if (maxFailedIndexes !== undefined && now.lost.size > maxFailedIndexes) {
+    return failure('MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes');
+  }
+  if (now.lost.size > 0 && now.lost.size + now.completed.size >= (completions ?? 0)) {
+    return failure('FailedIndexes', 'Job has failed indexes');
+  }
+  const early = successBy(job, now.completed);
+  if (early !== undefined) return success('SuccessPolicy', early);
   const isDone =
     completions === undefined ? now.succeeded > 0 && now.active.length === 0 : now.succeeded >= completions;
-  if (!isDone) return undefined;
-  const message = 'Reached expected number of succeeded pods';
-  return { type: 'SuccessCriteriaMet', reason: 'CompletionsReached', message };
+  return isDone ? success('CompletionsReached', 'Reached expected number of succeeded pods') : undefined;
 }
+
+const failure = (reason: string, message: string): Outcome => ({ type: 'FailureTarget', reason, message });
+const success = (reason: string, message: string): Outcome => ({ type: 'SuccessCriteriaMet', reason, message });
 
 /** Where the kubelet starts containers anew, their restarts are what counts. */
 function hasRestartedTooOften({ spec }: Job, active: readonly Pod[], limit: number): boolean {
@@ -92,28 +121,33 @@ function wantedOf({ spec }: Job, now: Tally): number {
   return Math.min(parallelism, completions - now.succeeded);
 }
 
-/** Those that do least go first. */
-function surplus(active: readonly Pod[], count: number): Pod[] {
-  const merit = ({ spec, status }: Pod) => (spec?.nodeName ? 1 : 0) + (status?.phase === 'Running' ? 1 : 0);
+/** Those of indexes that the Job no longer has go first, then those that do least. */
+function surplus(job: Job, active: readonly Pod[], count: number): Pod[] {
+  const merit = (pod: Pod): number =>
+    (isIndexed(job) && indexOf(job, pod) === undefined ? 0 : 4) +
+    (pod.spec?.nodeName ? 1 : 0) +
+    (pod.status?.phase === 'Running' ? 1 : 0);
   return active.toSorted((a, b) => merit(a) - merit(b)).slice(0, count);
 }
 
 function backoffMs(job: Job, pods: readonly Pod[], nowMs: number): number {
   const lastSuccess = Math.max(0, ...pods.filter(hasSucceeded).map(endedAt));
-  const failures = pods.filter((pod) => hasFailed(job, pod)).map(endedAt);
-  const since = failures.filter((at) => at > lastSuccess);
+  const counted = pods.filter((pod) => hasFailed(job, pod) && judge(job, pod).action !== 'Ignore');
+  const since = counted.map(endedAt).filter((at) => at > lastSuccess);
   if (since.length === 0) return 0;
-  const delay = Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(since.length - 1, 10));
-  return Math.max(0, Math.max(...since) + delay - nowMs);
+  return Math.max(0, Math.max(...since) + delayMs(since.length) - nowMs);
 }
 
-function freeIndexes(job: Job, now: Tally, count: number): number[] {
+const delayMs = (failures: number): number =>
+  Math.min(longestBackoffMs, firstBackoffMs * 2 ** Math.min(failures - 1, 10));
+
+function freeIndexes(job: Job, now: Tally): number[] {
   const taken = new Set(
     [...now.active, ...(job.spec?.podReplacementPolicy === 'Failed' ? now.ending : [])].map((pod) => indexOf(job, pod)),
   );
   const free: number[] = [];
-  for (let index = 0; index < (job.spec?.completions ?? 0) && free.length < count; index += 1) {
-    if (!taken.has(index) && !now.completed.has(index)) free.push(index);
+  for (let index = 0; index < (job.spec?.completions ?? 0); index += 1) {
+    if (!taken.has(index) && !now.completed.has(index) && !now.lost.has(index)) free.push(index);
   }
   return free;
 }

@@ -2,8 +2,7 @@
  * The job controller: as many pods as a Job's parallelism allows until enough of them have succeeded, or too many failed.
  *
  * Guarantees: each pod's end is counted once (`tally.ts`); nothing is made or ended on a count that the cache cannot vouch for; a
- * finished Job is never taken up again. Not looked at: podFailurePolicy, successPolicy, backoffLimitPerIndex, and Jobs that are
- * managed by somebody else.
+ * finished Job is never taken up again. Not looked at: Jobs that are managed by somebody else (KEP-4368).
  */
 import type { ReconcileResult } from '../../api/controller.ts';
 import { isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
@@ -17,7 +16,6 @@ import { atOnce } from '../at-once.ts';
 import { podIndex } from '../caches.ts';
 import { type Claims, claimed, claimPods, concernedBy, settleClaims } from '../claims.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
-import { timeOf } from '../pod-facts.ts';
 import { Expectations, revisionOf } from '../replication/expectations.ts';
 import { Freshness, outcomeUnknown } from '../replication/freshness.ts';
 import { slowStart } from '../replication/slow-start.ts';
@@ -100,9 +98,8 @@ class JobController {
     if (!stored) return { requeueAfterMs: behindMs };
     await atOnce(counts.release, (pod) => this.#release(pod)).then(throwFirst);
     await this.#remove(job, decision);
-    await this.#create(job, decision);
-    const againInMs = isFinished(stored) ? await this.#expire(stored) : decision.againInMs;
-    return againInMs === undefined ? {} : { requeueAfterMs: againInMs };
+    await this.#create(job, decision, counts);
+    return decision.againInMs === undefined ? {} : { requeueAfterMs: decision.againInMs };
   }
 
   /** Whether the cache has the status that was written last, by this leader or, before its term, by another. */
@@ -203,11 +200,13 @@ class JobController {
     throwFirst(errors);
   }
 
-  async #create(job: Job, { create, indexes }: Decision): Promise<void> {
+  async #create(job: Job, { create, indexes }: Decision, { retried }: Tally): Promise<void> {
     const rest = [...indexes];
     const { error } = await slowStart(Math.min(create, burst), async () => {
       this.#context.signal.throwIfAborted();
-      const pod = await this.#context.client.create('pods', podFor(job, rest.shift()));
+      const index = rest.shift();
+      const before = index === undefined ? undefined : retried.get(index);
+      const pod = await this.#context.client.create('pods', podFor(job, index, before));
       this.#expectations.expectCreated(keyOf(job), pod);
       this.#event(job, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata?.name}`);
     });
@@ -217,25 +216,6 @@ class JobController {
     if (outcomeUnknown(error)) this.#freshness.doubt(job);
     this.#event(job, 'Warning', 'FailedCreate', `Error creating: ${error instanceof Error ? error.message : error}`);
     throw error;
-  }
-
-  /** Deletes a finished Job when its time has come; gives how long that is away (ms). */
-  async #expire(job: Job): Promise<number | undefined> {
-    const { client, clock } = this.#context;
-    const { ttlSecondsAfterFinished: ttl } = job.spec ?? {};
-    if (ttl === undefined) return undefined;
-    const ended = job.status?.conditions?.find(
-      ({ type, status }) => status === 'True' && /^(Complete|Failed)$/.test(type),
-    );
-    const wait = (timeOf(ended?.lastTransitionTime) ?? 0) + ttl * 1_000 - clock.now();
-    if (wait > 0) return wait;
-    try {
-      const preconditions = { uid: job.metadata?.uid };
-      await client.delete('jobs', nameOf(job), { propagationPolicy: 'Foreground', preconditions });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    return undefined;
   }
 
   #event(job: Job, type: 'Normal' | 'Warning', reason: string, message: string): void {

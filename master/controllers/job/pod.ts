@@ -3,9 +3,13 @@ import { kinds } from '../../api/kinds.ts';
 import { newControllerRef } from '../../api/meta.ts';
 import type { Container, Job, Pod } from '../../api/types.ts';
 import { indexKey, trackingFinalizer } from './facts.ts';
+import { failureCounts, isLimitedByIndex } from './failed-indexes.ts';
 
-/** `index`: of an indexed Job; its containers know it by the variable JOB_COMPLETION_INDEX, and the pod's hostname tells it. */
-export function podFor(job: Job, index?: number): Pod {
+/**
+ * `index`: of an indexed Job; its containers know it by the variable JOB_COMPLETION_INDEX, and the pod's hostname tells it.
+ * `before`: the pod of this index that failed last, if its failures are to be counted on.
+ */
+export function podFor(job: Job, index?: number, before?: Pod): Pod {
   const { metadata = {}, spec } = job.spec?.template ?? {};
   const { namespace, name } = job.metadata ?? {};
   const own: Record<string, string> = index === undefined ? {} : { [indexKey]: String(index) };
@@ -14,7 +18,7 @@ export function podFor(job: Job, index?: number): Pod {
       namespace,
       generateName: index === undefined ? `${name}-` : `${name}-${index}-`,
       labels: { ...metadata.labels, ...own },
-      annotations: { ...metadata.annotations, ...own },
+      annotations: { ...metadata.annotations, ...own, ...(isLimitedByIndex(job) && failureCounts(job, before)) },
       finalizers: [...(metadata.finalizers ?? []), trackingFinalizer],
       ownerReferences: [newControllerRef(job, kinds.jobs)],
     },

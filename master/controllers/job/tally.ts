@@ -4,11 +4,13 @@
  *   a pod ends → its uid stands in `uncountedTerminatedPods` → its finalizer goes → it counts in `succeeded` or `failed`
  *
  * Each step is taken only when the one before is stored, so a controller that dies leaves nothing uncounted and nothing counted twice.
- * Ends of an indexed Job's pods that succeeded are kept in `completedIndexes` instead.
+ * Ends of an indexed Job's pods that succeeded are kept in `completedIndexes` instead, and indexes that are lost in `failedIndexes`.
  */
 import type { Job, Pod } from '../../api/types.ts';
 import { isActive, isEnding, isReady } from '../pod-facts.ts';
-import { hasFailed, hasSucceeded, indexOf, isIndexed, isTracked } from './facts.ts';
+import { hasFailed, hasSucceeded, indexOf, isIndexed, isTracked, isTrue } from './facts.ts';
+import { isLimitedByIndex, lastFailed, losesIndex } from './failed-indexes.ts';
+import { judge } from './failure-policy.ts';
 import { formatIndexes, parseIndexes } from './indexes.ts';
 
 export type JobStatus = NonNullable<Job['status']>;
@@ -21,6 +23,10 @@ export interface Tally {
   readonly succeeded: number;
   readonly failed: number;
   readonly completed: ReadonlySet<number>;
+  /** Indexes that are not tried again. */
+  readonly lost: ReadonlySet<number>;
+  /** By index, the pod whose count of failures the next one takes over. */
+  readonly retried: ReadonlyMap<number, Pod>;
   /** Every end is in its counter. */
   readonly isSettled: boolean;
   /** The status with all that is known, to be stored before the finalizers go. */
@@ -42,16 +48,29 @@ export function tally(job: Job, pods: readonly Pod[]): Tally {
       else counted[end] += 1;
     }
   }
-  const completed = parseIndexes(before.completedIndexes);
+  const completed = knownIndexes(job, before.completedIndexes);
+  const lost = knownIndexes(job, before.failedIndexes);
+  const retried = isLimitedByIndex(job) ? lastFailed(job, pods) : new Map<number, Pod>();
+  for (const [index, pod] of retried) {
+    if (losesIndex(job, pod)) lost.add(index);
+    if (lost.has(index) || completed.has(index)) retried.delete(index);
+  }
+  const hasOutcome = isTrue(job, 'FailureTarget') || isTrue(job, 'SuccessCriteriaMet');
   const release: Pod[] = [];
+  /** Failures that are kept: how many, and how many of them count. */
+  const kept = { pods: 0, counting: 0 };
   for (const pod of tracked) {
     const uid = pod.metadata?.uid ?? '';
     const index = indexed ? indexOf(job, pod) : undefined;
     if (hasSucceeded(pod)) {
       if (!indexed) waiting.succeeded.add(uid);
       else if (index !== undefined) completed.add(index);
-    } else if (hasFailed(job, pod)) waiting.failed.add(uid);
-    else continue;
+    } else if (!hasFailed(job, pod)) continue;
+    else if (!hasOutcome && index !== undefined && retried.get(index) === pod) {
+      kept.pods += 1;
+      if (judge(job, pod).action !== 'Ignore') kept.counting += 1;
+      continue;
+    } else if (judge(job, pod).action !== 'Ignore') waiting.failed.add(uid);
     release.push(pod);
   }
   const active = pods.filter(isActive);
@@ -66,20 +85,30 @@ export function tally(job: Job, pods: readonly Pod[]): Tally {
     succeeded: stored || undefined,
     failed: counted.failed || undefined,
     ...(indexed && { completedIndexes: formatIndexes(completed) || undefined }),
+    ...(isLimitedByIndex(job) && { failedIndexes: formatIndexes(lost) || undefined }),
     uncountedTerminatedPods: {
       ...(waiting.succeeded.size > 0 && { succeeded: [...waiting.succeeded].sort() }),
       ...(waiting.failed.size > 0 && { failed: [...waiting.failed].sort() }),
     },
   };
-  const isSettled = waiting.succeeded.size + waiting.failed.size === 0;
+  const isSettled = waiting.succeeded.size + waiting.failed.size + kept.pods === 0;
   return {
     active,
     ending,
     succeeded,
-    failed: counted.failed + waiting.failed.size,
+    failed: counted.failed + waiting.failed.size + kept.counting,
     completed,
+    lost,
+    retried,
     isSettled,
     status,
     release,
   };
+}
+
+/** A Job whose number of completions was lowered has fewer indexes than before. */
+function knownIndexes({ spec }: Job, text: string | undefined): Set<number> {
+  const indexes = parseIndexes(text);
+  for (const index of indexes) if (index >= (spec?.completions ?? 0)) indexes.delete(index);
+  return indexes;
 }

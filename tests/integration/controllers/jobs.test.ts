@@ -1,5 +1,6 @@
 /** Jobs against a real API server over real etcd: each end counts once, whoever counts. */
 import test from 'ava';
+import { nowSeconds } from '../../../master/api/meta.ts';
 import type { Job, Pod } from '../../../master/api/types.ts';
 import { ControlPlane } from '../../support/control-plane.ts';
 import { Kubectl } from '../../support/kubectl.ts';
@@ -25,18 +26,29 @@ test.after.always(async () => {
   await plane?.stop();
 });
 
-const ends: Readonly<Record<string, string>> = { succeeds: 'Succeeded', fails: 'Failed' };
+type Ending = 'succeeds' | 'fails' | 'runs' | 'first-fails';
 
-async function end({ metadata, status }: Pod): Promise<void> {
-  const phase = ends[metadata?.labels?.end ?? ''];
-  if (!phase || status?.phase !== 'Running') return;
+/** With which exit code the pod ends; undefined for one that runs on. */
+function exitCodeOf({ metadata }: Pod): number | undefined {
+  const index = metadata?.annotations?.['batch.kubernetes.io/job-completion-index'];
+  const codes: Readonly<Record<string, number>> = { succeeds: 0, fails: 42, 'first-fails': index === '0' ? 42 : 0 };
+  return codes[metadata?.labels?.end ?? ''];
+}
+
+async function end(pod: Pod): Promise<void> {
+  const { metadata, status } = pod;
+  const exitCode = exitCodeOf(pod);
+  if (exitCode === undefined || status?.phase !== 'Running') return;
   const name = { namespace: 'default', name: metadata?.name ?? '' };
   const conditions = [{ type: 'Ready', status: 'False' }];
-  const patch = { status: { phase, conditions } };
+  const terminated = { exitCode, finishedAt: nowSeconds() };
+  const main = { name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state: { terminated } };
+  const phase = exitCode === 0 ? 'Succeeded' : 'Failed';
+  const patch = { status: { phase, conditions, containerStatuses: [main] } };
   await plane.client.patch('pods', name, patch, { type: 'strategic', subresource: 'status' }).catch(() => {});
 }
 
-function job(name: string, ending: 'succeeds' | 'fails' | 'runs', spec: Partial<Job['spec']> = {}) {
+function job(name: string, ending: Ending, spec: Partial<Job['spec']> = {}) {
   const containers = [{ name: 'main', image: 'trimaster/echo:1' }];
   const template = { metadata: { labels: { app: name, end: ending } }, spec: { restartPolicy: 'Never', containers } };
   return { metadata: { namespace: 'default', name }, spec: { ...spec, template } };
@@ -86,6 +98,34 @@ test.serial('failures end a job at its limit, and time ends one that is finished
   t.is(status?.failed, 1);
   t.is(status?.conditions?.find(({ type }) => type === 'Failed')?.reason, 'BackoffLimitExceeded');
   await kubectl.run('wait', 'job/failing', '--for=delete', '--timeout=30s');
+  await controllers.stop();
+});
+
+test.serial('a failure that its policy forbids ends a job at once, and tells which', async (t) => {
+  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const rules = [{ action: 'FailJob', onExitCodes: { operator: 'In', values: [42] } }];
+  await plane.client.create('jobs', job('forbidden', 'fails', { podFailurePolicy: { rules } }));
+  await kubectl.run('wait', 'job/forbidden', '--for=condition=Failed', '--timeout=30s');
+  const failed = (await statusOf('forbidden'))?.conditions?.find(({ type }) => type === 'Failed');
+  t.is(failed?.reason, 'PodFailurePolicy');
+  t.regex(
+    failed?.message ?? '',
+    /^Container main for pod default\/forbidden-\S+ failed with exit code 42 matching FailJob/,
+  );
+  await controllers.stop();
+});
+
+test.serial('an index that fails too often is lost alone, and a job may succeed by some of its indexes', async (t) => {
+  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const indexed = { completions: 4, parallelism: 4, completionMode: 'Indexed', backoffLimitPerIndex: 0 };
+  await plane.client.create('jobs', job('lossy', 'first-fails', indexed));
+  const rules = [{ succeededIndexes: '1-3', succeededCount: 2 }];
+  await plane.client.create('jobs', job('enough', 'first-fails', { ...indexed, successPolicy: { rules } }));
+  await kubectl.run('wait', 'job/lossy', '--for=condition=Failed', '--timeout=30s');
+  const { failedIndexes, completedIndexes, failed } = (await statusOf('lossy')) ?? {};
+  t.deepEqual([failedIndexes, completedIndexes, failed], ['0', '1-3', 1]);
+  await kubectl.run('wait', 'job/enough', '--for=condition=Complete', '--timeout=30s');
+  t.is((await statusOf('enough'))?.conditions?.find(({ type }) => type === 'Complete')?.reason, 'SuccessPolicy');
   await controllers.stop();
 });
 
