@@ -50,22 +50,51 @@ export function labelSelectorText(selector: LabelSelector | undefined): string {
     .join(',');
 }
 
-/** Reads `a=b,c!=d,e==f`. Throws an Error with Kubernetes' words. */
+/**
+ * Reads `a=b,c!=d,e==f`. In a value a backslash stands before each comma, equals sign and backslash that belongs to it. Throws
+ * an Error with Kubernetes' words.
+ */
 export function parseFieldSelector(text: string): FieldRequirement[] {
-  return text
-    .split(',')
+  const terms = text.includes('\\') ? unescapedCommas(text) : text.split(',');
+  return terms
     .filter((term) => term !== '')
     .map((term) => {
-      const match = /^([^=!]*)(==|!=|=)(.*)$/s.exec(term);
+      const match = /^(.*?)(==|!=|=)(.*)$/s.exec(term);
       if (!match) throw new Error(`invalid selector: '${text}'; can't understand '${term}'`);
       const [, field = '', operator, value = ''] = match;
-      return { field: field.trim(), operator: operator === '!=' ? '!=' : '=', value };
+      return { field, operator: operator === '!=' ? '!=' : '=', value: unescaped(value) };
     });
 }
 
 /** Whether the fields satisfy every requirement; a field that is not among them counts as empty. */
 export function matchesFields(requirements: readonly FieldRequirement[], fields: Labels): boolean {
   return requirements.every(({ field, operator, value }) => ((fields[field] ?? '') === value) === (operator === '='));
+}
+
+/** The terms between commas that no backslash stands before. */
+function unescapedCommas(text: string): string[] {
+  const terms: string[] = [];
+  let start = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '\\') at += 1;
+    else if (text[at] === ',') {
+      terms.push(text.slice(start, at));
+      start = at + 1;
+    }
+  }
+  terms.push(text.slice(start));
+  return terms;
+}
+
+/** A value of a field selector as it is meant. */
+function unescaped(value: string): string {
+  return value.replace(/\\(.?)|[=,]/gsu, (found, character?: string) => {
+    if (character === undefined) {
+      throw new Error(`invalid field selector: unescaped character in value: ${found.codePointAt(0)}`);
+    }
+    if (character !== '' && '\\,='.includes(character)) return character;
+    throw new Error(`invalid field selector: invalid escape sequence: ${found}`);
+  });
 }
 
 function matchesLabel(requirement: LabelRequirement, labels: Labels): boolean {

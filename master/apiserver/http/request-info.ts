@@ -3,6 +3,7 @@
  * use. As Kubernetes' request info: `/api/v1/namespaces/<ns>/pods/<name>/<subresource>`, `/apis/<group>/<version>/…`;
  * every other path is a non-resource request whose verb is the HTTP method in lower case.
  */
+import { parseFieldSelector } from '../../api/selectors.ts';
 
 export interface RequestInfo {
   readonly method: string;
@@ -109,12 +110,21 @@ function verbOf(method: string, named: boolean, watch: boolean): string {
 /** A list or watch of one object by `fieldSelector=metadata.name=x` counts as being about that object. */
 function nameInSelector(query: URLSearchParams): string {
   const selector = query.get('fieldSelector');
-  if (!selector) return '';
-  for (const term of selector.split(',')) {
-    const match = /^\s*metadata\.name\s*==?\s*([^\s=!]+)\s*$/.exec(term);
-    if (match?.[1]) return match[1];
+  if (!selector?.includes('metadata.name=')) return '';
+  const name = exactName(selector);
+  return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
+}
+
+/** '' also where the selector cannot be read, which is for the verb to say. */
+function exactName(selector: string): string {
+  try {
+    const its = parseFieldSelector(selector).find(
+      ({ field, operator }) => field === 'metadata.name' && operator === '=',
+    );
+    return its?.value ?? '';
+  } catch {
+    return '';
   }
-  return '';
 }
 
 function nonResource(method: string, path: string, query: URLSearchParams): RequestInfo {

@@ -84,3 +84,22 @@ test('field selectors compare for equality and inequality, and a missing field i
     message: "invalid selector: 'metadata.name'; can't understand 'metadata.name'",
   });
 });
+
+test('a value of a field selector holds commas, equals signs and backslashes behind a backslash, and no bare ones', (t) => {
+  t.deepEqual(parseFieldSelector(String.raw`reason=a\,b\=c\\,type!=\\\,d`), [
+    { field: 'reason', operator: '=', value: 'a,b=c\\' },
+    { field: 'type', operator: '!=', value: String.raw`\,d` },
+  ]);
+  t.deepEqual(parseFieldSelector('a!b=c,, d=e '), [
+    { field: 'a!b', operator: '=', value: 'c' },
+    { field: ' d', operator: '=', value: 'e ' },
+  ]);
+  const wrong: [string, string][] = [
+    ['reason=a=b', 'unescaped character in value: 61'],
+    [String.raw`reason=\d`, String.raw`invalid escape sequence: \d`],
+    ['reason=a\\', 'invalid escape sequence: \\'],
+  ];
+  for (const [selector, message] of wrong) {
+    t.throws(() => parseFieldSelector(selector), { message: `invalid field selector: ${message}` }, selector);
+  }
+});
