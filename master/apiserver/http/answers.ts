@@ -16,7 +16,7 @@ import {
   objectTableJson,
   type TableOptions,
 } from './lists.ts';
-import { negotiateUntabled, type Representation, type Shape } from './negotiate.ts';
+import { type MetaVersion, negotiateUntabled, type Representation, type Shape } from './negotiate.ts';
 import { sendObject, sendPieces } from './respond.ts';
 
 /** Longer lists are handed to the connection piece by piece. */
@@ -31,7 +31,7 @@ export function sendStored(
 ): void {
   const as = resource.columns.length > 0 ? representationOf(exchange) : representationOf(exchange, negotiateUntabled);
   exchange.audit?.answered(stored.bytes);
-  sendObject(exchange.response, code, as, storedText(exchange, resource, as.shape, stored, part));
+  sendObject(exchange.response, code, as, storedText(exchange, resource, as, stored, part));
 }
 
 export function sendList(exchange: Exchange, resource: Resource, result: ListResult): void {
@@ -40,17 +40,22 @@ export function sendList(exchange: Exchange, resource: Resource, result: ListRes
     sendPlainList(exchange, as, new ListBody(resource.kind, result));
     return;
   }
-  const text = listText(exchange, resource, as.shape, result);
+  const text = listText(exchange, resource, as.shape, as.version, result);
   exchange.audit?.answered(text);
   sendObject(exchange.response, 200, as, text);
 }
 
 /** What tables of this request carry; `includeObject` out of rule is 400. */
-export function tableOptions(exchange: Exchange, resource: Resource, part?: Subresource): TableOptions {
+export function tableOptions(
+  exchange: Exchange,
+  resource: Resource,
+  version: MetaVersion,
+  part?: Subresource,
+): TableOptions {
   const include = exchange.info.query.get('includeObject') || 'Metadata';
   if (!isInclude(include)) throw badRequest(`unrecognized includeObject value: ${JSON.stringify(include)}`);
   const columns = part === 'scale' ? scaleColumns : resource.columns;
-  return { columns, include, now: Date.now() };
+  return { version, columns, include, now: Date.now() };
 }
 
 /** The answer to a DELETE after which the object is no more, unless the kind answers with the object itself. */
@@ -66,7 +71,7 @@ export function deletedStatus({ kind }: Resource, { object }: DeleteResult): Sta
 function storedText(
   exchange: Exchange,
   resource: Resource,
-  shape: Shape,
+  { shape, version }: Representation,
   stored: Stored,
   part: Subresource | undefined,
 ): Buffer | string {
@@ -74,9 +79,9 @@ function storedText(
     case 'object':
       return stored.bytes;
     case 'table':
-      return `${objectTableJson(stored, tableOptions(exchange, resource, part))}\n`;
+      return `${objectTableJson(stored, tableOptions(exchange, resource, version, part))}\n`;
     case 'metadata':
-      return `${metadataJson(stored)}\n`;
+      return `${metadataJson(stored, version)}\n`;
     case 'metadata-list':
       throw notAcceptable('PartialObjectMetadataList', 'not a list');
   }
@@ -89,12 +94,18 @@ function sendPlainList({ response, audit }: Exchange, as: Representation, body: 
   } else sendObject(response, 200, as, body.whole());
 }
 
-function listText(exchange: Exchange, resource: Resource, shape: Exclude<Shape, 'object'>, result: ListResult): string {
+function listText(
+  exchange: Exchange,
+  resource: Resource,
+  shape: Exclude<Shape, 'object'>,
+  version: MetaVersion,
+  result: ListResult,
+): string {
   switch (shape) {
     case 'table':
-      return `${listTableJson(result, tableOptions(exchange, resource))}\n`;
+      return `${listTableJson(result, tableOptions(exchange, resource, version))}\n`;
     case 'metadata-list':
-      return `${metadataListJson(result)}\n`;
+      return `${metadataListJson(result, version)}\n`;
     case 'metadata':
       throw notAcceptable('PartialObjectMetadata', 'a list');
   }

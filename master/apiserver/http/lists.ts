@@ -5,11 +5,14 @@
 import type { KubeObject } from '../../api/types.ts';
 import type { Column, ListResult } from '../registry/context.ts';
 import type { Stored } from '../store/types.ts';
+import type { MetaVersion } from './negotiate.ts';
 
 /** What a table's rows carry beside their cells: the parameter `includeObject`. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
 export interface TableOptions {
+  /** Of meta.k8s.io. */
+  readonly version: MetaVersion;
   readonly columns: readonly Column[];
   readonly include: IncludeObject;
   /** Milliseconds since the epoch, for ages. */
@@ -20,7 +23,7 @@ export interface TableOptions {
 export function tableJson(items: readonly Stored[], metadata: string, options: TableOptions, headers = true): string {
   const definitions = headers ? columnDefinitions(options.columns) : '[]';
   const rows = items.map((item) => rowJson(item, options)).join(',');
-  return `{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":${metadata},"columnDefinitions":${definitions},"rows":[${rows}]}`;
+  return `{"kind":"Table","apiVersion":"meta.k8s.io/${options.version}","metadata":${metadata},"columnDefinitions":${definitions},"rows":[${rows}]}`;
 }
 
 /** A list's Table. */
@@ -33,13 +36,13 @@ export function objectTableJson(item: Stored, options: TableOptions, headers = t
 }
 
 /** An object without all but its metadata. */
-export function metadataJson(item: Stored): string {
-  return `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":${JSON.stringify(item.object.metadata)}}`;
+export function metadataJson(item: Stored, version: MetaVersion): string {
+  return `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${version}","metadata":${JSON.stringify(item.object.metadata)}}`;
 }
 
-export function metadataListJson(result: ListResult): string {
-  const items = result.items.map(metadataJson).join(',');
-  return `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":${listMeta(result)},"items":[${items}]}`;
+export function metadataListJson(result: ListResult, version: MetaVersion): string {
+  const items = result.items.map((item) => metadataJson(item, version)).join(',');
+  return `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${version}","metadata":${listMeta(result)},"items":[${items}]}`;
 }
 
 /** The columns of what has none of its own, as Kubernetes prints them. */
@@ -69,17 +72,17 @@ export function listMeta({ revision, continue: next, remainingItemCount }: ListR
   return `{"resourceVersion":"${revision}"${more}${rest}}`;
 }
 
-function rowJson(item: Stored, { columns, include, now }: TableOptions): string {
+function rowJson(item: Stored, { version, columns, include, now }: TableOptions): string {
   const cells = JSON.stringify(columns.map((column) => column.value(item.object, now)));
-  return `{"cells":${cells},"object":${included(item, include)}}`;
+  return `{"cells":${cells},"object":${included(item, include, version)}}`;
 }
 
-function included(item: Stored, include: IncludeObject): string {
+function included(item: Stored, include: IncludeObject, version: MetaVersion): string {
   switch (include) {
     case 'None':
       return 'null';
     case 'Metadata':
-      return metadataJson(item);
+      return metadataJson(item, version);
     case 'Object':
       return item.bytes.toString();
   }

@@ -2,21 +2,37 @@
  * Content negotiation: which representation of an object the client asked for.
  *
  * Served are JSON and YAML; a client that takes protobuf only is told 406. Beside the object itself, a client may ask for
- * it as a Table (what kubectl prints) or as PartialObjectMetadata, with `;as=…;v=v1;g=meta.k8s.io`.
+ * it as a Table (what kubectl prints) or as PartialObjectMetadata, with `;as=…;v=v1;g=meta.k8s.io`; old clients say `v=v1beta1`.
  */
 import { StatusError, statusError } from '../../api/errors.ts';
 
 export type Shape = 'object' | 'table' | 'metadata' | 'metadata-list';
 
+/** The versions in which tables and metadata are served; they differ in nothing but the name. */
+export const metaVersions = ['v1', 'v1beta1'] as const;
+export type MetaVersion = (typeof metaVersions)[number];
+
 export interface Representation {
   readonly shape: Shape;
+  /** The version of meta.k8s.io that a shape other than the object's own is in. */
+  readonly version: MetaVersion;
   readonly format: 'json' | 'yaml';
   /** What the answer's Content-Type says. */
   readonly contentType: string;
 }
 
-export const jsonObject: Representation = { shape: 'object', format: 'json', contentType: 'application/json' };
-const yamlObject: Representation = { shape: 'object', format: 'yaml', contentType: 'application/yaml' };
+export const jsonObject: Representation = {
+  shape: 'object',
+  version: 'v1',
+  format: 'json',
+  contentType: 'application/json',
+};
+const yamlObject: Representation = {
+  shape: 'object',
+  version: 'v1',
+  format: 'yaml',
+  contentType: 'application/yaml',
+};
 
 const shapes: Record<string, Shape> = {
   Table: 'table',
@@ -82,9 +98,10 @@ function read(accept: string, known = shapes): Representation | undefined {
     if (as === undefined) return isYaml ? yamlObject : jsonObject;
     const shape = known[as];
     const { v = '', g = '' } = parameters;
-    if (shape === undefined || v !== 'v1' || g !== 'meta.k8s.io') continue;
+    const version = metaVersions.find((served) => served === v);
+    if (shape === undefined || version === undefined || g !== 'meta.k8s.io') continue;
     const format = isYaml ? 'yaml' : 'json';
-    return { shape, format, contentType: `application/${format};as=${as};v=${v};g=${g}` };
+    return { shape, version, format, contentType: `application/${format};as=${as};v=${v};g=${g}` };
   }
   return undefined;
 }

@@ -7,7 +7,7 @@ import type { Status } from '../../api/types.ts';
 import type { Column, ResourceEvent } from '../registry/context.ts';
 import { type Chunk, chunkOf } from './chunks.ts';
 import { type IncludeObject, metadataJson, objectTableJson } from './lists.ts';
-import type { Shape } from './negotiate.ts';
+import type { MetaVersion, Representation } from './negotiate.ts';
 
 /** How one watch writes its events. `event` gives the parts of one line. */
 export interface EventEncoder {
@@ -28,15 +28,19 @@ export interface TableShape {
   now(): number;
 }
 
-export function eventEncoder(kind: Kind, shape: Shape, table: TableShape): EventEncoder {
+export function eventEncoder(
+  kind: Kind,
+  { shape, version }: Pick<Representation, 'shape' | 'version'>,
+  table: TableShape,
+): EventEncoder {
   switch (shape) {
     case 'object':
       return objectEncoder(kind);
     case 'table':
-      return tableEncoder(table);
+      return tableEncoder(table, version);
     case 'metadata':
     case 'metadata-list':
-      return metadataEncoder();
+      return metadataEncoder(version);
   }
 }
 
@@ -74,25 +78,26 @@ function objectEncoder(kind: Kind): EventEncoder {
   };
 }
 
-function metadataEncoder(): EventEncoder {
+function metadataEncoder(version: MetaVersion): EventEncoder {
   return {
-    event: ({ type, stored }) => [Buffer.from(`{"type":"${type}","object":${metadataJson(stored)}}\n`)],
-    bookmark: (revision, initialEnd) => bookmarkLine('PartialObjectMetadata', 'meta.k8s.io/v1', revision, initialEnd),
+    event: ({ type, stored }) => [Buffer.from(`{"type":"${type}","object":${metadataJson(stored, version)}}\n`)],
+    bookmark: (revision, initialEnd) =>
+      bookmarkLine('PartialObjectMetadata', `meta.k8s.io/${version}`, revision, initialEnd),
     error: errorLine,
   };
 }
 
-function tableEncoder({ columns, include, now }: TableShape): EventEncoder {
+function tableEncoder({ columns, include, now }: TableShape, version: MetaVersion): EventEncoder {
   let headers = true;
   return {
     event({ type, stored }) {
-      const object = objectTableJson(stored, { columns, include, now: now() }, headers);
+      const object = objectTableJson(stored, { version, columns, include, now: now() }, headers);
       headers = false;
       return [Buffer.from(`{"type":"${type}","object":${object}}\n`)];
     },
     bookmark: (revision, initialEnd) =>
       Buffer.from(
-        `{"type":"BOOKMARK","object":{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"${revision}"},"columnDefinitions":[],"rows":[{"cells":[],"object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":${bookmarkMeta(revision, initialEnd)}}}]}}\n`,
+        `{"type":"BOOKMARK","object":{"kind":"Table","apiVersion":"meta.k8s.io/${version}","metadata":{"resourceVersion":"${revision}"},"columnDefinitions":[],"rows":[{"cells":[],"object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${version}","metadata":${bookmarkMeta(revision, initialEnd)}}}]}}\n`,
       ),
     error: errorLine,
   };

@@ -27,9 +27,9 @@ export class Watches {
   readonly serve = async (exchange: Exchange, resource: Resource): Promise<void> => {
     const options = ofOneObject(exchange, parseListOptions(exchange.info.query));
     const as = representationOf(exchange);
-    const { columns, include } = tableOptions(exchange, resource);
+    const { columns, include } = tableOptions(exchange, resource, as.version);
     const { response } = exchange;
-    const encoder = eventEncoder(resource.kind, as.shape, { columns, include, now: Date.now });
+    const encoder = eventEncoder(resource.kind, as, { columns, include, now: Date.now });
     const target = wantsWebSocket(response)
       ? { sink: webSocketSink(response), encoder: framed(encoder) }
       : { sink: httpSink(response, as.contentType.replace('yaml', 'json')), encoder };

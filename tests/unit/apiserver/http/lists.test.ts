@@ -15,7 +15,9 @@ const result = { items, revision: 9, continue: 'more', remainingItemCount: 3 };
 const metadata = { resourceVersion: '9', continue: 'more', remainingItemCount: 3 };
 
 test('a table has a row of cells for each item, with its metadata', (t) => {
-  const table = JSON.parse(listTableJson(result, { columns: defaultColumns, include: 'Metadata', now: 0 }));
+  const table = JSON.parse(
+    listTableJson(result, { version: 'v1', columns: defaultColumns, include: 'Metadata', now: 0 }),
+  );
   t.deepEqual(table.metadata, metadata);
   t.deepEqual(
     table.columnDefinitions.map(({ name }: { name: string }) => name),
@@ -29,13 +31,13 @@ test('a table has a row of cells for each item, with its metadata', (t) => {
 
 test('a table carries the whole objects or none where that is asked for', (t) => {
   const first = (include: 'Object' | 'None') =>
-    JSON.parse(listTableJson(result, { columns: defaultColumns, include, now: 0 })).rows[0].object;
+    JSON.parse(listTableJson(result, { version: 'v1', columns: defaultColumns, include, now: 0 })).rows[0].object;
   t.deepEqual(first('Object'), items[0]?.object);
   t.is(first('None'), null);
 });
 
 test('a list of partial metadata has nothing but metadata', (t) => {
-  const { kind, items: parts } = JSON.parse(metadataListJson(result));
+  const { kind, items: parts } = JSON.parse(metadataListJson(result, 'v1'));
   t.is(kind, 'PartialObjectMetadataList');
   t.deepEqual(Object.keys(parts[0]), ['kind', 'apiVersion', 'metadata']);
 });

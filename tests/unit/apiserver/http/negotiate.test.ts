@@ -22,6 +22,16 @@ test('kubectl gets the Table it asks for', (t) => {
   t.is(contentType, 'application/json;as=Table;v=v1;g=meta.k8s.io');
 });
 
+test('an old client that knows tables and metadata as v1beta1 gets them so', (t) => {
+  for (const as of ['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList']) {
+    const accept = `application/json;as=${as};v=v1beta1;g=meta.k8s.io`;
+    const { version, contentType } = negotiate(accept);
+    t.deepEqual([version, contentType], ['v1beta1', accept]);
+  }
+  const error = t.throws(() => negotiate('application/json;as=Table;v=v1alpha1;g=meta.k8s.io'));
+  t.true(isStatusError(error) && error.code === 406);
+});
+
 test('a metadata client whose first wish is protobuf gets its JSON form', (t) => {
   const wish = (format: string): string => `application/${format};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1`;
   t.is(negotiate(`${wish('vnd.kubernetes.protobuf')},${wish('json')},application/json`).shape, 'metadata-list');

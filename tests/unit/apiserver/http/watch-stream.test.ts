@@ -3,6 +3,7 @@ import { createServer, get, type IncomingMessage, type ServerResponse } from 'no
 import test, { type ExecutionContext } from 'ava';
 import { expired } from '../../../../master/api/errors.ts';
 import { kinds } from '../../../../master/api/kinds.ts';
+import { jsonObject } from '../../../../master/apiserver/http/negotiate.ts';
 import { eventEncoder } from '../../../../master/apiserver/http/watch-events.ts';
 import { httpSink } from '../../../../master/apiserver/http/watch-sinks.ts';
 import { WatchStream, type WatchStreamOptions } from '../../../../master/apiserver/http/watch-stream.ts';
@@ -45,7 +46,7 @@ async function open(
   const request = get({ port: address.port, host: '127.0.0.1', agent: false });
   request.on('error', () => {});
   const answered = once(request, 'response');
-  const encoder = eventEncoder(kinds.configmaps, 'object', table);
+  const encoder = eventEncoder(kinds.configmaps, jsonObject, table);
   const sink = httpSink(await promise, 'application/json');
   const stream = new WatchStream({ sink, encoder, bookmarks: false, timeoutMs: 60_000, ...options });
   before(stream);
@@ -96,11 +97,11 @@ test('a long state, its end and what follows come in this order, however slowly 
 });
 
 test('events that come together are written in the same bytes to all', (t) => {
-  const encoder = eventEncoder(kinds.configmaps, 'object', table);
+  const encoder = eventEncoder(kinds.configmaps, jsonObject, table);
   const events = [event('ADDED', 1), event('DELETED', 2)];
   const chunk = encoder.together?.(events);
   t.is(encoder.together?.(events), chunk);
-  t.is(eventEncoder(kinds.configmaps, 'object', table).together?.(events), chunk);
+  t.is(eventEncoder(kinds.configmaps, jsonObject, table).together?.(events), chunk);
   t.is(chunk?.bytes.toString(), Buffer.concat(events.flatMap((each) => encoder.event(each))).toString());
   t.is(encoder.together?.([event('ADDED', 3, 'x'.repeat(200_000))]), undefined);
 });
@@ -171,13 +172,13 @@ test('a client that goes away ends the watch', async (t) => {
 });
 
 test('the events of a table carry the column definitions once', (t) => {
-  const encoder = eventEncoder(kinds.configmaps, 'table', table);
+  const encoder = eventEncoder(kinds.configmaps, { shape: 'table', version: 'v1beta1' }, table);
   const object = (revision: number) =>
     JSON.parse(Buffer.concat([...encoder.event(event('ADDED', revision))]).toString()).object;
   t.is(object(1).columnDefinitions.length, 1);
   t.deepEqual(object(2), {
     kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion: 'meta.k8s.io/v1beta1',
     metadata: { resourceVersion: '2' },
     columnDefinitions: [],
     rows: [{ cells: ['a'], object: null }],
