@@ -184,12 +184,3 @@ function detailsOf(kind: Named, name: string): NonNullable<Status['details']> {
   details.kind = kind.resource;
   return details;
 }
-
-/** Waits for a write whose object somebody else may have made, changed or deleted meanwhile: then it is his turn, and it was no error. */
-export async function unlessOvertaken(writing: Promise<unknown>): Promise<void> {
-  try {
-    await writing;
-  } catch (error) {
-    if (!isAlreadyExists(error) && !isConflict(error) && !isNotFound(error)) throw error;
-  }
-}

@@ -6,9 +6,9 @@
  * after it has read the quota, and writes under a comparison with what it read: a charge in between makes it start over.
  */
 import { sleep } from '../api/clock.ts';
-import { isConflict, isNotFound } from '../api/errors.ts';
 import { allKinds, kinds as builtin, groupResource, type Kind } from '../api/kinds.ts';
 import { deepEqual, keyOf, splitKey } from '../api/meta.ts';
+import { unlessOvertaken } from '../api/overtaken.ts';
 import { type Amounts, add, formatAmount } from '../api/pod-resources.ts';
 import { isInScope, resourceOf, usageOf } from '../api/quota.ts';
 import type { KubeObject, Pod, ResourceName, ResourceQuota } from '../api/types.ts';
@@ -18,7 +18,6 @@ import { type ControllerContext, everyPeriod, newQueue, work } from './context.t
 const resyncMs = 300_000;
 /** A write that was admitted is stored by then. */
 const settleMs = 300;
-const againMs = 500;
 
 export async function startResourceQuota(context: ControllerContext): Promise<void> {
   const { caches, client, clock, signal } = context;
@@ -56,14 +55,7 @@ export async function startResourceQuota(context: ControllerContext): Promise<vo
       const used = await count(quota);
       const status = { hard: { ...quota.spec?.hard }, used };
       if (deepEqual(status, quota.status)) return {};
-      try {
-        await client.update('resourcequotas', { ...quota, status }, { subresource: 'status' });
-      } catch (error) {
-        if (isNotFound(error)) return {};
-        if (!isConflict(error)) throw error;
-        return { requeueAfterMs: againMs };
-      }
-      return {};
+      return unlessOvertaken(client.update('resourcequotas', { ...quota, status }, { subresource: 'status' }));
     }),
   ]);
 

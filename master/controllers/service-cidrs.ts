@@ -5,8 +5,8 @@
 import { hasHost, overlap } from '../api/addresses.ts';
 import { steadyClock } from '../api/clock.ts';
 import type { ReconcileResult } from '../api/controller.ts';
-import { unlessOvertaken } from '../api/errors.ts';
 import { deepEqual, keyOf, nowSeconds, setCondition } from '../api/meta.ts';
+import { unlessOvertaken } from '../api/overtaken.ts';
 import type { IPAddress, ServiceCIDR } from '../api/types.ts';
 import { type ControllerContext, newQueue, work } from './context.ts';
 

@@ -2,8 +2,8 @@
  * Keeps claims and volumes while they are used (Kubernetes, "Storage Object in Use Protection"): a claim that is being deleted goes
  * when no pod on a node names it, a volume when it is bound to no claim. Those that began without the finalizer get it.
  */
-import { unlessOvertaken } from '../api/errors.ts';
 import { keyOf } from '../api/meta.ts';
+import { unlessOvertaken } from '../api/overtaken.ts';
 import type { KubeObject, PersistentVolume, Pod } from '../api/types.ts';
 import { podIndex } from './caches.ts';
 import { type ControllerContext, newQueue, work } from './context.ts';

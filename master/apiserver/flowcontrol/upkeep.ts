@@ -7,9 +7,10 @@
  * does not know goes. Any number of servers may do it at once.
  */
 import { sleep } from '../../api/clock.ts';
-import { isNotFound, unlessOvertaken } from '../../api/errors.ts';
+import { isNotFound } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { deepEqual } from '../../api/meta.ts';
+import { unlessOvertaken } from '../../api/overtaken.ts';
 import type { KubeObject } from '../../api/types.ts';
 import type { RequestContext } from '../registry/context.ts';
 import type { Registry } from '../registry/registry.ts';

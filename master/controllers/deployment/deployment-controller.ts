@@ -7,10 +7,11 @@
  * second one.
  */
 import type { ReconcileResult } from '../../api/controller.ts';
-import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
+import { isAlreadyExists, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
 import { controllerOf, deepEqual, keyOf, nameOf } from '../../api/meta.ts';
+import { unlessOvertaken } from '../../api/overtaken.ts';
 import { labelSelectorFromObject, matchesLabels } from '../../api/selectors.ts';
 import type { Deployment, Pod, ReplicaSet } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
@@ -24,8 +25,6 @@ import { isScaled, nextSize, type Resize, recreateStep, rollingStep, type Sets, 
 import { isComplete, type Note, pauseNote, statusOf } from './status.ts';
 
 const concurrency = 5;
-/** A cache that is behind is looked at again after this. */
-const behindMs = 50;
 
 export async function startDeployments(context: ControllerContext): Promise<void> {
   const controller = new DeploymentController(context);
@@ -246,14 +245,8 @@ class DeploymentController {
   /** Gives the wait (ms) until it is looked at again, where the cache was behind. */
   async #writeStatus(deployment: Deployment, status: Deployment['status']): Promise<number | undefined> {
     if (deepEqual(deployment.status, status)) return undefined;
-    try {
-      await this.#context.client.update('deployments', { ...deployment, status }, { subresource: 'status' });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      if (!isConflict(error)) throw error;
-      return behindMs;
-    }
-    return undefined;
+    const writing = this.#context.client.update('deployments', { ...deployment, status }, { subresource: 'status' });
+    return (await unlessOvertaken(writing)).requeueAfterMs;
   }
 
   #event(deployment: Deployment, type: 'Normal' | 'Warning', reason: string, message: string): void {

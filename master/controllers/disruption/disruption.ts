@@ -8,10 +8,10 @@
  */
 import type { ReconcileResult } from '../../api/controller.ts';
 import { deletionTimeoutMs, isGuarded, withSyncFailed } from '../../api/disruption.ts';
-import { isConflict, isNotFound } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
 import { deepEqual, keyOf, nowSeconds } from '../../api/meta.ts';
+import { overtaken } from '../../api/overtaken.ts';
 import { labelSelectorText } from '../../api/selectors.ts';
 import type { Pod, PodDisruptionBudget } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
@@ -27,8 +27,6 @@ type Pdb = PodDisruptionBudget;
 const concurrency = 2;
 /** What could not be counted is tried again after this: not all that it depends on is followed. */
 const failedMs = 10_000;
-/** A cache that is behind is looked at again after this. */
-const behindMs = 50;
 
 export async function startDisruption(context: ControllerContext): Promise<void> {
   const controller = new Disruption(context);
@@ -90,9 +88,9 @@ class Disruption {
       return await this.#count(key, budget);
     } catch (error) {
       this.#context.signal.throwIfAborted();
-      if (isNotFound(error)) return {};
-      // Somebody drew from it: its newer state comes in a moment.
-      if (isConflict(error)) return { requeueAfterMs: behindMs };
+      // Somebody drew from it.
+      const result = overtaken(error);
+      if (result) return result;
       await this.#allowNothing(budget, error);
       return { requeueAfterMs: failedMs };
     }

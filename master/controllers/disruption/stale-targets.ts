@@ -1,6 +1,6 @@
 /** Takes back the condition DisruptionTarget of pods that were to be disrupted and two minutes later are not being deleted. */
-import { unlessOvertaken } from '../../api/errors.ts';
 import { getCondition, keyOf, nowSeconds, setCondition } from '../../api/meta.ts';
+import { unlessOvertaken } from '../../api/overtaken.ts';
 import type { Pod } from '../../api/types.ts';
 import { type ControllerContext, newQueue, work } from '../context.ts';
 import { isTerminated, isTerminating, timeOf } from '../pod-facts.ts';

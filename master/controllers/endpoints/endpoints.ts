@@ -3,9 +3,10 @@
  *
  * Endpoints of a service without selector belong to their author and are left alone; they go when their service goes.
  */
-import { isAlreadyExists, isForbidden, isNotFound } from '../../api/errors.ts';
+import { isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
 import { kinds } from '../../api/kinds.ts';
 import { deepEqual, keyOf, splitKey } from '../../api/meta.ts';
+import { overtaken } from '../../api/overtaken.ts';
 import type { Endpoints } from '../../api/types.ts';
 import { podIndex } from '../caches.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
@@ -31,11 +32,10 @@ export async function startEndpoints(context: ControllerContext): Promise<void> 
     const service = caches.services.get(key);
     const present = caches.endpoints.get(key);
     if (!service) {
-      if (!present || !isOurs(present)) return;
-      await removeLeftover(context, key, present);
-      return;
+      if (present && isOurs(present)) await removeLeftover(context, key, present);
+      return {};
     }
-    if (!hasSelector(service)) return;
+    if (!hasSelector(service)) return {};
     const pods = caches.pods
       .byIndex(podIndex.namespace, service.metadata?.namespace ?? '')
       .filter((pod) => selectsPod(service, pod));
@@ -51,25 +51,21 @@ export async function startEndpoints(context: ControllerContext): Promise<void> 
       },
       subsets,
     };
-    if (present && isSame(present, wanted)) return;
+    if (present && isSame(present, wanted)) return {};
     try {
       if (present) await client.update('endpoints', wanted);
       else await client.create('endpoints', wanted);
+      return {};
     } catch (error) {
-      if (!present && isForbidden(error)) {
-        // The namespace is on its way out; its services follow.
-        const message = error instanceof Error ? error.message : String(error);
-        recorder.event(
-          service,
-          kinds.services,
-          'Warning',
-          'FailedToCreateEndpoint',
-          `Failed to create endpoint for service ${key}: ${message}`,
-        );
-        return;
-      }
-      // The cache will show what is there in a moment, and its event brings the key back.
-      if (!isAlreadyExists(error)) throw error;
+      // A namespace on its way out needs nothing. Whatever else refuses them, such as a quota, may not do so again.
+      const result = isNamespaceTerminating(error) ? {} : overtaken(error);
+      if (result) return result;
+      const message = error instanceof Error ? error.message : String(error);
+      const [reason, what] = present
+        ? ['FailedToUpdateEndpoint', `update endpoint ${key}`]
+        : ['FailedToCreateEndpoint', `create endpoint for service ${key}`];
+      recorder.event(wanted, kinds.endpoints, 'Warning', reason, `Failed to ${what}: ${message}`);
+      throw error;
     }
   });
 }

@@ -3,12 +3,13 @@
  * services without selector are left alone (see `mirroring.ts`). The garbage collector removes slices whose service is gone.
  */
 
+import { behindMs } from '../../api/overtaken.ts';
 import type { EndpointSlice } from '../../api/types.ts';
 import { podIndex, serviceIndex, serviceNameLabel } from '../caches.ts';
 import { type ControllerContext, newQueue, work } from '../context.ts';
 import { hasSelector, selectsPod } from './pod-endpoint.ts';
 import { triggerOnServicesAndPods } from './service-triggers.ts';
-import { behindMs, SliceWriter } from './slice-writer.ts';
+import { SliceWriter } from './slice-writer.ts';
 import { controllerName, managedByLabel, planSlices } from './slices.ts';
 
 const concurrency = 5;

@@ -4,10 +4,11 @@
  * mirroring").
  */
 import { deepEqual, keyOf } from '../../api/meta.ts';
+import { behindMs } from '../../api/overtaken.ts';
 import type { EndpointSlice, Endpoints, Service } from '../../api/types.ts';
 import { serviceIndex, serviceNameLabel } from '../caches.ts';
 import { type ControllerContext, newQueue, work } from '../context.ts';
-import { behindMs, SliceWriter } from './slice-writer.ts';
+import { SliceWriter } from './slice-writer.ts';
 import { managedByLabel, type SliceChanges } from './slices.ts';
 
 export const mirrorName = 'endpointslicemirroring-controller.k8s.io';

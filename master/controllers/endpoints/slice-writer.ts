@@ -6,9 +6,6 @@ import type { EndpointSlice } from '../../api/types.ts';
 import type { ControllerContext } from '../context.ts';
 import type { SliceChanges } from './slices.ts';
 
-/** The cache does not show an own write yet: look again after this. */
-export const behindMs = 50;
-
 export class SliceWriter {
   readonly #context: Pick<ControllerContext, 'caches' | 'client' | 'metrics'>;
   /** Service → the last version of all that this leader wrote for it. */

@@ -8,10 +8,11 @@
  */
 
 import type { ReconcileResult } from '../../api/controller.ts';
-import { isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
+import { isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import type { Kind } from '../../api/kinds.ts';
 import { controllerOf, deepEqual, keyOf, nameOf, newControllerRef } from '../../api/meta.ts';
+import { unlessOvertaken } from '../../api/overtaken.ts';
 import type { Pod } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { atOnce } from '../at-once.ts';
@@ -34,8 +35,6 @@ import { computeStatus, type ReplicaFailure } from './status.ts';
 
 /** Kubernetes' burst: at most this many creations or deletions in one pass. */
 const burstReplicas = 500;
-/** A cache that is behind is looked at again after this. */
-const behindMs = 50;
 /** The same where pods are missing and nothing else holds them up, as at the begin of a term: events take a few milliseconds. */
 const catchingUpMs = 10;
 /** The least time between two status writes that count only progress. */
@@ -187,16 +186,9 @@ class ReplicaManager<Owner extends ReplicaOwner> {
     const wait = (this.#statusWrittenMs.get(key) ?? 0) + statusPeriodMs - clock.now();
     const settled = status.replicas === (owner.spec?.replicas ?? 1) && status.availableReplicas === status.replicas;
     if (wait > 0 && !settled) return wait;
-    try {
-      await this.#kind.writeStatus(client, owner, status);
-      this.#statusWrittenMs.set(key, clock.now());
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      // The cache shows the newer object in a moment, and its event brings the key back.
-      if (!isConflict(error)) throw error;
-      return behindMs;
-    }
-    return undefined;
+    const writing = this.#kind.writeStatus(client, owner, status);
+    const { requeueAfterMs } = await unlessOvertaken(writing.then(() => this.#statusWrittenMs.set(key, clock.now())));
+    return requeueAfterMs;
   }
 
   #event(owner: Owner, type: 'Normal' | 'Warning', reason: string, message: string): void {

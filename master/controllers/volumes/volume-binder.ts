@@ -5,11 +5,11 @@
  * Guarantees: a volume is one claim's at a time: it is bound by a write that compares the state that was found free, and the claim
  * says that it is bound only after that. What a claim let go is not given to another before an administrator frees it.
  */
-import type { ReconcileResult } from '../../api/controller.ts';
-import { isConflict, isNotFound } from '../../api/errors.ts';
+import { isNotFound } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
 import { deepEqual, keyOf } from '../../api/meta.ts';
+import { unlessOvertaken } from '../../api/overtaken.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
@@ -22,27 +22,14 @@ type Phase = 'Available' | 'Bound' | 'Released' | 'Failed';
 const bindCompleted = 'pv.kubernetes.io/bind-completed';
 const boundByController = 'pv.kubernetes.io/bound-by-controller';
 const provisionedBy = 'pv.kubernetes.io/provisioned-by';
-const behindMs = 50;
 
 export async function startVolumeBinder(context: ControllerContext): Promise<void> {
   const binder = new VolumeBinder(context);
   binder.watch();
   await Promise.all([
-    work(context, binder.claims, 1, (key) => settled(() => binder.syncClaim(key))),
-    work(context, binder.volumes, 1, (key) => settled(() => binder.syncVolume(key))),
+    work(context, binder.claims, 1, (key) => unlessOvertaken(binder.syncClaim(key))),
+    work(context, binder.volumes, 1, (key) => unlessOvertaken(binder.syncVolume(key))),
   ]);
-}
-
-/** A cache that was behind shows the newer state in a moment. */
-async function settled(sync: () => Promise<void>): Promise<ReconcileResult> {
-  try {
-    await sync();
-    return {};
-  } catch (error) {
-    if (isConflict(error)) return { requeueAfterMs: behindMs };
-    if (isNotFound(error)) return {};
-    throw error;
-  }
 }
 
 class VolumeBinder {

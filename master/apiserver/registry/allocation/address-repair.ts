@@ -3,8 +3,8 @@
  * there is something to do only where somebody deleted one, or where a Service is of a time before there were any.
  */
 import { type Clock, sleep } from '../../../api/clock.ts';
-import { unlessOvertaken } from '../../../api/errors.ts';
 import type { Logger } from '../../../api/logging.ts';
+import { unlessOvertaken } from '../../../api/overtaken.ts';
 import type { IPAddress, Service } from '../../../api/types.ts';
 import type { RequestContext } from '../context.ts';
 import type { Resource } from '../resource.ts';
