@@ -63,6 +63,12 @@ export function createCaches(client: Client, logger: Logger) {
   deployments.addIndex(namespaceIndex, (deployment) => [deployment.metadata?.namespace ?? '']);
   const jobs = informers.for('jobs');
   jobs.addIndex(namespaceIndex, (job) => [job.metadata?.namespace ?? '']);
+  const daemonsets = informers.for('daemonsets');
+  daemonsets.addIndex(namespaceIndex, (set) => [set.metadata?.namespace ?? '']);
+  const statefulsets = informers.for('statefulsets');
+  statefulsets.addIndex(namespaceIndex, (set) => [set.metadata?.namespace ?? '']);
+  const controllerrevisions = informers.for('controllerrevisions');
+  controllerrevisions.addIndex(namespaceIndex, (revision) => [revision.metadata?.namespace ?? '']);
   const services = informers.for('services');
   services.addIndex(namespaceIndex, (service) => [service.metadata?.namespace ?? '']);
   const poddisruptionbudgets = informers.for('poddisruptionbudgets');
@@ -79,6 +85,9 @@ export function createCaches(client: Client, logger: Logger) {
     replicasets,
     deployments,
     jobs,
+    daemonsets,
+    statefulsets,
+    controllerrevisions,
     services,
     poddisruptionbudgets,
     endpointslices,

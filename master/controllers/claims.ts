@@ -68,6 +68,8 @@ export function concernedBy<Owner extends KubeObject, T extends KubeObject>(
     .map(keyOf);
 }
 
+type Claimable = 'pods' | 'replicasets' | 'controllerrevisions';
+
 export interface Claimant {
   readonly client: Client;
   readonly owner: KubeObject;
@@ -79,7 +81,7 @@ export interface Claimant {
 /** Lets go and adopts. */
 export async function settleClaims<T extends KubeObject>(
   { client, owner, kind, live }: Claimant,
-  resource: 'pods' | 'replicasets',
+  resource: Claimable,
   { adopt, release }: Claims<T>,
 ): Promise<void> {
   for (const object of release) {
@@ -101,7 +103,7 @@ export async function settleClaims<T extends KubeObject>(
 /** Compares the object's resourceVersion: a change meanwhile is a conflict, and the claim is judged anew. */
 async function setOwners(
   client: Client,
-  resource: 'pods' | 'replicasets',
+  resource: Claimable,
   { metadata }: KubeObject,
   ownerReferences: OwnerReference[],
 ): Promise<void> {

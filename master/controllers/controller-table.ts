@@ -8,6 +8,7 @@ import { startCsrCleaner } from './certificates/csr-cleaner.ts';
 import { startCsrSigning } from './certificates/csr-signing.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { StartController } from './context.ts';
+import { startDaemonSets } from './daemonset/daemonset-controller.ts';
 import { startDeployments } from './deployment/deployment-controller.ts';
 import { startDisruption } from './disruption/disruption.ts';
 import { startEndpoints } from './endpoints/endpoints.ts';
@@ -38,6 +39,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'replicationcontroller-controller', start: startReplicationController },
   { name: 'replicaset-controller', start: startReplicaSets },
   { name: 'deployment-controller', start: startDeployments },
+  { name: 'daemonset-controller', start: startDaemonSets },
   { name: 'job-controller', start: startJobs },
   { name: 'node-lifecycle-controller', start: startNodeLifecycle },
   { name: 'taint-eviction-controller', start: startTaintEviction },

@@ -1,7 +1,7 @@
 /** What the scheduler knows of one pod, read from the object once instead of at every node. */
 import { controllerOf, keyOf } from '../api/meta.ts';
+import { type PreferredNodes, preferredNodes, type RequiredNodes, requiredNodes } from '../api/node-selector.ts';
 import type { Pod, Toleration } from '../api/types.ts';
-import { type PreferredNodes, preferredNodes, type RequiredNodes, requiredNodes } from './node-selector.ts';
 import { podRequests, type Resources, scoredRequests } from './resources.ts';
 
 export interface HostPort {

@@ -15,14 +15,17 @@ const renewMs = 500;
 export class PaperNodes {
   readonly pods: Informer<'pods'>;
   readonly #client: Client;
+  readonly #schedules: boolean;
   readonly #alive = new Set<string>();
   readonly #stopped = new AbortController();
   readonly #work = new Set<Promise<void>>();
   #turn = 0;
   #address = 0;
 
-  constructor(client: Client) {
+  /** `schedules`: whether pods are given to nodes, too, where no scheduler runs. */
+  constructor(client: Client, { schedules = true } = {}) {
     this.#client = client;
+    this.#schedules = schedules;
     this.pods = new Informer(client, 'pods');
     this.pods.addHandler({
       added: (pod) => this.#does(this.#take(pod)),
@@ -31,7 +34,7 @@ export class PaperNodes {
   }
 
   async start(...names: string[]): Promise<this> {
-    for (const name of names) await this.#register(name);
+    for (const name of names) await this.add(name);
     this.#does(this.pods.run(this.#stopped.signal));
     this.#does(this.#renew());
     await this.pods.synced;
@@ -55,7 +58,8 @@ export class PaperNodes {
     await Promise.all(this.#work);
   }
 
-  async #register(name: string): Promise<void> {
+  /** One more node. */
+  async add(name: string): Promise<void> {
     await this.#client.create('nodes', { metadata: { name } });
     this.#alive.add(name);
     await this.#report(name);
@@ -94,6 +98,7 @@ export class PaperNodes {
     const node = pod.spec?.nodeName;
     try {
       if (!node) {
+        if (!this.#schedules) return;
         const names = [...this.#alive];
         this.#turn += 1;
         const next = names[this.#turn % names.length];

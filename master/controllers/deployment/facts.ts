@@ -3,6 +3,7 @@
  * ("Deployments", and kubectl's `rollout history`).
  */
 import type { Deployment, ReplicaSet } from '../../api/types.ts';
+import { amountOf } from '../int-or-percent.ts';
 import { timeOf } from '../pod-facts.ts';
 
 export const hashLabel = 'pod-template-hash';
@@ -27,13 +28,8 @@ export function limitsOf(deployment: Deployment): { maxSurge: number; maxUnavail
   const { type, rollingUpdate } = deployment.spec?.strategy ?? {};
   const replicas = replicasOf(deployment);
   if (type === 'Recreate') return { maxSurge: 0, maxUnavailable: 0 };
-  const maxSurge = Math.ceil(amount(rollingUpdate?.maxSurge ?? '25%', replicas));
-  const maxUnavailable = Math.floor(amount(rollingUpdate?.maxUnavailable ?? '25%', replicas));
+  const maxSurge = Math.ceil(amountOf(rollingUpdate?.maxSurge ?? '25%', replicas));
+  const maxUnavailable = Math.floor(amountOf(rollingUpdate?.maxUnavailable ?? '25%', replicas));
   if (replicas === 0) return { maxSurge, maxUnavailable: 0 };
   return { maxSurge, maxUnavailable: Math.min(replicas, maxSurge + maxUnavailable === 0 ? 1 : maxUnavailable) };
-}
-
-/** A number, or a percentage of `of`. */
-function amount(value: number | string, of: number): number {
-  return typeof value === 'number' ? value : (Number.parseInt(value, 10) * of) / 100;
 }

@@ -2,13 +2,12 @@
  * The ReplicaSets of a Deployment: which is the one of its present template, what makes them known as its own, and what they are
  * told. Pure. Names of labels and annotations are Kubernetes' ("Deployments", and kubectl's `rollout history`).
  */
-import { createHash } from 'node:crypto';
 import { kinds } from '../../api/kinds.ts';
 import { deepEqual, newControllerRef } from '../../api/meta.ts';
 import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../api/types.ts';
+import { hashOf } from '../template-hash.ts';
 import {
   byAge,
-  compare,
   desiredAnnotation,
   hashLabel,
   historyAnnotation,
@@ -114,20 +113,5 @@ function withoutHash(template: PodTemplateSpec | undefined): PodTemplateSpec {
   return { ...template, metadata: { ...template?.metadata, labels } };
 }
 
-/** Letters and digits of which no word is made by accident, as in Kubernetes. */
-const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
-const hashLength = 10;
-
 /** Two templates, or one after a collision, have different hashes; the same one has the same, whatever the order of its fields. */
-export function templateHash({ spec, status }: Deployment): string {
-  const text = JSON.stringify([sorted(spec?.template), status?.collisionCount ?? 0]);
-  const digest = createHash('sha256').update(text).digest();
-  return Array.from(digest.subarray(0, hashLength), (byte) => alphabet[byte % alphabet.length]).join('');
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).sort(([a], [b]) => compare(a, b));
-  return Object.fromEntries(fields.map(([name, inner]) => [name, sorted(inner)]));
-}
+export const templateHash = ({ spec, status }: Deployment): string => hashOf(spec?.template, status?.collisionCount);

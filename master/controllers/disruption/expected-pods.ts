@@ -43,7 +43,7 @@ interface Replicated extends KubeObject {
 function scaleInCaches({ caches }: ControllerContext, owner: OwnerReference, namespace: string): Scaled | undefined {
   const key = `${namespace}/${owner.name}`;
   if (isOf(owner, kinds.replicationcontrollers)) return scaleOf(caches.replicationcontrollers.get(key), owner);
-  if (isOf(owner, kinds.statefulsets)) return scaleOf(caches.informers.for('statefulsets').get(key), owner);
+  if (isOf(owner, kinds.statefulsets)) return scaleOf(caches.statefulsets.get(key), owner);
   if (!isOf(owner, kinds.replicasets)) return undefined;
   const set = caches.replicasets.get(key);
   if (!set || set.metadata?.uid !== owner.uid) return undefined;

@@ -1,6 +1,7 @@
 /** The nodes that a pod asks for by label or name: nodeSelector and node affinity, required and preferred. */
+
+import { matchesRequired, matchesTerm } from '../../api/node-selector.ts';
 import { Normalize, type Plugin } from '../framework.ts';
-import { matchesRequired, matchesTerm } from '../node-selector.ts';
 
 const refusal = { reasons: ["node(s) didn't match Pod's node affinity/selector"], unresolvable: true };
 

@@ -26,12 +26,18 @@ test.after.always(async () => {
   await plane?.stop();
 });
 
-type Ending = 'succeeds' | 'fails' | 'runs' | 'first-fails';
+type Ending = 'succeeds' | 'fails' | 'runs' | 'first-fails' | 'first-runs';
 
 /** With which exit code the pod ends; undefined for one that runs on. */
 function exitCodeOf({ metadata }: Pod): number | undefined {
   const index = metadata?.annotations?.['batch.kubernetes.io/job-completion-index'];
-  const codes: Readonly<Record<string, number>> = { succeeds: 0, fails: 42, 'first-fails': index === '0' ? 42 : 0 };
+  const isFirst = index === '0';
+  const codes: Readonly<Record<string, number | undefined>> = {
+    succeeds: 0,
+    fails: 42,
+    'first-fails': isFirst ? 42 : 0,
+    'first-runs': isFirst ? undefined : 0,
+  };
   return codes[metadata?.labels?.end ?? ''];
 }
 
@@ -120,7 +126,7 @@ test.serial('an index that fails too often is lost alone, and a job may succeed 
   const indexed = { completions: 4, parallelism: 4, completionMode: 'Indexed', backoffLimitPerIndex: 0 };
   await plane.client.create('jobs', job('lossy', 'first-fails', indexed));
   const rules = [{ succeededIndexes: '1-3', succeededCount: 2 }];
-  await plane.client.create('jobs', job('enough', 'first-fails', { ...indexed, successPolicy: { rules } }));
+  await plane.client.create('jobs', job('enough', 'first-runs', { ...indexed, successPolicy: { rules } }));
   await kubectl.run('wait', 'job/lossy', '--for=condition=Failed', '--timeout=30s');
   const { failedIndexes, completedIndexes, failed } = (await statusOf('lossy')) ?? {};
   t.deepEqual([failedIndexes, completedIndexes, failed], ['0', '1-3', 1]);

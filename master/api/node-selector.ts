@@ -1,6 +1,6 @@
 /** Node selectors: `spec.nodeSelector` and the terms of node affinity, read once a pod and matched against many nodes. */
-import { type LabelRequirement, labelSelectorFromMap, matchesLabels } from '../api/selectors.ts';
-import type { Node, Pod } from '../api/types.ts';
+import { type LabelRequirement, labelSelectorFromMap, matchesLabels } from './selectors.ts';
+import type { Node, Pod } from './types.ts';
 
 type NodeAffinity = NonNullable<NonNullable<NonNullable<Pod['spec']>['affinity']>['nodeAffinity']>;
 type Term = NonNullable<NodeAffinity['preferredDuringSchedulingIgnoredDuringExecution']>[number]['preference'];
