@@ -88,6 +88,7 @@ export function createCaches(client: Client, logger: Logger) {
     daemonsets,
     statefulsets,
     controllerrevisions,
+    persistentvolumeclaims: informers.for('persistentvolumeclaims'),
     services,
     poddisruptionbudgets,
     endpointslices,

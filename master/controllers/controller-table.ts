@@ -26,6 +26,7 @@ import { startReplicaSets, startReplicationController } from './replication/repl
 import { startResourceQuota } from './resource-quota.ts';
 import { startRootCaPublisher, startServiceAccounts } from './service-account.ts';
 import { startServiceCidrs } from './service-cidrs.ts';
+import { startStatefulSets } from './statefulset/statefulset-controller.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
 import { startClaimProtection, startVolumeProtection } from './volume-protection.ts';
 import { startVolumeBinder } from './volumes/volume-binder.ts';
@@ -40,6 +41,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'replicaset-controller', start: startReplicaSets },
   { name: 'deployment-controller', start: startDeployments },
   { name: 'daemonset-controller', start: startDaemonSets },
+  { name: 'statefulset-controller', start: startStatefulSets },
   { name: 'job-controller', start: startJobs },
   { name: 'node-lifecycle-controller', start: startNodeLifecycle },
   { name: 'taint-eviction-controller', start: startTaintEviction },
