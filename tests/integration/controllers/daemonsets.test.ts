@@ -63,11 +63,7 @@ test.serial('each node has its pod, also one that comes later, is cordoned, or n
   t.regex(await finished('agent'), /successfully rolled out/);
   t.deepEqual(placesOf('agent'), names);
   await nodes.add('node-5');
-  await within(
-    20,
-    () => placesOf('agent'),
-    (places) => places.length === 5,
-  );
+  await kubectl.run('wait', 'daemonset/agent', '--for=jsonpath={.status.numberAvailable}=5', '--timeout=30s');
   t.regex(await kubectl.run('get', 'daemonset', 'agent'), /agent\s+5\s+5\s+5\s+5\s+5/);
   await kubectl.run('label', 'node', 'node-1', 'node-5', 'agent=yes');
   const patch = { spec: { template: { spec: { nodeSelector: { agent: 'yes' } } } } };
