@@ -6,7 +6,8 @@ import { ageColumn, booleanColumn, column, integerColumn, nameColumn } from '../
 import type { Strategy } from '../strategy.ts';
 import { validateLabels } from '../validation/metadata.ts';
 import { validateOneOf } from '../validation/numbers.ts';
-import { validateQuantity, validateTolerations } from '../validation/pod-spec.ts';
+import { validateTolerations } from '../validation/pod/tolerations.ts';
+import { validateQuantity } from '../validation/quantities.ts';
 
 /** What users may give; above are the system's own classes. */
 const highestUserPriority = 1_000_000_000;

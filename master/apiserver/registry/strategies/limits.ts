@@ -7,7 +7,7 @@ import { isDns1123Subdomain, isQualifiedName } from '../../../api/validation-nam
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { validateQuantity } from '../validation/pod-spec.ts';
+import { validateQuantity } from '../validation/quantities.ts';
 import { withStatus } from './with-status.ts';
 
 type Item = NonNullable<LimitRange['spec']>['limits'][number];

@@ -6,7 +6,7 @@ import { isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../../api/
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { validateQuantity } from '../validation/pod-spec.ts';
+import { validateQuantity } from '../validation/quantities.ts';
 
 const rolePrefix = 'node-role.kubernetes.io/';
 

@@ -1,14 +1,12 @@
 /** Parts of a running pod that are changed by paths of their own: `ephemeralcontainers` and `resize`. */
 import { deepEqual } from '../../../api/meta.ts';
 import type { Container, Pod, PodSpec } from '../../../api/types.ts';
-import { isDns1123Label } from '../../../api/validation-names.ts';
 import { defaultEphemeralContainer } from '../defaults/pod-spec.ts';
 import { qosClass } from '../defaults/qos.ts';
 import type { SubresourceStrategy } from '../strategy.ts';
-import type { FieldErrors } from '../validation/field-errors.ts';
-import { validatePodSpec } from '../validation/pod-spec.ts';
-
-type Ephemeral = NonNullable<PodSpec['ephemeralContainers']>[number];
+import { mirrorAnnotation } from '../validation/pod/annotations.ts';
+import { validatePodSpec } from '../validation/pod/pod-spec.ts';
+import { validateResize } from '../validation/pod/resize.ts';
 
 const noContainers: PodSpec = { containers: [] };
 
@@ -25,8 +23,12 @@ export const ephemeralContainers: SubresourceStrategy<Pod> = {
       spec: containers.length === 0 ? spec : { ...spec, ephemeralContainers: containers },
     };
   },
-  validate({ spec }, old, errors) {
+  validate({ metadata, spec }, old, errors) {
     const field = 'spec.ephemeralContainers';
+    if (old.metadata?.annotations?.[mirrorAnnotation] !== undefined) {
+      errors.forbidden('', 'static pods do not support ephemeral containers');
+      return;
+    }
     const now = spec?.ephemeralContainers ?? [];
     for (const before of old.spec?.ephemeralContainers ?? []) {
       const kept = now.find(({ name }) => name === before.name);
@@ -34,45 +36,9 @@ export const ephemeralContainers: SubresourceStrategy<Pod> = {
       if (!kept) errors.forbidden(field, `${what} removed\n`);
       else if (!deepEqual(kept, before)) errors.forbidden(field, `${what} changed\n`);
     }
-    validateEphemeralContainers(now, spec ?? noContainers, errors);
+    validatePodSpec(spec ?? noContainers, 'spec', errors, metadata?.name ?? '');
   },
 };
-
-/** What a container of a running pod cannot be given any more. */
-const notForEphemeral = [
-  'ports',
-  'livenessProbe',
-  'readinessProbe',
-  'startupProbe',
-  'lifecycle',
-  'resources',
-  'resizePolicy',
-] as const satisfies (keyof Container)[];
-
-function validateEphemeralContainers(containers: readonly Ephemeral[], spec: PodSpec, errors: FieldErrors): void {
-  const others = [...(spec.containers ?? []), ...(spec.initContainers ?? [])].map(({ name }) => name);
-  const names = new Set(others);
-  containers.forEach((container, index) => {
-    const field = `spec.ephemeralContainers[${index}]`;
-    const { name = '', image = '', targetContainerName } = container;
-    if (name === '') errors.required(`${field}.name`);
-    else {
-      errors.invalidFor(`${field}.name`, name, isDns1123Label(name));
-      if (names.has(name)) errors.duplicate(`${field}.name`, name);
-      names.add(name);
-    }
-    if (image === '') errors.required(`${field}.image`);
-    for (const part of notForEphemeral) {
-      const value: unknown = container[part];
-      if (value !== undefined && !deepEqual(value, {})) {
-        errors.forbidden(`${field}.${part}`, 'cannot be set for an Ephemeral Container');
-      }
-    }
-    if (targetContainerName && !others.includes(targetContainerName)) {
-      errors.notFound(`${field}.targetContainerName`, targetContainerName);
-    }
-  });
-}
 
 /** How much processor and memory the containers of a pod that lives have (KEP-1287). */
 export const resize: SubresourceStrategy<Pod> = {
@@ -100,27 +66,25 @@ export const resize: SubresourceStrategy<Pod> = {
       },
     };
   },
-  validate({ spec }, old, errors) {
+  validate({ metadata, spec }, old, errors) {
     if (!spec) return;
-    validatePodSpec(spec, 'spec', errors);
+    const fixed = unresizable(old);
+    if (fixed !== undefined) {
+      errors.forbidden('', fixed);
+      return;
+    }
+    validatePodSpec(spec, 'spec', errors, metadata?.name ?? '');
     const quality = qosClass(spec);
     if (quality !== qosClass(old.spec)) {
       errors.invalid('spec', quality, 'Pod QOS Class may not change as a result of resizing');
     }
-    for (const list of ['containers', 'initContainers'] as const) {
-      (spec[list] ?? []).forEach((container, index) => {
-        const before = old.spec?.[list]?.[index];
-        if (!deepEqual(otherResources(container), otherResources(before))) {
-          errors.forbidden(`spec.${list}[${index}].resources`, 'only cpu and memory resources are mutable');
-        }
-      });
-    }
+    validateResize(spec, old.spec ?? noContainers, errors);
   },
 };
 
-function otherResources(container: Container | undefined): unknown {
-  const { limits, requests, claims } = container?.resources ?? {};
-  const others = (amounts: Record<string, string> = {}): [string, string][] =>
-    Object.entries(amounts).filter(([name]) => name !== 'cpu' && name !== 'memory');
-  return { limits: others(limits), requests: others(requests), claims };
+/** Why the resources of a pod stay as they are. */
+function unresizable({ metadata, spec }: Pod): string | undefined {
+  if (metadata?.annotations?.[mirrorAnnotation] !== undefined) return 'static pods cannot be resized';
+  if (spec?.os?.name === 'windows') return 'windows pods cannot be resized';
+  return undefined;
 }

@@ -11,8 +11,10 @@ import { checkPreconditions } from '../deletion.ts';
 import type { Resource } from '../resource.ts';
 import { type Action, type Strategy, type SubresourceStrategy, statusOnly, success } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
-import { validatePodSpec } from '../validation/pod-spec.ts';
-import { validatePodUpdate } from '../validation/pod-update.ts';
+import { validatePodAnnotations } from '../validation/pod/annotations.ts';
+import { validatePodSpec } from '../validation/pod/pod-spec.ts';
+import { validatePodStatus } from '../validation/pod/pod-status.ts';
+import { validatePodUpdate } from '../validation/pod/pod-update.ts';
 import { createEviction } from './pod-eviction.ts';
 import { ephemeralContainers, resize } from './pod-parts.ts';
 
@@ -67,12 +69,7 @@ const binding: Action = {
   },
 };
 
-const phases = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'];
-
-const reported = statusOnly<Pod>(({ status: said }, _old, errors) => {
-  const { phase = '' } = said ?? {};
-  if (phase !== '' && !phases.includes(phase)) errors.notSupported('status.phase', phase, phases);
-});
+const reported = statusOnly<Pod>(validatePodStatus);
 
 const status: SubresourceStrategy<Pod> = {
   ...reported,
@@ -108,12 +105,14 @@ export const podStrategy: Strategy<Pod> = {
     if (old.status) pod.status = old.status;
     else delete pod.status;
   },
-  validate({ metadata, spec }, errors) {
+  validate({ metadata, spec }, errors, old) {
+    validatePodAnnotations(metadata?.annotations, spec?.nodeName, 'metadata.annotations', errors);
     if (!spec) errors.required('spec.containers');
-    else validatePodSpec(spec, 'spec', errors);
-    // They are added by a path of their own, which raises the generation.
-    if (spec?.ephemeralContainers?.length && metadata?.generation === 1) {
-      errors.forbidden('spec.ephemeralContainers', 'cannot be set on create');
+    else validatePodSpec(spec, 'spec', errors, metadata?.name ?? '');
+    if (old || !spec) return;
+    if (spec.ephemeralContainers?.length) errors.forbidden('spec.ephemeralContainers', 'cannot be set on create');
+    if (spec.nodeName && spec.schedulingGates?.length) {
+      errors.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
     }
   },
   validateUpdate: validatePodUpdate,

@@ -1,15 +1,13 @@
 /** ReplicationControllers, and their scale. */
 import { kinds } from '../../../api/kinds.ts';
-import { labelSelectorFromMap, matchesLabels } from '../../../api/selectors.ts';
 import type { ReplicationController } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, integerColumn, labelText, nameColumn, wideColumn } from '../columns/common.ts';
 import { defaultPodSpec } from '../defaults/pod-spec.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
-import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabels } from '../validation/metadata.ts';
 import { notNegative, validateNotNegative } from '../validation/numbers.ts';
-import { validatePodSpec } from '../validation/pod-spec.ts';
+import { validateMatchingTemplate, validateServingTemplate } from '../validation/workload.ts';
 import { scaleOf } from './scale.ts';
 
 type Rc = ReplicationController;
@@ -71,7 +69,8 @@ export const replicationControllerStrategy: Strategy<Rc> = {
     const selector = spec?.selector ?? {};
     if (Object.keys(selector).length === 0) errors.required('spec.selector');
     validateLabels(spec?.selector, 'spec.selector', errors);
-    validateTemplate(spec?.template, selector, errors);
+    validateMatchingTemplate(spec?.template, { matchLabels: selector }, errors);
+    validateServingTemplate(spec?.template, 'ReplicationController', errors);
   },
   subresources: {
     status: statusOnly<Rc>(({ status }, _old, errors) => {
@@ -86,37 +85,6 @@ export const replicationControllerStrategy: Strategy<Rc> = {
     scale: scaleOf<Rc>(({ spec }) => ({ matchLabels: spec?.selector ?? {} })),
   },
 };
-
-function validateTemplate(
-  template: NonNullable<Rc['spec']>['template'],
-  selector: Record<string, string>,
-  errors: FieldErrors,
-): void {
-  if (!template) {
-    errors.required('spec.template');
-    return;
-  }
-  const labels = template.metadata?.labels ?? {};
-  validateLabels(labels, 'spec.template.labels', errors);
-  if (Object.keys(selector).length > 0 && !matchesLabels(labelSelectorFromMap(selector), labels)) {
-    errors.invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`');
-  }
-  if (!template.spec) {
-    errors.required('spec.template.spec.containers');
-    return;
-  }
-  validatePodSpec(template.spec, 'spec.template.spec', errors);
-  const { restartPolicy, activeDeadlineSeconds } = template.spec;
-  if (restartPolicy && restartPolicy !== 'Always') {
-    errors.notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']);
-  }
-  if (activeDeadlineSeconds !== undefined) {
-    errors.forbidden(
-      'spec.template.spec.activeDeadlineSeconds',
-      'activeDeadlineSeconds in ReplicationController is not Supported',
-    );
-  }
-}
 
 function containers({ spec }: Rc, field: 'name' | 'image'): string {
   return (spec?.template?.spec?.containers ?? []).map((container) => container[field] ?? '').join(',');

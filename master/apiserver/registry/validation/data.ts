@@ -8,7 +8,7 @@ export function validateDataKeys(fields: Record<string, Record<string, string>>,
   let bytes = 0;
   for (const [field, data] of Object.entries(fields)) {
     for (const [key, value] of Object.entries(data)) {
-      errors.invalidFor(`${field}[${key}]`, key, keyErrors(key));
+      errors.invalidFor(`${field}[${key}]`, key, dataKeyErrors(key));
       bytes += value.length;
     }
   }
@@ -26,7 +26,7 @@ export function validateImmutable(
   return true;
 }
 
-function keyErrors(key: string): string[] {
+export function dataKeyErrors(key: string): string[] {
   const messages: string[] = [];
   if (key.length > 253) messages.push('must be no more than 253 characters');
   if (!/^[-._a-zA-Z0-9]+$/.test(key)) {

@@ -34,12 +34,12 @@ export class FieldErrors {
     this.#add('FieldValueForbidden', field, withDetail('Forbidden', why));
   }
 
-  duplicate(field: string, value: unknown): void {
-    this.#add('FieldValueDuplicate', field, `Duplicate value: ${quoted(value)}`);
+  duplicate(field: string, value: unknown, why = ''): void {
+    this.#add('FieldValueDuplicate', field, withDetail(`Duplicate value: ${quoted(value)}`, why));
   }
 
-  notFound(field: string, value: unknown): void {
-    this.#add('FieldValueNotFound', field, `Not found: ${quoted(value)}`);
+  notFound(field: string, value: unknown, why = ''): void {
+    this.#add('FieldValueNotFound', field, withDetail(`Not found: ${quoted(value)}`, why));
   }
 
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
@@ -80,5 +80,5 @@ export class FieldErrors {
 const withDetail = (head: string, why: string): string => (why === '' ? head : `${head}: ${why}`);
 
 function quoted(value: unknown): string {
-  return value === undefined ? 'null' : JSON.stringify(value);
+  return JSON.stringify(value ?? 'null');
 }

@@ -7,6 +7,16 @@ export function validatePortNumber(port: number, field: string, errors: FieldErr
   if (port < 1 || port > 65_535) errors.invalid(field, port, 'must be between 1 and 65535, inclusive');
 }
 
+/** A port by its number, or by the name that a container gives it. */
+export function validatePortNumberOrName(
+  port: number | string | object | undefined,
+  field: string,
+  errors: FieldErrors,
+): void {
+  if (typeof port === 'string') errors.invalidFor(field, port, portNameErrors(port));
+  else validatePortNumber(typeof port === 'number' ? port : 0, field, errors);
+}
+
 export function validateProtocol(protocol: string, field: string, errors: FieldErrors): void {
   if (protocol === '') errors.required(field);
   else if (!protocols.includes(protocol)) errors.notSupported(field, protocol, protocols);

@@ -4,7 +4,8 @@ import type { LabelSelector, PodTemplateSpec } from '../../../api/types.ts';
 import type { FieldErrors } from './field-errors.ts';
 import { isReadable, selectsAll, validateLabelSelector } from './label-selector.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
-import { validatePodSpec } from './pod-spec.ts';
+import { validatePodAnnotations } from './pod/annotations.ts';
+import { validatePodSpec } from './pod/pod-spec.ts';
 
 export interface Workload {
   readonly selector?: LabelSelector;
@@ -53,6 +54,7 @@ export function validateTemplate(template: PodTemplateSpec, field: string, error
     errors.required(`${field}.spec.containers`);
     return;
   }
+  validatePodAnnotations(template.metadata?.annotations, template.spec.nodeName, `${field}.annotations`, errors);
   validatePodSpec(template.spec, `${field}.spec`, errors);
   if (template.spec.ephemeralContainers?.length) {
     errors.forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
@@ -60,7 +62,11 @@ export function validateTemplate(template: PodTemplateSpec, field: string, error
 }
 
 /** Pods that serve are made anew whenever they end, and have no time at which they must. */
-function validateServingTemplate(template: PodTemplateSpec | undefined, name: string, errors: FieldErrors): void {
+export function validateServingTemplate(
+  template: PodTemplateSpec | undefined,
+  name: string,
+  errors: FieldErrors,
+): void {
   const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {};
   if (restartPolicy && restartPolicy !== 'Always') {
     errors.notSupported('spec.template.spec.restartPolicy', restartPolicy, ['Always']);

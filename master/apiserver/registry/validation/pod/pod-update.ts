@@ -1,29 +1,42 @@
 /** What of a pod may change once it exists (Kubernetes' `ValidatePodUpdate`). */
-import { deepEqual } from '../../../api/meta.ts';
-import type { Container, Pod, PodSpec, Toleration } from '../../../api/types.ts';
-import type { FieldErrors } from './field-errors.ts';
+import { deepEqual } from '../../../../api/meta.ts';
+import type { Container, Pod, PodSpec, Toleration } from '../../../../api/types.ts';
+import type { FieldErrors } from '../field-errors.ts';
+import { validateAnnotationsUpdate } from './annotations.ts';
+import { validateGatedPod } from './gated-update.ts';
 
 export function validatePodUpdate(pod: Pod, old: Pod, errors: FieldErrors): void {
   const { spec } = pod;
   const before = old.spec;
+  validateAnnotationsUpdate(pod, old, errors);
   if (!spec || !before) return;
   if (!sameLength(spec, before, errors)) return;
   validateDeadline(spec, before, errors);
   validateAddedTolerations(spec.tolerations ?? [], before.tolerations ?? [], errors);
+  validateGates(spec, before, errors);
 
   const images = (list: readonly Container[] | undefined, was: readonly Container[] | undefined) =>
     list?.map((container, index) => ({ ...container, image: was?.[index]?.image ?? '' }));
   const comparable: PodSpec = { ...spec, containers: images(spec.containers, before.containers) ?? [] };
   const initContainers = images(spec.initContainers, before.initContainers);
   if (initContainers) comparable.initContainers = initContainers;
-  for (const field of ['activeDeadlineSeconds', 'tolerations', 'terminationGracePeriodSeconds'] as const) {
-    restore(comparable, before, field, spec);
+  for (const field of ['activeDeadlineSeconds', 'tolerations', 'schedulingGates'] as const) {
+    restore(comparable, before, field);
   }
-  // Scheduling gates may only be taken away.
-  if ((spec.schedulingGates ?? []).every(({ name }) => before.schedulingGates?.some((gate) => gate.name === name))) {
-    restore(comparable, before, 'schedulingGates', spec);
+  if ((before.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1) {
+    restore(comparable, before, 'terminationGracePeriodSeconds');
   }
+  if (before.schedulingGates?.length) validateGatedPod(comparable, before, errors);
   if (!deepEqual(comparable, before)) errors.forbidden('spec', updateMessage(changedFields(comparable, before)));
+}
+
+/** Gates may only be taken away. */
+function validateGates({ schedulingGates = [] }: PodSpec, before: PodSpec, errors: FieldErrors): void {
+  schedulingGates.forEach(({ name }, index) => {
+    if (before.schedulingGates?.some((gate) => gate.name === name)) return;
+    const why = `only deletion is allowed, but found new scheduling gate '${name}'`;
+    errors.forbidden(`spec.schedulingGates[${index}].name`, why);
+  });
 }
 
 /** The images of a pod may change, but not to nothing; that is for the check of the whole spec. */
@@ -65,17 +78,8 @@ function validateAddedTolerations(
     errors.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds');
 }
 
-type Mutable = 'activeDeadlineSeconds' | 'tolerations' | 'terminationGracePeriodSeconds' | 'schedulingGates';
-
 /** Makes a field that was judged by itself the same for the comparison of the rest. */
-function restore(comparable: PodSpec, before: PodSpec, field: Mutable, spec: PodSpec): void {
-  if (field === 'terminationGracePeriodSeconds') {
-    const cut = (before.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1;
-    if (cut && before.terminationGracePeriodSeconds !== undefined) {
-      comparable.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
-    }
-    return;
-  }
+function restore(comparable: PodSpec, before: PodSpec, field: keyof PodSpec): void {
   if (before[field] === undefined) delete comparable[field];
   else Object.assign(comparable, { [field]: before[field] });
 }
