@@ -107,7 +107,9 @@ function validateTimeZone(zone: string, errors: FieldErrors): void {
   else if (!isTimeZone(zone)) errors.invalid(field, zone, `unknown time zone ${zone}`);
 }
 
+/** A name of the time zone database; what is more than that to JavaScript (offsets, any case) is not well. */
 function isTimeZone(zone: string): boolean {
+  if (!/^[A-Z]/.test(zone)) return false;
   try {
     return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
   } catch {

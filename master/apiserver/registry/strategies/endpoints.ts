@@ -2,9 +2,10 @@
 import { isIP } from 'node:net';
 import { kinds } from '../../../api/kinds.ts';
 import type { Endpoints } from '../../../api/types.ts';
-import { isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, upToThree } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
+import { notAnAddress, specialAddressErrors } from '../validation/addresses.ts';
 import { validatePortNumber, validateProtocol } from '../validation/ports.ts';
 
 export const endpointsStrategy: Strategy<Endpoints> = {
@@ -29,17 +30,20 @@ export const endpointsStrategy: Strategy<Endpoints> = {
         errors.required(field, 'must specify `addresses` or `notReadyAddresses`');
       }
       for (const [name, list] of Object.entries({ addresses, notReadyAddresses })) {
-        list.forEach(({ ip = '' }, at) => {
-          if (isIP(ip) === 0)
-            errors.invalid(
-              `${field}.${name}[${at}].ip`,
-              ip,
-              'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
-            );
+        list.forEach(({ ip = '', hostname, nodeName }, index) => {
+          const at = `${field}.${name}[${index}]`;
+          if (isIP(ip) === 0) errors.invalid(`${at}.ip`, ip, notAnAddress);
+          errors.invalidFor(`${at}.ip`, ip, specialAddressErrors(ip, true));
+          if (hostname) errors.invalidFor(`${at}.hostname`, hostname, isDns1123Label(hostname));
+          if (nodeName !== undefined) errors.invalidFor(`${at}.nodeName`, nodeName, isDns1123Subdomain(nodeName));
         });
       }
-      ports.forEach(({ name = '', port = 0, protocol = '' }, at) => {
-        if (ports.length > 1 && name === '') errors.required(`${field}.ports[${at}].name`);
+      ports.forEach(({ name = '', port = 0, protocol = '', appProtocol }, at) => {
+        if (name !== '') errors.invalidFor(`${field}.ports[${at}].name`, name, isDns1123Label(name));
+        else if (ports.length > 1) errors.required(`${field}.ports[${at}].name`);
+        if (appProtocol !== undefined) {
+          errors.invalidFor(`${field}.ports[${at}].appProtocol`, appProtocol, isQualifiedName(appProtocol));
+        }
         validatePortNumber(port, `${field}.ports[${at}].port`, errors);
         validateProtocol(protocol, `${field}.ports[${at}].protocol`, errors);
       });

@@ -55,7 +55,7 @@ export const ingressStrategy: Strategy<Ingress> = {
     },
   ),
 
-  validate({ metadata, spec }, errors) {
+  validate({ metadata, spec }, errors, was) {
     const { rules = [], defaultBackend, tls = [], ingressClassName } = spec ?? {};
     if (rules.length === 0 && !defaultBackend) {
       errors.invalid('spec', rules, 'either `defaultBackend` or `rules` must be specified');
@@ -73,7 +73,7 @@ export const ingressStrategy: Strategy<Ingress> = {
     if (ingressClassName !== undefined) {
       errors.invalidFor('spec.ingressClassName', ingressClassName, isDns1123Subdomain(ingressClassName));
       const old = metadata?.annotations?.[legacyClass];
-      if (old !== undefined && old !== ingressClassName) {
+      if (!was && old !== undefined && old !== ingressClassName) {
         const why = 'must match `ingressClassName` when both are specified';
         errors.invalid(`annotations.${legacyClass}`, old, why);
       }

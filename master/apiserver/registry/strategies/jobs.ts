@@ -2,7 +2,7 @@
 import { kinds } from '../../../api/kinds.ts';
 import { deepEqual, getCondition } from '../../../api/meta.ts';
 import type { Job, PodTemplateSpec } from '../../../api/types.ts';
-import { isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { isDns1123Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from '../columns/common.ts';
 import { humanDuration } from '../columns/human-duration.ts';
 import { defaultTemplate } from '../defaults/pod-spec.ts';
@@ -73,6 +73,13 @@ export const jobStrategy: Strategy<Job> = {
     else if (!spec.manualSelector) validateGenerated(spec, metadata?.uid ?? '', metadata?.name ?? '', errors);
     validateMatchingTemplate(spec?.template, spec?.selector, errors);
     if (spec) validateJobSpec(spec, 'spec', errors);
+    if (spec?.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
+      // The pods are called after their indexes.
+      const name = metadata?.name ?? '';
+      for (const message of isDns1123Label(`${name}-${(spec.completions ?? 0) - 1}`)) {
+        errors.invalid('metadata.name', name, `will not able to create pod with invalid DNS label: ${message}`);
+      }
+    }
   },
   validateUpdate({ spec }, old, errors) {
     const before = old.spec;

@@ -7,7 +7,13 @@ import { isDns1123Subdomain, isQualifiedName } from '../../../api/validation-nam
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { validateQuantity } from '../validation/quantities.ts';
+import {
+  isQuotaName,
+  validateAmount,
+  validateContainerResourceName,
+  validateQuantity,
+  validateResourceName,
+} from '../validation/quantities.ts';
 import { withStatus } from './with-status.ts';
 
 type Item = NonNullable<LimitRange['spec']>['limits'][number];
@@ -40,7 +46,12 @@ export const limitRangeStrategy: Strategy<LimitRange> = {
       const field = `spec.limits[${index}]`;
       const { type = '' } = item;
       if (type === '') errors.required(`${field}.type`);
-      else errors.invalidFor(`${field}.type`, type, isQualifiedName(type));
+      else {
+        errors.invalidFor(`${field}.type`, type, isQualifiedName(type));
+        if (!type.includes('/') && !limitTypes.includes(type)) {
+          errors.invalid(`${field}.type`, type, 'must be a standard limit type or fully qualified');
+        }
+      }
       if (types.has(type)) errors.duplicate(`${field}.type`, type);
       types.add(type);
       validateItem(item, field, errors);
@@ -48,6 +59,7 @@ export const limitRangeStrategy: Strategy<LimitRange> = {
   },
 };
 
+const limitTypes = ['Container', 'PersistentVolumeClaim', 'Pod'];
 const amountsOf = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const;
 
 function validateItem(item: Item, field: string, errors: FieldErrors): void {
@@ -67,9 +79,13 @@ function validateItem(item: Item, field: string, errors: FieldErrors): void {
       const text = item[of]?.[name];
       return isQuantity(text) ? milliValue(text) : undefined;
     };
+    const validateName =
+      item.type === 'Pod' || item.type === 'Container' ? validateContainerResourceName : validateResourceName;
     for (const of of amountsOf) {
       const text = item[of]?.[name];
-      if (text !== undefined) validateQuantity(text, `${field}.${of}[${name}]`, errors);
+      if (text === undefined) continue;
+      validateName(name, `${field}.${of}[${name}]`, errors);
+      validateQuantity(text, `${field}.${of}[${name}]`, errors);
     }
     const notAbove = (lower: 'min' | 'default' | 'defaultRequest', upper: 'max' | 'default', words: string): void => {
       const [low, high] = [amount(lower), amount(upper)];
@@ -102,13 +118,6 @@ const scopes = [
   'PriorityClass',
   'CrossNamespacePodAffinity',
   'VolumeAttributesClass',
-];
-/** Resources that have a short name though their group is core. */
-const counted = [
-  ...['cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.ephemeral-storage'],
-  ...['limits.cpu', 'limits.memory', 'limits.ephemeral-storage', 'requests.storage', 'persistentvolumeclaims'],
-  ...['pods', 'resourcequotas', 'services', 'replicationcontrollers', 'secrets', 'configmaps', 'storage'],
-  ...['services.nodeports', 'services.loadbalancers'],
 ];
 
 export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
@@ -180,10 +189,8 @@ function validateAmounts(amounts: Amounts, field: string, errors: FieldErrors): 
   for (const [name, amount] of Object.entries(amounts)) {
     const at = `${field}[${name}]`;
     errors.invalidFor(at, name, isQualifiedName(name));
-    if (!name.includes('/') && !counted.includes(name)) {
-      errors.invalid(at, name, 'must be a standard resource for quota');
-    }
-    validateQuantity(amount, at, errors);
+    if (!name.includes('/') && !isQuotaName(name)) errors.invalid(at, name, 'must be a standard resource for quota');
+    validateAmount(name, amount, at, errors);
   }
 }
 

@@ -90,13 +90,16 @@ export const nodeStrategy: Strategy<Node> = {
 function validateTaints(taints: readonly Taint[], errors: FieldErrors): void {
   const seen = new Set<string>();
   taints.forEach(({ key = '', value = '', effect = '' }, index) => {
-    const field = `spec.taints[${index}]`;
+    // Where Kubernetes says that it is.
+    const field = `metadata.taints[${index}]`;
     errors.invalidFor(`${field}.key`, key, isQualifiedName(key));
     errors.invalidFor(`${field}.value`, value, isLabelValue(value));
     if (effect === '') errors.required(`${field}.effect`);
     else if (!effects.includes(effect)) errors.notSupported(`${field}.effect`, effect, effects);
     const identity = `${key}:${effect}`;
-    if (seen.has(identity)) errors.duplicate(field, { key, value, effect });
+    if (seen.has(identity)) {
+      errors.duplicate(field, { key, value, effect }, 'taints must be unique by key and effect pair');
+    }
     seen.add(identity);
   });
 }

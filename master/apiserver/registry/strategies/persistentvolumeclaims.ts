@@ -7,10 +7,8 @@ import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
 import { accessModesText, classOf } from '../columns/volumes.ts';
 import type { Strategy } from '../strategy.ts';
+import { validateClaimSpec } from '../validation/claim.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { validateLabelSelector } from '../validation/label-selector.ts';
-import { validateOneOf } from '../validation/numbers.ts';
-import { validateAccessModes, volumeModes } from '../validation/volumes.ts';
 import { withStatus } from './with-status.ts';
 
 type Pvc = PersistentVolumeClaim;
@@ -68,18 +66,7 @@ export const persistentVolumeClaimStrategy: Strategy<Pvc> = {
       spec.dataSource = { ...(apiGroup !== undefined && { apiGroup }), kind, name };
     }
   },
-  validate({ spec }, errors) {
-    validateAccessModes(spec?.accessModes ?? [], 'spec.accessModes', errors);
-    validateLabelSelector(spec?.selector, 'spec.selector', errors);
-    const field = 'spec.resources[storage]';
-    const amount = spec?.resources?.requests?.storage;
-    if (amount === undefined) errors.required(field);
-    else if (isQuantity(amount) && milliValue(amount) <= 0) errors.invalid(field, amount, 'must be greater than zero');
-    const { storageClassName, volumeMode } = spec ?? {};
-    if (storageClassName)
-      errors.invalidFor('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
-    if (volumeMode) validateOneOf(volumeMode, volumeModes, 'spec.volumeMode', errors);
-  },
+  validate: ({ spec }, errors) => validateClaimSpec(spec ?? {}, 'spec', errors),
   validateUpdate(pvc, old, errors) {
     validateSpecUpdate(pvc.spec ?? {}, old, errors);
   },

@@ -6,7 +6,9 @@ import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
 import { accessModesText, classOf } from '../columns/volumes.ts';
 import type { Strategy } from '../strategy.ts';
+import { validateNodeSelector } from '../validation/node-selector.ts';
 import { validateOneOf } from '../validation/numbers.ts';
+import { persistentSources, validateSources } from '../validation/volume-sources.ts';
 import { validateAccessModes, volumeModes } from '../validation/volumes.ts';
 import { withStatus } from './with-status.ts';
 
@@ -94,29 +96,22 @@ export const persistentVolumeStrategy: Strategy<Pv> = {
     }
     const policy = spec?.persistentVolumeReclaimPolicy ?? '';
     validateOneOf(policy, ['Delete', 'Recycle', 'Retain'], 'spec.persistentVolumeReclaimPolicy', errors);
-    const sources = sourceOf(spec);
-    if (sources.length === 0) errors.required('spec', 'must specify a volume type');
-    for (const [source] of sources.slice(1)) {
-      errors.forbidden(`spec.${source}`, 'may not specify more than 1 volume type');
+    validateSources(spec ?? {}, persistentSources, 'spec', errors);
+    if (spec?.hostPath?.path === '/' && policy === 'Recycle') {
+      errors.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
     }
-    if (spec?.hostPath) {
-      if (!spec.hostPath.path) errors.required('spec.hostPath.path');
-      if (spec.hostPath.path?.split('/').includes('..')) {
-        errors.invalid('spec.hostPath.path', spec.hostPath.path, "must not contain '..'");
-      }
-      if (spec.hostPath.path === '/' && policy === 'Recycle') {
-        errors.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
-      }
+    if (spec?.nodeAffinity?.required) {
+      validateNodeSelector(spec.nodeAffinity.required, 'spec.nodeAffinity.required', errors);
+    } else if (spec?.nodeAffinity) {
+      errors.required('spec.nodeAffinity.required', 'must specify required node constraints');
+    } else if (spec?.local) errors.required('spec.nodeAffinity', 'Local volume requires node affinity');
+    const { storageClassName, volumeMode, volumeAttributesClassName: attributes } = spec ?? {};
+    if (attributes !== undefined) {
+      const field = 'spec.volumeAttributesClassName';
+      if (attributes === '') errors.required(field, 'an empty string is disallowed');
+      else errors.invalidFor(field, attributes, isDns1123Subdomain(attributes));
+      if (!spec?.csi) errors.required('spec.csi', 'has to be specified when using volumeAttributesClassName');
     }
-    if (spec?.local && !spec.local.path) errors.required('spec.local.path');
-    if (spec?.local && !spec.nodeAffinity) errors.required('spec.nodeAffinity', 'Local volume requires node affinity');
-    for (const field of ['server', 'path'] as const) {
-      if (spec?.nfs && !spec.nfs[field]) errors.required(`spec.nfs.${field}`);
-    }
-    for (const field of ['driver', 'volumeHandle'] as const) {
-      if (spec?.csi && !spec.csi[field]) errors.required(`spec.csi.${field}`);
-    }
-    const { storageClassName, volumeMode } = spec ?? {};
     if (storageClassName)
       errors.invalidFor('spec.storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
     if (volumeMode) validateOneOf(volumeMode, volumeModes, 'spec.volumeMode', errors);

@@ -6,6 +6,7 @@ import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, integerColumn, nameColumn } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateDataKeys, validateImmutable } from '../validation/data.ts';
+import type { FieldErrors } from '../validation/field-errors.ts';
 
 /** The keys that a Secret of a type must have. */
 const requiredKeys: Readonly<Record<string, readonly string[]>> = {
@@ -39,7 +40,11 @@ export const secretStrategy: Strategy<Secret> = {
     for (const [key, value] of Object.entries(data)) {
       if (!isBase64(value)) errors.invalid(`data[${key}]`, '<secret contents redacted>', 'must be base64');
     }
-    for (const key of requiredKeys[type] ?? []) if (!Object.hasOwn(data, key)) errors.required(`data[${key}]`);
+    for (const key of requiredKeys[type] ?? []) {
+      const value = data[key];
+      if (value === undefined || (value === '' && type === 'kubernetes.io/ssh-auth')) errors.required(`data[${key}]`);
+      else if (type.startsWith('kubernetes.io/dockerc')) validateJson(value, `data[${key}]`, errors);
+    }
     if (
       type === 'kubernetes.io/service-account-token' &&
       !metadata?.annotations?.['kubernetes.io/service-account.name']
@@ -58,5 +63,16 @@ export const secretStrategy: Strategy<Secret> = {
     }
   },
 };
+
+/** A registry's password file. Nothing of it is said again. */
+function validateJson(base64: string, field: string, errors: FieldErrors): void {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(base64, 'base64').toString());
+    if (typeof value === 'object' && !Array.isArray(value)) return;
+  } catch {
+    // Said below.
+  }
+  errors.invalid(field, '<secret contents redacted>', 'must be a JSON object');
+}
 
 const isBase64 = (text: string): boolean => text.length % 4 === 0 && /^[A-Za-z0-9+/\r\n]*={0,2}$/.test(text);

@@ -13,7 +13,8 @@ import {
 } from '../allocation/service-allocator.ts';
 import { ageColumn, column, labelText, nameColumn, wideColumn } from '../columns/common.ts';
 import { type Strategy, type SubresourceStrategy, statusOnly } from '../strategy.ts';
-import { isExternal, validateService, validateServiceUpdate } from '../validation/service.ts';
+import { validateService, validateServiceUpdate } from '../validation/service.ts';
+import { isExternal, validateServiceStatus } from '../validation/service-traffic.ts';
 
 type Spec = NonNullable<Service['spec']>;
 
@@ -22,6 +23,7 @@ const affinitySeconds = 10_800;
 const reported = statusOnly<Service>();
 
 const status: SubresourceStrategy<Service> = {
+  validate: validateServiceStatus,
   apply(incoming: Service, old, now) {
     const service = reported.apply(incoming, old, now);
     const { ingress } = service.status?.loadBalancer ?? {};
@@ -80,6 +82,7 @@ export function setServiceDefaults(service: Service): void {
       clientIP: { timeoutSeconds: affinitySeconds, ...spec.sessionAffinityConfig?.clientIP },
     };
   }
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
   spec.type ??= 'ClusterIP';
   for (const port of spec.ports ?? []) {
     port.protocol ??= 'TCP';

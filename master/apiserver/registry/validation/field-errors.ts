@@ -21,6 +21,11 @@ export class FieldErrors {
     this.#add('FieldValueInvalid', field, withDetail(`Invalid value: ${quoted(value)}`, why));
   }
 
+  /** The value is wrong as a whole, and too much to be said again. */
+  invalidWhole(field: string, why: string): void {
+    this.#add('FieldValueInvalid', field, withDetail('Invalid value', why));
+  }
+
   /** The value is of another type; Kubernetes quotes the type that it found. */
   typeInvalid(field: string, found: string, why: string): void {
     this.#add('FieldValueTypeInvalid', field, withDetail(`Invalid value: ${quoted(found)}`, why));

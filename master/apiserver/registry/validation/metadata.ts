@@ -32,10 +32,10 @@ export function validateMetadata(
   validateLabels(labels, 'metadata.labels', errors);
   validateAnnotations(annotations, 'metadata.annotations', errors);
   validateOwners(object.metadata?.ownerReferences ?? [], errors);
-  for (const finalizer of object.metadata?.finalizers ?? []) {
+  (object.metadata?.finalizers ?? []).forEach((finalizer, index) => {
     if (anyFinalizer) errors.invalidFor('metadata.finalizers', finalizer, isQualifiedName(finalizer));
-    else validateFinalizer(finalizer, 'metadata.finalizers', errors);
-  }
+    else validateFinalizer(finalizer, 'metadata.finalizers', errors, `[${index}]`);
+  });
 }
 
 export function validateMetadataUpdate(object: KubeObject, old: KubeObject, errors: FieldErrors): void {
@@ -63,11 +63,12 @@ export function validateLabels(labels: Record<string, string> | undefined, field
   }
 }
 
-export function validateFinalizer(name: string, field: string, errors: FieldErrors): void {
+/** `at`: which one it is; Kubernetes says so only where the name is none of its own. */
+export function validateFinalizer(name: string, field: string, errors: FieldErrors, at = ''): void {
   const messages = isQualifiedName(name);
   errors.invalidFor(field, name, messages);
   if (messages.length === 0 && !name.includes('/') && !['orphan', 'foregroundDeletion', 'kubernetes'].includes(name)) {
-    errors.invalid(field, name, 'name is neither a standard finalizer name nor is it fully qualified');
+    errors.invalid(`${field}${at}`, name, 'name is neither a standard finalizer name nor is it fully qualified');
   }
 }
 

@@ -1,18 +1,18 @@
 /** The rules that Services follow (Kubernetes' `ValidateService` and `ValidateServiceUpdate`). */
 import { isIP, isIPv4 } from 'node:net';
 import type { Service } from '../../../api/types.ts';
-import { isDns1123Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
 import { addressNumber, contains } from '../allocation/ranges.ts';
 import type { ServiceRanges } from '../allocation/service-allocator.ts';
+import { notAnAddress } from './addresses.ts';
 import type { FieldErrors } from './field-errors.ts';
 import { validateLabels } from './metadata.ts';
-import { portNameErrors, protocols, validatePortNumber } from './ports.ts';
+import { protocols, validatePortNumber, validatePortNumberOrName } from './ports.ts';
+import { validateTraffic, validateTrafficUpdate } from './service-traffic.ts';
 
 type Spec = NonNullable<Service['spec']>;
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
-const notAnAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
-const maxAffinitySeconds = 86_400;
 
 /** `old`: what it is a change of; an address that it has may be of a range that gives out none any more. */
 export function validateService({ spec }: Service, ranges: ServiceRanges, errors: FieldErrors, old?: Service): void {
@@ -20,36 +20,28 @@ export function validateService({ spec }: Service, ranges: ServiceRanges, errors
     errors.required('spec');
     return;
   }
-  const { type = '', sessionAffinity = '' } = spec;
+  const { type = '' } = spec;
   if (!types.includes(type)) errors.notSupported('spec.type', type, types);
-  if (!['ClientIP', 'None'].includes(sessionAffinity)) {
-    errors.notSupported('spec.sessionAffinity', sessionAffinity, ['ClientIP', 'None']);
-  }
-  const timeout = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
-  if (timeout !== undefined && (timeout <= 0 || timeout > maxAffinitySeconds)) {
-    const why = `must be greater than 0 and less than ${maxAffinitySeconds}`;
-    errors.invalid('spec.sessionAffinityConfig.clientIP.timeoutSeconds', timeout, why);
-  }
   validateLabels(spec.selector, 'spec.selector', errors);
-  (spec.externalIPs ?? []).forEach((address, index) => {
-    if (isIP(address) === 0) errors.invalid(`spec.externalIPs[${index}]`, address, notAnAddress);
-  });
   if (type === 'ExternalName') validateExternalName(spec, errors);
   else validateAddresses(spec, spec.clusterIP === old?.spec?.clusterIP ? undefined : ranges, errors);
-  validatePolicies(spec, errors);
+  validateTraffic(spec, errors);
   validatePorts(spec, ranges, errors);
 }
 
 export function validateServiceUpdate(service: Service, old: Service, errors: FieldErrors): void {
   const now = service.spec ?? {};
   const before = old.spec ?? {};
+  validateTrafficUpdate(now, before, errors);
   if (now.type === 'ExternalName' || before.type === 'ExternalName') return;
-  const was = before.clusterIPs?.[0];
-  if (was !== undefined && now.clusterIPs?.[0] !== was) {
-    errors.invalid('spec.clusterIPs[0]', now.clusterIPs ?? [], 'may not change once set');
+  const [was, is] = [before.clusterIPs ?? [], now.clusterIPs ?? []];
+  if (was[0] !== undefined && is.length === 0) {
+    errors.invalid('spec.clusterIPs[0]', is, 'primary clusterIP can not be unset');
+  } else if (was[0] !== undefined && is[0] !== was[0]) {
+    errors.invalid('spec.clusterIPs[0]', is, 'may not change once set');
   }
   const family = before.ipFamilies?.[0];
-  if (family !== undefined && now.ipFamilies?.[0] !== family) {
+  if (was[0] !== 'None' && family !== undefined && now.ipFamilies?.[0] !== family) {
     errors.invalid('spec.ipFamilies[0]', now.ipFamilies ?? [], 'may not change once set');
   }
 }
@@ -58,7 +50,10 @@ function validateExternalName(spec: Spec, errors: FieldErrors): void {
   const name = (spec.externalName ?? '').replace(/\.$/, '');
   if (name === '') errors.required('spec.externalName');
   else errors.invalidFor('spec.externalName', name, isDns1123Subdomain(name));
-  if (spec.clusterIP) errors.forbidden('spec.clusterIPs', 'may not be set for ExternalName services');
+  for (const field of ['clusterIPs', 'ipFamilies'] as const) {
+    if (spec[field]?.length) errors.forbidden(`spec.${field}`, 'may not be set for ExternalName services');
+  }
+  if (spec.ipFamilyPolicy) errors.forbidden('spec.ipFamilyPolicy', 'may not be set for ExternalName services');
 }
 
 function validateAddresses(
@@ -66,8 +61,13 @@ function validateAddresses(
   ranges: ServiceRanges | undefined,
   errors: FieldErrors,
 ): void {
-  if (clusterIP !== (clusterIPs[0] ?? ''))
+  if (clusterIP === '' && clusterIPs.length > 0) {
+    errors.invalid('spec.clusterIPs', clusterIPs, 'must be empty when `clusterIP` is not specified');
+  } else if (clusterIP !== '' && clusterIPs.length === 0) errors.required('spec.clusterIPs');
+  else if (clusterIP !== (clusterIPs[0] ?? '')) {
     errors.invalid('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`');
+  }
+  validateFurther(clusterIPs, errors);
   if (clusterIP === 'None') {
     if (type !== 'ClusterIP')
       errors.invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`);
@@ -87,30 +87,31 @@ function validateAddresses(
   ipFamilies.forEach((family, index) => {
     const field = `spec.ipFamilies[${index}]`;
     if (!['IPv4', 'IPv6'].includes(family)) errors.notSupported(field, family, ['IPv4', 'IPv6']);
+    else if (ipFamilies.indexOf(family) < index) errors.duplicate(field, family);
     else if (family === 'IPv6' && clusterIP !== 'None') errors.invalid(field, family, 'not configured on this cluster');
   });
 }
 
-const isInAny = ({ addresses }: ServiceRanges, address: string): boolean =>
-  isIPv4(address) && addresses().some((range) => contains(range, addressNumber(address)));
-
-/** Whether the Service can be reached from outside of the cluster. */
-export const isExternal = ({ type, externalIPs = [] }: Spec): boolean =>
-  type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
-
-function validatePolicies(spec: Spec, errors: FieldErrors): void {
-  const { externalTrafficPolicy, internalTrafficPolicy } = spec;
-  const policies = ['Cluster', 'Local'];
-  if (externalTrafficPolicy !== undefined) {
-    const field = 'spec.externalTrafficPolicy';
-    if (!isExternal(spec))
-      errors.invalid(field, externalTrafficPolicy, 'may only be set for externally-accessible services');
-    else if (!policies.includes(externalTrafficPolicy)) errors.notSupported(field, externalTrafficPolicy, policies);
+/** Addresses beside the first: one of the other family at most. */
+function validateFurther(clusterIPs: readonly string[], errors: FieldErrors): void {
+  const field = 'spec.clusterIPs';
+  if (clusterIPs.length < 2) return;
+  if (clusterIPs[0] === 'None') {
+    errors.invalid(field, clusterIPs, "'None' must be the first and only value");
+    return;
   }
-  if (internalTrafficPolicy !== undefined && !policies.includes(internalTrafficPolicy)) {
-    errors.notSupported('spec.internalTrafficPolicy', internalTrafficPolicy, policies);
+  clusterIPs.forEach((address, index) => {
+    if (index > 0 && isIP(address) === 0) errors.invalid(`${field}[${index}]`, address, notAnAddress);
+  });
+  if (clusterIPs.length > 2) errors.invalid(field, clusterIPs, 'may only hold up to 2 values');
+  const families = new Set(clusterIPs.map(isIP));
+  if (!families.has(0) && families.size < 2) {
+    errors.invalid(field, clusterIPs, 'may specify no more than one IP for each IP family');
   }
 }
+
+const isInAny = ({ addresses }: ServiceRanges, address: string): boolean =>
+  isIPv4(address) && addresses().some((range) => contains(range, addressNumber(address)));
 
 function validatePorts(spec: Spec, ranges: ServiceRanges, errors: FieldErrors): void {
   const { ports = [], type, clusterIP } = spec;
@@ -118,7 +119,7 @@ function validatePorts(spec: Spec, ranges: ServiceRanges, errors: FieldErrors): 
   const names = new Set<string>();
   const pairs = new Set<string>();
   const nodePorts = new Set<string>();
-  ports.forEach(({ name = '', port = 0, protocol = '', targetPort, nodePort }, index) => {
+  ports.forEach(({ name = '', port = 0, protocol = '', targetPort, nodePort, appProtocol }, index) => {
     const field = `spec.ports[${index}]`;
     if (name === '') {
       if (ports.length > 1) errors.required(`${field}.name`);
@@ -129,9 +130,10 @@ function validatePorts(spec: Spec, ranges: ServiceRanges, errors: FieldErrors): 
     }
     validatePortNumber(port, `${field}.port`, errors);
     if (!protocols.includes(protocol)) errors.notSupported(`${field}.protocol`, protocol, protocols);
-    if (typeof targetPort === 'number') validatePortNumber(targetPort, `${field}.targetPort`, errors);
-    else if (typeof targetPort === 'string')
-      errors.invalidFor(`${field}.targetPort`, targetPort, portNameErrors(targetPort));
+    if (targetPort !== undefined) validatePortNumberOrName(targetPort, `${field}.targetPort`, errors);
+    if (appProtocol !== undefined) {
+      errors.invalidFor(`${field}.appProtocol`, appProtocol, isQualifiedName(appProtocol));
+    }
     duplicateOf(pairs, `${protocol}/${port}`, () => errors.duplicate(field, { port, protocol }));
     if (!nodePort) return;
     if (type === 'ClusterIP') errors.forbidden(`${field}.nodePort`, "may not be used when `type` is 'ClusterIP'");

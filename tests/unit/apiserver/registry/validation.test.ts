@@ -52,7 +52,7 @@ test('a name or generateName is required, and names and labels keep to the rules
   const [value] = metadataErrors({ metadata: { name: 'a', namespace: 'default', labels: { a: '-' } } });
   t.regex(value ?? '', /^metadata.labels: Invalid value: "-": a valid label must be/);
   t.deepEqual(metadataErrors({ metadata: { name: 'a', namespace: 'default', finalizers: ['mine'] } }), [
-    'metadata.finalizers: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
+    'metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified',
   ]);
 });
 

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { PodSpec } from '../../../../api/types.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../../api/validation-names.ts';
+import { notAnAddress } from '../addresses.ts';
 import type { FieldErrors } from '../field-errors.ts';
 
 /** Of the kubelet's `resolv.conf`. */
@@ -10,8 +11,6 @@ const maxSearchPaths = 32;
 const maxSearchLength = 2048;
 /** What a kernel takes as a node's name. */
 const maxHostname = 64;
-
-const notAnAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 /** `path` is where the spec stands. */
 export function validateNames(spec: PodSpec, path: string, errors: FieldErrors): void {

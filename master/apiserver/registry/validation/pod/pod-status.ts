@@ -2,11 +2,11 @@
 import { isIP } from 'node:net';
 import type { Pod } from '../../../../api/types.ts';
 import { isDns1123Subdomain, isQualifiedName } from '../../../../api/validation-names.ts';
+import { notAnAddress } from '../addresses.ts';
 import type { FieldErrors } from '../field-errors.ts';
 import { validateAnnotationsUpdate } from './annotations.ts';
 
 const ofSystem = ['PodScheduled', 'Ready', 'Initialized'];
-const notAnAddress = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 export function validatePodStatus(pod: Pod, old: Pod, errors: FieldErrors): void {
   const { conditions = [], nominatedNodeName, qosClass, podIPs = [], hostIPs = [], hostIP } = pod.status ?? {};
