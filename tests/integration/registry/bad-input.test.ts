@@ -18,6 +18,7 @@ const manifests: { [key: string]: Json }[] = parseAllDocuments(
 
 const podSpec: Json = {
   nodeName: 'n',
+  serviceAccountName: 'default',
   nodeSelector: { a: 'b' },
   tolerations: [{ key: 'a', operator: 'Equal', value: 'b', effect: 'NoExecute', tolerationSeconds: 5 }],
   volumes: [
