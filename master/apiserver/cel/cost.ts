@@ -1,195 +1,267 @@
 /**
  * What an expression may cost at worst, by the largest values that it may be given: Kubernetes refuses rules whose estimate is
- * beyond its limits when they are written. The unit is that of `steps.ts`; the factors are cel-go's.
+ * beyond its limits when they are written. The unit is that of `steps.ts`; the estimate is cel-go's with Kubernetes' sizes, so
+ * that the same rules are refused with the same numbers.
  *
- * The estimate is a careful one: what is not known here counts as small, so that nothing is refused that Kubernetes takes.
+ * A value's size is known by its place in the schema, by what made it, or by its type; where none of them says it, it has no end.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
+import { functionCost, listCost, mapCost, methodCost, operatorCost, type Part } from './call-costs.ts';
+import {
+  type EntrySize,
+  exactly,
+  type Largest,
+  product,
+  type Size,
+  union,
+  unionOfEntries,
+  unknownSize,
+} from './cost-sizes.ts';
 
-/** The largest that a value may be. */
-export interface Largest {
-  readonly is: 'text' | 'list' | 'map' | 'object' | 'scalar';
-  /** Characters of a text, items of a list, entries of a map; otherwise 1. */
-  readonly size: number;
-  /** Of a list or map. */
-  readonly element?: Largest;
-  /** Of an object. */
-  readonly fields?: ReadonlyMap<string, Largest>;
-}
-
-export const scalar: Largest = { is: 'scalar', size: 1 };
-
-interface Estimate {
+/** What is known of the value of a node. */
+interface Estimate extends Part {
   readonly cost: number;
-  readonly value: Largest;
+  /** From a variable: names of fields, `@items`, `@values` and `@keys`. Empty: it is at no place. */
+  readonly path: readonly string[];
+  readonly entries?: EntrySize | undefined;
 }
 
-type Scope = ReadonlyMap<string, Largest>;
+type Local = Pick<Estimate, 'path' | 'entries'> & { readonly size?: Size | undefined };
 
-const perCharacter = 0.1;
-const perPatternCharacter = 0.25;
-const listCost = 10;
-const mapCost = 30;
+interface Scope {
+  /** Of all variables but the local ones. */
+  readonly root: Largest;
+  readonly locals: ReadonlyMap<string, Local>;
+}
 
-/** `scope` are the variables. */
-export function worstCost(node: ASTNode, scope: Scope): number {
-  return estimate(node, scope).cost;
+/** `root`: the largest value of the variables. The expression must have been checked. */
+export function worstCost(node: ASTNode, root: Largest): number {
+  return estimate(node, { root, locals: new Map() }).cost;
 }
 
 function estimate(node: ASTNode, scope: Scope): Estimate {
   switch (node.op) {
     case 'value':
-      return { cost: 0, value: typeof node.args === 'string' ? text(node.args.length) : scalar };
-    case 'id':
-      return { cost: 1, value: scope.get(node.args) ?? scalar };
-    case '.':
-    case '.?': {
-      const of = estimate(node.args[0], scope);
-      return { cost: of.cost + 1, value: of.value.fields?.get(node.args[1]) ?? of.value.element ?? scalar };
+      return known(node, scope, 0, { size: exactly(sizeOfLiteral(node.args)), literal: node.args });
+    case 'id': {
+      const local = scope.locals.get(node.args);
+      return known(node, scope, 1, { path: local?.path ?? [node.args], local, entries: local?.entries });
     }
-    case '[]':
+    case '.': {
+      const of = estimate(node.args[0], scope);
+      return known(node, scope, of.cost + (of.type === 'dyn' ? 0 : 1), { path: [...of.path, node.args[1]] });
+    }
+    case '.?':
+      return known(node, scope, estimate(node.args[0], scope).cost + 1, {});
+    case '[]': {
+      const [of, at] = both(node.args, scope);
+      const step = of.type.startsWith('map') ? '@values' : '@items';
+      return known(node, scope, of.cost + at.cost + 1, { path: [...of.path, step], size: of.entries?.value });
+    }
     case '[?]': {
       const [of, at] = both(node.args, scope);
-      return { cost: of.cost + at.cost + 1, value: of.value.element ?? scalar };
+      return known(node, scope, of.cost + at.cost + 1, {});
     }
     case '?:': {
-      const [condition, one, other] = node.args.map((part) => estimate(part, scope));
-      const cost = (condition?.cost ?? 0) + Math.max(one?.cost ?? 0, other?.cost ?? 0);
-      return { cost, value: larger(one?.value ?? scalar, other?.value ?? scalar) };
+      const [condition, yes, no] = node.args.map((part) => estimate(part, scope));
+      if (!condition || !yes || !no) return known(node, scope, 0, {});
+      const entries = unionOfEntries(yes.entries, no.entries);
+      const cost = condition.cost + Math.max(yes.cost, no.cost);
+      return known(node, scope, cost, { size: union(yes.size, no.size), entries });
     }
+    case '&&':
+    case '||': {
+      const [left, right] = both(node.args, scope);
+      return known(node, scope, left.cost + right.cost, {});
+    }
+    case '-_':
+      // CEL reads a number with its sign.
+      if (node.args.op === 'value') return estimate(node.args, scope);
+      return known(node, scope, estimate(node.args, scope).cost + 1, {});
+    case '!_':
+      return known(node, scope, estimate(node.args, scope).cost + 1, {});
     case 'list': {
       const items = node.args.map((item) => estimate(item, scope));
-      const element = items.map(({ value }) => value).reduce(larger, scalar);
-      return { cost: listCost + sum(items), value: { is: 'list', size: items.length, element } };
+      const entries: EntrySize = { of: 'list', key: exactly(1), value: unionOf(items) };
+      return known(node, scope, listCost + sum(items), { size: exactly(items.length), entries });
     }
-    case 'map':
-      return { cost: mapCost + sum(node.args.flat().map((part) => estimate(part, scope))), value: scalar };
-    case '!_':
-    case '-_':
-      return { cost: estimate(node.args, scope).cost + 1, value: scalar };
+    case 'map': {
+      const keys = node.args.map(([key]) => estimate(key, scope));
+      const values = node.args.map(([, value]) => estimate(value, scope));
+      const entries: EntrySize = { of: 'map', key: unionOf(keys), value: unionOf(values) };
+      return known(node, scope, mapCost + sum(keys) + sum(values), { size: exactly(keys.length), entries });
+    }
     case 'call':
-      return call(node.args[0], node.args[1], scope);
+      return call(node, scope);
     case 'rcall':
-      return method(node.args, scope);
+      return method(node, scope);
     default:
-      return operator(node.op, both(node.args, scope));
+      return operator(node, both(node.args, scope), scope);
   }
 }
 
-function operator(op: string, [left, right]: readonly [Estimate, Estimate]): Estimate {
-  const cost = left.cost + right.cost;
-  const smaller = Math.min(left.value.size, right.value.size);
-  switch (op) {
-    case '||':
-    case '&&':
-      return { cost, value: scalar };
-    case 'in':
-      return { cost: cost + (right.value.is === 'list' ? right.value.size : 1), value: scalar };
-    case '+': {
-      const size = left.value.size + right.value.size;
-      return { cost: cost + Math.max(1, size * perCharacter), value: { ...larger(left.value, right.value), size } };
-    }
+interface Facts {
+  readonly path?: readonly string[];
+  /** What made the value says it. */
+  readonly size?: Size | undefined;
+  readonly entries?: EntrySize | undefined;
+  readonly local?: Local | undefined;
+  readonly literal?: unknown;
+}
+
+/** The size is the first that is known: by what made the value, by its place, by its type, by what a local variable was bound to. */
+function known(node: ASTNode, { root }: Scope, cost: number, facts: Facts): Estimate {
+  const { path = [], entries, local, literal } = facts;
+  const place = placeOf(path, root);
+  const type = typeOf(node, path.length > 0 ? place : undefined);
+  const byPlace = place && { least: 0, most: place.size };
+  const size = facts.size ?? byPlace ?? (isScalar(type) ? exactly(1) : local?.size) ?? unknownSize;
+  return { cost, path, size, type, entries, literal, itemSize: itemSizeOf(path, type, root) };
+}
+
+/** Where a path leads; undefined where it leads nowhere. As in Kubernetes what is not said from which variable is said of the first. */
+function placeOf(path: readonly string[], root: Largest): Largest | undefined {
+  if (path.length === 0) return undefined;
+  let at: Largest | undefined = root;
+  for (const step of path.slice(1)) {
+    if (step === '@items' || step === '@values') at = at.element;
+    else if (step === '@keys') at = at.is === 'map' ? keyOfMap : undefined;
+    else at = at.fields?.get(step);
+    if (!at) return undefined;
+  }
+  return at;
+}
+
+/** Kubernetes counts keys as having no size. */
+const keyOfMap: Largest = { is: 'text', size: 0 };
+
+function itemSizeOf(path: readonly string[], type: string, root: Largest): Size | undefined {
+  if (!type.startsWith('list')) return undefined;
+  const item = path.length > 0 ? placeOf([...path, '@items'], root) : undefined;
+  return item && { least: 0, most: item.size };
+}
+
+/** What the checker found, which leaves out what may be null: there the schema says it. */
+function typeOf(node: ASTNode, place: Largest | undefined): string {
+  const checked: unknown = Reflect.get(node, 'checkedType');
+  const type: unknown = typeof checked === 'object' && checked !== null ? Reflect.get(checked, 'name') : undefined;
+  if (typeof type === 'string' && type !== 'dyn') return type;
+  switch (place?.is) {
+    case 'text':
+      return 'string';
+    case 'list':
+      return place.element?.is === 'text' ? 'list<string>' : 'list<dyn>';
+    case 'map':
+      return 'map<string, dyn>';
+    case 'object':
+      return 'object';
     default:
-      return { cost: cost + Math.max(1, smaller * perCharacter), value: scalar };
+      return 'dyn';
   }
 }
 
-function call(name: string, parts: readonly ASTNode[], scope: Scope): Estimate {
+const scalars = /^(optional<)?(bool|int|uint|double|google\.protobuf\.(Duration|Timestamp))>?$/;
+const isScalar = (type: string): boolean => scalars.test(type);
+
+function sizeOfLiteral(value: unknown): number {
+  if (typeof value === 'string') return [...value].length;
+  return value instanceof Uint8Array ? value.length : 1;
+}
+
+function operator(node: ASTNode, [left, right]: readonly [Estimate, Estimate], scope: Scope): Estimate {
+  const { cost, size } = operatorCost(node.op, left, right);
+  const entries = node.op === '+' ? unionOfEntries(left.entries, right.entries) : undefined;
+  return known(node, scope, left.cost + right.cost + cost, { size, entries });
+}
+
+function call(node: Extract<ASTNode, { op: 'call' }>, scope: Scope): Estimate {
+  const [name, parts] = node.args;
+  const [first] = parts;
+  // Whether a field is there is asked without reading it.
+  if (name === 'has' && first?.op === '.') return known(node, scope, estimate(first.args[0], scope).cost, {});
   const given = parts.map((part) => estimate(part, scope));
-  const [first] = given;
-  // `has` asks for a field without reading it.
-  const own = name === 'has' ? 0 : 1;
-  return { cost: sum(given) + own, value: name === 'string' || name === 'dyn' ? (first?.value ?? scalar) : scalar };
+  if (name === 'dyn' && given[0]) return { ...given[0], cost: given[0].cost + 1 };
+  const { cost, size } = functionCost(name, given);
+  return known(node, scope, sum(given) + cost, { size });
 }
 
-type MethodCall = readonly [method: string, receiver: ASTNode, parts: readonly ASTNode[]];
-
-/** By the names that methods have once `replacedMethods` have taken their place. */
-function method([name, receiver, parts]: MethodCall, scope: Scope): Estimate {
-  const of = estimate(receiver, scope);
+function method(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope): Estimate {
+  const [name, receiver, parts] = node.args;
   const [variable, ...bodies] = parts;
   const macro = macros.get(name);
-  if (macro && variable?.op === 'id') {
-    const [perItem, aroundItems] = macro;
-    const inner = new Map(scope).set(variable.args, of.value.is === 'list' ? (of.value.element ?? scalar) : scalar);
-    const done = bodies.map((body) => estimate(body, inner));
-    const element = name === 'map' ? (done.at(-1)?.value ?? scalar) : (of.value.element ?? scalar);
-    const cost = of.cost + of.value.size * (sum(done) + perItem) + aroundItems;
-    if (name === 'map' || name === 'filter') return { cost, value: { is: 'list', size: of.value.size, element } };
-    return { cost, value: scalar };
+  if (macro && variable?.op === 'id' && bodies.length > 0) {
+    return comprehension(node, macro, estimate(receiver, scope), variable.args, bodies, scope);
+  }
+  const space = receiver.op === 'id' && !scope.locals.has(receiver.args) ? receiver.args : undefined;
+  const [init, result] = bodies;
+  if (name === 'bind' && space === 'cel' && variable?.op === 'id' && init && result) {
+    const bound = estimate(init, scope);
+    const done = estimate(result, within(scope, variable.args, bound));
+    return { ...done, cost: listCost + bound.cost + done.cost };
   }
   const given = parts.map((part) => estimate(part, scope));
-  const [first] = given;
-  const cost = of.cost + sum(given);
-  const characters = of.value.is === 'text' ? of.value.size * perCharacter : 0;
-  const wanted = first?.value.is === 'text' ? first.value.size : 0;
-  switch (name) {
-    case 'contains':
-      return { cost: cost + Math.max(1, characters * wanted * perCharacter), value: scalar };
-    case 'matchesRe2':
-    case 'find':
-    case 'findAll': {
-      const found = text(of.value.size);
-      const value: Record<string, Largest> = { find: found, findAll: { is: 'list', size: found.size, element: found } };
-      const own = Math.ceil(characters + perCharacter) * Math.ceil(wanted * perPatternCharacter);
-      return { cost: cost + Math.max(1, own), value: value[name] ?? scalar };
-    }
-    case 'startsWith':
-    case 'endsWith':
-      return { cost: cost + Math.max(1, wanted * perCharacter), value: scalar };
-    case 'size':
-      return { cost: cost + 1, value: scalar };
-    case 'orValue':
-    case 'value':
-      return { cost: cost + 1, value: larger(of.value, first?.value ?? scalar) };
-    case 'lowerAsciiOnly':
-    case 'upperAsciiOnly':
-    case 'substring':
-    case 'trim':
-      return { cost: cost + Math.max(1, characters), value: text(of.value.size) };
-    case 'replace': {
-      const size = of.value.size * Math.max(1, given[1]?.value.size ?? 1);
-      return { cost: cost + Math.max(1, 2 * characters), value: text(size) };
-    }
-    case 'split':
-      return {
-        cost: cost + Math.max(1, 2 * characters),
-        value: { is: 'list', size: of.value.size, element: text(of.value.size) },
-      };
-    case 'joined': {
-      const size = of.value.size * ((of.value.element?.size ?? 1) + wanted);
-      return { cost: cost + Math.max(1, size * perCharacter), value: text(size) };
-    }
-    case 'isSorted':
-    case 'sum':
-    case 'min':
-    case 'max':
-    case 'indexOf':
-    case 'lastIndexOf': {
-      const element = of.value.element ?? scalar;
-      const perElement = 1 + (element.is === 'text' ? element.size * perCharacter : 0);
-      const own = of.value.is === 'list' ? of.value.size * perElement : characters;
-      return { cost: cost + Math.max(1, own), value: name === 'min' || name === 'max' ? element : scalar };
-    }
-    default:
-      return { cost: cost + Math.max(1, characters), value: scalar };
+  if (space !== undefined && spaces.has(space)) {
+    const { cost, size } = methodCost(name, [{ type: space, size: unknownSize }, ...given], space);
+    return known(node, scope, sum(given) + cost, { size });
   }
+  const of = estimate(receiver, scope);
+  const { cost, size } = methodCost(name, [of, ...given]);
+  return known(node, scope, of.cost + sum(given) + cost, { size });
 }
 
-/** What cel-go's expansions do themselves: for each item, and once. */
-const macros: ReadonlyMap<string, readonly [perItem: number, aroundItems: number]> = new Map([
-  ['all', [3, 1]],
-  ['exists', [4, 1]],
-  ['exists_one', [3, 3]],
-  ['map', [listCost + 2, listCost + 1]],
-  ['filter', [listCost + 3, listCost + 1]],
+/** Names that functions have before them. */
+const spaces: ReadonlySet<string> = new Set(['sets', 'lists', 'ip', 'jsonpatch', 'strings', 'format', 'optional']);
+
+/** What cel-go's expansions of a macro do themselves. */
+interface Macro {
+  readonly perItem: number;
+  readonly around: number;
+  /** What is made: a list of the items, or of what is made of them. */
+  readonly makes?: 'items' | 'results';
+}
+
+const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
+  ['all', { perItem: 3, around: 1 }],
+  ['exists', { perItem: 4, around: 1 }],
+  ['exists_one', { perItem: 2, around: 2 }],
+  ['existsOne', { perItem: 2, around: 2 }],
+  ['map', { perItem: listCost + 2, around: listCost + 1, makes: 'results' }],
+  ['filter', { perItem: listCost + 3, around: listCost + 1, makes: 'items' }],
 ]);
+
+function comprehension(
+  node: ASTNode,
+  { perItem, around, makes }: Macro,
+  of: Estimate,
+  variable: string,
+  bodies: readonly ASTNode[],
+  scope: Scope,
+): Estimate {
+  const container = of.entries?.of ?? (of.type.startsWith('map') ? 'map' : 'list');
+  const size = container === 'list' ? of.entries?.value : of.entries?.key;
+  const item: Local = { path: [...of.path, container === 'list' ? '@items' : '@keys'], size };
+  const inner = within(scope, variable, item);
+  const done = bodies.map((body) => estimate(body, inner));
+  const cost = of.cost + product(of.size.most, sum(done) + perItem) + around;
+  if (!makes) return known(node, scope, cost, {});
+  const itemSize = placeOf(item.path, scope.root)?.size ?? item.size?.most ?? unknownSize.most;
+  const value = makes === 'items' ? { least: 0, most: itemSize } : (done.at(-1)?.size ?? unknownSize);
+  return known(node, scope, cost, {
+    size: of.size,
+    entries: { of: 'list', key: exactly(1), value: union(exactly(0), value) },
+  });
+}
+
+const within = ({ root, locals }: Scope, name: string, local: Local): Scope => ({
+  root,
+  locals: new Map(locals).set(name, local),
+});
 
 const both = ([left, right]: readonly [ASTNode, ASTNode], scope: Scope): readonly [Estimate, Estimate] => [
   estimate(left, scope),
   estimate(right, scope),
 ];
 
-const text = (size: number): Largest => ({ is: 'text', size });
-const larger = (one: Largest, other: Largest): Largest => (other.size > one.size ? other : one);
 const sum = (estimates: readonly Estimate[]): number => estimates.reduce((total, { cost }) => total + cost, 0);
+const unionOf = (estimates: readonly Estimate[]): Size =>
+  estimates.length === 0 ? exactly(0) : estimates.map(({ size }) => size).reduce(union);

@@ -8,7 +8,8 @@
  */
 import { Environment, type ParseResult } from '@marcbachmann/cel-js';
 import { prepare } from './bounds.ts';
-import { type Largest, worstCost } from './cost.ts';
+import { worstCost } from './cost.ts';
+import type { Largest } from './cost-sizes.ts';
 import { registerAddressFunctions } from './functions/addresses.ts';
 import { registerListFunctions } from './functions/lists.ts';
 import { registerNumberFunctions } from './functions/numbers.ts';
@@ -39,8 +40,8 @@ export interface Program {
    * from the budget.
    */
   evaluate(bindings: Bindings, budget?: Budget): CelResult;
-  /** What an evaluation may cost at worst, by the largest values of the variables. */
-  worstCost(variables: ReadonlyMap<string, Largest>): number;
+  /** What an evaluation may cost at worst, by the largest value that every variable may have. */
+  worstCost(largest: Largest): number;
 }
 
 export type Compilation =
@@ -137,7 +138,7 @@ function createBase(): Environment {
 function programOf(parsed: ParseResult, type: string): Program {
   return {
     type,
-    worstCost: (variables) => worstCost(parsed.ast, variables),
+    worstCost: (largest) => worstCost(parsed.ast, largest),
     evaluate(bindings, budget) {
       try {
         const value: unknown = withinBounds(() => parsed(bindings.values), budget);

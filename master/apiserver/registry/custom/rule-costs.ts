@@ -2,7 +2,8 @@
  * Rules that may cost too much are refused with their definition, as in Kubernetes ("Resource use by validation functions"). How
  * large a value may be is said by maxItems, maxLength and maxProperties; what says nothing is as large as a request may be.
  */
-import { type Largest, scalar } from '../../cel/cost.ts';
+import { type Largest, product, scalar } from '../../cel/cost-sizes.ts';
+import { celNameOf } from './cel-names.ts';
 import type { Schema } from './schema.ts';
 
 const maxRequestBytes = 3 * 1024 * 1024;
@@ -22,10 +23,10 @@ export class RuleCosts {
     this.#forbid = forbid;
   }
 
-  /** An expression of this worst cost, at a place whose values look like the schema. `what`: rule or messageExpression. */
-  add(place: string, what: string, cost: number, schema: Schema, cardinality: Cardinality): void {
-    const times = cardinality ?? Math.floor(maxRequestBytes / (smallest(schema) + 1));
-    const total = cost * times;
+  /** An expression of this worst cost, at a place whose values look like the schema. */
+  add(place: string, what: 'rule' | 'messageExpression', cost: number, schema: Schema, cardinality: Cardinality): void {
+    // As in Kubernetes: what a message costs counts once.
+    const total = what === 'rule' ? product(cost, cardinality ?? mostInRequest(schema)) : cost;
     this.#costs.push({ place, cost: total });
     if (total > limitOfRule) this.#forbid(place, excess(`estimated ${what} cost`, total / limitOfRule));
   }
@@ -44,6 +45,8 @@ export class RuleCosts {
   }
 }
 
+const mostInRequest = (schema: Schema): number => Math.floor(maxRequestBytes / (smallest(schema) + 1));
+
 function excess(what: string, factor: number): string {
   const times = factor > 100 ? 'more than 100x' : factor < 1.5 ? `${factor.toFixed(6)}x` : `${factor.toFixed(1)}x`;
   const advice =
@@ -60,10 +63,10 @@ export function below({ items, additional, checks }: Schema, cardinality: Cardin
 /** The largest value of a schema. */
 export function largestOf(schema: Schema): Largest {
   const { type, items, additional, properties, checks } = schema;
-  if (schema.intOrString) return scalar;
+  if (schema.intOrString) return { is: 'dyn', size: longest(schema) };
   switch (type) {
     case 'string':
-      return { is: 'text', size: longest(schema) };
+      return { is: times.has(checks.format ?? '') ? 'scalar' : 'text', size: longest(schema) };
     case 'array':
       if (!items) return scalar;
       return {
@@ -81,31 +84,59 @@ export function largestOf(schema: Schema): Largest {
       }
       return {
         is: 'object',
-        size: 1,
-        fields: new Map([...properties].map(([name, inner]) => [name, largestOf(inner)])),
+        size: 0,
+        fields: new Map([
+          ...[...properties].map(([name, inner]): [string, Largest] => [celNameOf(name) ?? name, largestOf(inner)]),
+          ...(schema.embedded ? ofEveryObject : []),
+        ]),
       };
     default:
       return scalar;
   }
 }
 
-const lengths: Readonly<Record<string, number>> = { duration: 32, date: 12, 'date-time': 36 };
+const anyText: Largest = { is: 'text', size: maxRequestBytes - 2 };
+/** What rules may look at in every object. */
+const ofEveryObject: readonly [string, Largest][] = [
+  ['apiVersion', anyText],
+  ['kind', anyText],
+  [
+    'metadata',
+    {
+      is: 'object',
+      size: 0,
+      fields: new Map([
+        ['name', anyText],
+        ['generateName', anyText],
+      ]),
+    },
+  ],
+];
 
-function longest({ checks }: Schema): number {
+/** The bytes that a time takes as text: at least, with its quotes, and at most. */
+const times: ReadonlyMap<string, readonly [least: number, most: number]> = new Map([
+  ['duration', [3, 32]],
+  ['date', [12, 12]],
+  ['date-time', [21, 32]],
+]);
+
+function longest({ checks, intOrString }: Schema): number {
   const { format = '', maxLength, enum: values } = checks;
-  const known = lengths[format];
-  if (known !== undefined) return known;
+  const [, ofTime] = times.get(format) ?? [];
+  if (ofTime !== undefined && !intOrString) return ofTime;
   // A character may take four bytes.
   if (maxLength !== undefined) return maxLength * (format === 'byte' ? 1 : 4);
-  if (values) return Math.max(0, ...values.map((value) => (typeof value === 'string' ? value.length : 0)));
+  if (values && !intOrString && format !== 'byte')
+    return Math.max(0, ...values.map((value) => (typeof value === 'string' ? value.length : 0)));
   return maxRequestBytes - 2;
 }
 
 /** How many bytes of a request a value takes at least. */
-function smallest({ type, properties, additional, checks }: Schema): number {
+function smallest({ type, properties, additional, checks, intOrString }: Schema): number {
+  if (intOrString) return 1;
   switch (type) {
     case 'string':
-      return 2;
+      return times.get(checks.format ?? '')?.[0] ?? 2;
     case 'boolean':
       return 4;
     case 'object': {

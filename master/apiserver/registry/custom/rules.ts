@@ -15,6 +15,7 @@ import {
 import { overBudget } from '../../cel/steps.ts';
 import { isRecord } from '../schema/shape.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
+import { celNameOf } from './cel-names.ts';
 import { below, type Cardinality, largestOf, RuleCosts } from './rule-costs.ts';
 import { child, keyed, type Rule, type Schema } from './schema.ts';
 import { memberOf, type Old, oldItem } from './values.ts';
@@ -55,15 +56,11 @@ function addCosts(tree: RuleTree, place: string, cardinality: Cardinality, costs
   const { schema, here, properties, items, additional } = tree;
   if (here.length > 0) {
     const largest = largestOf(schema);
-    const variables = new Map([
-      ['self', largest],
-      ['oldSelf', largest],
-    ]);
     for (const { rule, program, message } of here) {
       const at = `${place}x-kubernetes-validations[${schema.rules.indexOf(rule)}]`;
-      costs.add(`${at}.rule`, 'rule', program.worstCost(variables), schema, cardinality);
+      costs.add(`${at}.rule`, 'rule', program.worstCost(largest), schema, cardinality);
       if (!message) continue;
-      costs.add(`${at}.messageExpression`, 'messageExpression', message.worstCost(variables), schema, cardinality);
+      costs.add(`${at}.messageExpression`, 'messageExpression', message.worstCost(largest), schema, cardinality);
     }
   }
   for (const [name, inner] of properties) addCosts(inner, `${place}properties[${name}].`, cardinality, costs);
@@ -280,26 +277,10 @@ function objectType(schema: Schema, name: string, mentioned: ReadonlySet<string>
   }
   for (const [property, inner] of properties) {
     if (embedded && property === 'metadata') continue;
-    const celName = escaped(property);
+    const celName = celNameOf(property);
     if (celName === undefined) continue;
     fields[celName] = mentioned.has(celName) ? celType(inner, `${name}.${property}`, mentioned) : 'raw';
     if (celName !== property) jsonNames[celName] = property;
   }
   return { kind: 'object', name, fields, jsonNames };
-}
-
-const reserved = new Set([
-  ...['true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if'],
-  ...['import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while'],
-]);
-
-/** A property's name as CEL can say it, by Kubernetes' rules; undefined for one that it cannot say. */
-function escaped(property: string): string | undefined {
-  if (reserved.has(property)) return `__${property}__`;
-  if (!/^[A-Za-z_.\-/][A-Za-z0-9_.\-/]*$/.test(property)) return undefined;
-  return property
-    .replaceAll('__', '__underscores__')
-    .replaceAll('.', '__dot__')
-    .replaceAll('-', '__dash__')
-    .replaceAll('/', '__slash__');
 }

@@ -193,7 +193,7 @@ properties:
         type: array
         x-kubernetes-list-type: map
         x-kubernetes-list-map-keys: [k]
-        items: { type: object, required: [k], properties: { k: { type: string }, v: { type: integer, x-kubernetes-validations: [{ rule: self == oldSelf, messageExpression: "'was ' + string(oldSelf)" }] } } }
+        items: { type: object, required: [k], properties: { k: { type: string }, v: { type: integer, x-kubernetes-validations: [{ rule: self == oldSelf, messageExpression: "'was %d'.format([oldSelf])" }] } } }
 `);
   t.deepEqual(wrongWith(definition), []);
   const wrong = (now: unknown, before?: unknown): string[] =>
