@@ -188,9 +188,17 @@ function call(node: Extract<ASTNode, { op: 'call' }>, scope: Scope): Estimate {
 function method(node: Extract<ASTNode, { op: 'rcall' }>, scope: Scope): Estimate {
   const [name, receiver, parts] = node.args;
   const [variable, ...bodies] = parts;
-  const macro = macros.get(name);
-  if (macro && variable?.op === 'id' && bodies.length > 0) {
-    return comprehension(node, macro, estimate(receiver, scope), variable.args, bodies, scope);
+  if (variable?.op === 'id') {
+    const [second, ...rest] = bodies;
+    const pairs = second?.op === 'id' && rest.length > 0 ? pairMacros.get(name) : undefined;
+    if (pairs && second?.op === 'id') {
+      return comprehension(node, pairs, estimate(receiver, scope), [variable.args, second.args], rest, scope);
+    }
+    const macro = macros.get(name);
+    if (macro && bodies.length > 0) {
+      return comprehension(node, macro, estimate(receiver, scope), [variable.args], bodies, scope);
+    }
+    if (name === 'sortBy' && second) return sorting(node, estimate(receiver, scope), variable.args, second, scope);
   }
   const space = receiver.op === 'id' && !scope.locals.has(receiver.args) ? receiver.args : undefined;
   const [init, result] = bodies;
@@ -216,8 +224,8 @@ const spaces: ReadonlySet<string> = new Set(['sets', 'lists', 'ip', 'jsonpatch',
 interface Macro {
   readonly perItem: number;
   readonly around: number;
-  /** What is made: a list of the items, or of what is made of them. */
-  readonly makes?: 'items' | 'results';
+  /** What is made: a list of the items, or of what is made of them, or a map. */
+  readonly makes?: 'items' | 'results' | 'map';
 }
 
 const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
@@ -229,27 +237,52 @@ const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   ['filter', { perItem: listCost + 3, around: listCost + 1, makes: 'items' }],
 ]);
 
+/** Those with two variables: the index or key, and the value. */
+const pairMacros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
+  ['all', { perItem: 3, around: 1 }],
+  ['exists', { perItem: 4, around: 1 }],
+  ['exists_one', { perItem: 2, around: 2 }],
+  ['existsOne', { perItem: 2, around: 2 }],
+  ['transformList', { perItem: listCost + 2, around: listCost + 1, makes: 'results' }],
+  ['transformMap', { perItem: 3, around: mapCost + 1, makes: 'map' }],
+  ['transformMapEntry', { perItem: 2, around: mapCost + 1, makes: 'map' }],
+]);
+
+/** The list is bound to a name, its keys are made as `map` makes them, and sorted. */
+function sorting(node: ASTNode, of: Estimate, variable: string, key: ASTNode, scope: Scope): Estimate {
+  const item: Local = { path: [...of.path, '@items'], size: of.entries?.value };
+  const made = estimate(key, within(scope, variable, item));
+  const { perItem, around } = macros.get('map')!;
+  const keys = 1 + product(of.size.most, made.cost + perItem) + around;
+  const sorted = methodCost('sort', [{ type: `list<${made.type}>`, size: of.size }]);
+  return known(node, scope, listCost + of.cost + 1 + keys + sorted.cost, { size: of.size, entries: of.entries });
+}
+
 function comprehension(
   node: ASTNode,
   { perItem, around, makes }: Macro,
   of: Estimate,
-  variable: string,
+  variables: readonly string[],
   bodies: readonly ASTNode[],
   scope: Scope,
 ): Estimate {
   const container = of.entries?.of ?? (of.type.startsWith('map') ? 'map' : 'list');
-  const size = container === 'list' ? of.entries?.value : of.entries?.key;
-  const item: Local = { path: [...of.path, container === 'list' ? '@items' : '@keys'], size };
-  const inner = within(scope, variable, item);
+  const value: Local = {
+    path: [...of.path, container === 'list' ? '@items' : '@values'],
+    size: of.entries?.value,
+  };
+  const key: Local = { path: [...of.path, container === 'list' ? '@indices' : '@keys'], size: of.entries?.key };
+  const [first = '', second] = variables;
+  const item = second === undefined && container === 'list' ? value : key;
+  const outer = within(scope, first, item);
+  const inner = second === undefined ? outer : within(outer, second, value);
   const done = bodies.map((body) => estimate(body, inner));
   const cost = of.cost + product(of.size.most, sum(done) + perItem) + around;
   if (!makes) return known(node, scope, cost, {});
   const itemSize = placeOf(item.path, scope.root)?.size ?? item.size?.most ?? unknownSize.most;
-  const value = makes === 'items' ? { least: 0, most: itemSize } : (done.at(-1)?.size ?? unknownSize);
-  return known(node, scope, cost, {
-    size: of.size,
-    entries: { of: 'list', key: exactly(1), value: union(exactly(0), value) },
-  });
+  const held = makes === 'items' ? { least: 0, most: itemSize } : (done.at(-1)?.size ?? unknownSize);
+  const entries: EntrySize = { of: makes === 'map' ? 'map' : 'list', key: exactly(1), value: union(exactly(0), held) };
+  return known(node, scope, cost, { size: of.size, entries });
 }
 
 const within = ({ root, locals }: Scope, name: string, local: Local): Scope => ({

@@ -11,6 +11,7 @@ import { prepare } from './bounds.ts';
 import { worstCost } from './cost.ts';
 import type { Largest } from './cost-sizes.ts';
 import { registerAddressFunctions } from './functions/addresses.ts';
+import { registerComprehensions } from './functions/comprehensions.ts';
 import { registerListFunctions } from './functions/lists.ts';
 import { registerNumberFunctions } from './functions/numbers.ts';
 import { registerTextFunctions, replacedMethods } from './functions/text.ts';
@@ -130,6 +131,7 @@ function createBase(): Environment {
   environment.registerOperator('optional<dyn> == null', () => false);
   registerTextFunctions(environment);
   registerListFunctions(environment);
+  registerComprehensions(environment);
   registerNumberFunctions(environment);
   registerAddressFunctions(environment);
   return environment;

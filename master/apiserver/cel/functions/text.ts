@@ -40,15 +40,33 @@ export function registerTextFunctions(environment: Environment): void {
   add('string.replace(string, string, int): string', (text: string, from: string, to: string, limit: bigint) =>
     replaceSome(text, from, to, Number(limit)),
   );
-  add('string.reverse(): string', (text: string) => [...text].reverse().join(''));
   add('string.format(list<dyn>): string', formatText);
   add('string(google.protobuf.Timestamp): string', (time: Date) => String(toJson(time)));
   add('string(google.protobuf.Duration): string', (duration: Duration) => duration.toString());
   add('int(google.protobuf.Timestamp): int', (time: Date) => BigInt(Math.floor(time.getTime() / 1000)));
   add('timestamp(google.protobuf.Timestamp): google.protobuf.Timestamp', (time: Date) => time);
   add('duration(google.protobuf.Duration): google.protobuf.Duration', (duration: Duration) => duration);
+  environment.registerType('kubernetes.StringsNamespace', StringsNamespace);
+  environment.registerConstant('strings', 'kubernetes.StringsNamespace', new StringsNamespace());
+  add('kubernetes.StringsNamespace.quote(string): string', (_: StringsNamespace, text: string) => quoted(text));
   registerFormats(environment);
 }
+
+class StringsNamespace {}
+
+const escapes: Readonly<Record<string, string>> = {
+  '\x07': 'a',
+  '\b': 'b',
+  '\f': 'f',
+  '\n': 'n',
+  '\r': 'r',
+  '\t': 't',
+  '\v': 'v',
+  '\\': '\\',
+  '"': '"',
+};
+const quoted = (text: string): string =>
+  `"${[...text].map((character) => (Object.hasOwn(escapes, character) ? `\\${escapes[character]}` : character)).join('')}"`;
 
 function replaceSome(text: string, from: string, to: string, limit: number): string {
   let left = limit < 0 ? Number.POSITIVE_INFINITY : limit;

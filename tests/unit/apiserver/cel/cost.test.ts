@@ -106,6 +106,10 @@ test('expressions over what they make themselves cost what cel-go says', (t) => 
     ['((5 != 6) == (1 == 2)) == ((3 <= 4) == (9 != 9))', 7],
     ['[1, 2, 3].all(i, i in [1, 2, 3].map(j, j + j))', 230],
     ['has(self.a)', 1],
+    ['[1, 2, 3].all(i, v, true)', 20],
+    ['[1, 2].transformList(i, v, v).size() > 0', 10 + 2 * 13 + 11 + 2],
+    ['[3, 1].sort() == []', 10 + 8 + 11 + 10],
+    ['lists.range(5).size() > 0', 5 + 11 + 2],
   ];
   const schema = object({ a: { type: 'integer' } });
   for (const [rule, cost] of cases) t.is(costOf(schema, rule), cost, rule);
