@@ -179,6 +179,8 @@ test('custom objects keep the finalizers that they are given, their metadata fro
     );
   const finalizers = 'metadata:\n  name: mine\n  finalizers:\n  - test-finalizer\n';
   for (const kind of Object.keys(schemas)) t.is((await apply(kind, `${finalizers}spec: {}\n`)).status, 201, kind);
+  // Unlike those of built-in kinds they say in a list what they are.
+  t.like(parsed(await client.send('GET', path('Strict'))).items[0], { kind: 'Strict', apiVersion: version });
   refused(
     t,
     await apply('Strict', `${finalizers}unknownField: 1\n`),

@@ -229,6 +229,100 @@ test('who names one object sees that one, also where the path or the query says 
   );
 });
 
+test('the items of a list say their kind only where the list does not say it for them', async (t) => {
+  const labels = { listed: 'typed' };
+  for (const name of ['typed-1', 'typed-2']) await admin.json('POST', configMaps, { metadata: { name, labels } });
+  type Said = { kind?: string; apiVersion?: string; metadata?: { name: string } };
+  type List = { kind: string; items: Said[]; metadata: { continue?: string } };
+  const list = (query: string, path = configMaps): Promise<List> => admin.json('GET', `${path}?${query}`);
+  const selected = 'labelSelector=listed%3Dtyped';
+  const page = await list('limit=1');
+  const untyped: List[] = [
+    page,
+    await list(`limit=1&continue=${page.metadata.continue}`),
+    await list(selected),
+    await list(`${selected}&resourceVersion=0`),
+    await list(selected, '/api/v1/configmaps'),
+    await list('', '/apis/rbac.authorization.k8s.io/v1/clusterroles'),
+    // Seen in another version than they are stored in.
+    await list('', '/apis/networking.k8s.io/v1/servicecidrs'),
+  ];
+  for (const { kind, items } of untyped) {
+    t.true(items.length > 0, kind);
+    for (const item of items) t.deepEqual([item.kind, item.apiVersion], [undefined, undefined], kind);
+    t.truthy(items[0]?.metadata?.name, kind);
+  }
+  const objects = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+  const rows = await admin.send('GET', `${configMaps}?${selected}&includeObject=Object`, undefined, '', {
+    accept: objects,
+  });
+  t.like(JSON.parse(rows.text).rows[0].object, { kind: 'ConfigMap', apiVersion: 'v1' });
+  const watch = `${configMaps}?${selected}&watch=1&timeoutSeconds=1`;
+  for await (const line of admin.watch(watch, new AbortController().signal)) {
+    t.like(JSON.parse(line).object, { kind: 'ConfigMap', apiVersion: 'v1' });
+  }
+  const deleted = await admin.json<List>('DELETE', `${configMaps}?${selected}`);
+  t.deepEqual([deleted.kind, deleted.items.map(({ kind }) => kind)], ['ConfigMapList', [undefined, undefined]]);
+});
+
+test('an old client is given tables and metadata as the version that it knows', async (t) => {
+  await admin.json('POST', configMaps, configMap('of-old'));
+  const apiVersion = 'meta.k8s.io/v1beta1';
+  const as = (kind: string) => ({ accept: `application/json;as=${kind};v=v1beta1;g=meta.k8s.io` });
+  const ask = async (path: string, kind: string) => {
+    const { status, text } = await admin.send('GET', path, undefined, '', as(kind));
+    t.is(status, 200, text);
+    return text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  };
+  const [table] = await ask(`${configMaps}/of-old`, 'Table');
+  t.like(table, { kind: 'Table', apiVersion });
+  t.like(table.rows[0].object, { kind: 'PartialObjectMetadata', apiVersion });
+  const [metadata] = await ask(`${configMaps}/of-old`, 'PartialObjectMetadata');
+  t.like(metadata, { kind: 'PartialObjectMetadata', apiVersion, metadata: { name: 'of-old' } });
+  const [list] = await ask(configMaps, 'PartialObjectMetadataList');
+  t.like(list, { kind: 'PartialObjectMetadataList', apiVersion });
+  t.like(list.items[0], { kind: 'PartialObjectMetadata', apiVersion });
+  const watch = `${configMaps}?watch=1&timeoutSeconds=1&allowWatchBookmarks=true&fieldSelector=metadata.name%3Dof-old`;
+  for (const kind of ['Table', 'PartialObjectMetadata']) {
+    const events = await ask(watch, kind);
+    t.deepEqual(
+      events.map(({ type, object }) => [type, object.kind, object.apiVersion]),
+      ['ADDED', 'BOOKMARK'].map((type) => [type, kind, apiVersion]),
+    );
+  }
+});
+
+test('a field selector chooses by a value with commas and equals signs in it', async (t) => {
+  const events = '/api/v1/namespaces/default/events';
+  const regarding = { involvedObject: { kind: 'Node', name: 'n', namespace: 'default' } };
+  const reason = 'a,b=c\\';
+  await admin.json('POST', events, { metadata: { name: 'escaped.1' }, ...regarding, reason });
+  const escaped = reason.replaceAll(/[\\,=]/g, '\\$&');
+  const list = (selector: string) => admin.send('GET', `${events}?fieldSelector=${encodeURIComponent(selector)}`);
+  const names = ({ text }: { text: string }) =>
+    JSON.parse(text).items.map(({ metadata }: { metadata: { name: string } }) => metadata.name);
+  t.deepEqual(names(await list(`reason=${escaped}`)), ['escaped.1']);
+  t.false(names(await list(`reason!=${escaped}`)).includes('escaped.1'));
+  const { status, text } = await list('reason=a=b');
+  t.is(status, 400);
+  t.is(JSON.parse(text).message, 'invalid field selector: unescaped character in value: 61');
+});
+
+test('a continue token of a state that is yet to come is waited for, and then refused as Kubernetes refuses it', async (t) => {
+  const token = { v: 'meta.k8s.io/v1', rv: 1_000_000_000_000, start: 'a\0' };
+  const text = Buffer.from(JSON.stringify(token)).toString('base64url');
+  const answer = await admin.send('GET', `${configMaps}?limit=1&continue=${text}`);
+  const { reason, message, details } = JSON.parse(answer.text);
+  t.is(answer.status, 504, answer.text);
+  t.is(reason, 'Timeout');
+  t.regex(message, /^Too large resource version: 1000000000000, current: \d+$/);
+  t.is(details.retryAfterSeconds, 1);
+  t.deepEqual(details.causes, [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }]);
+});
+
 test('what is wrong with a patch is told as Kubernetes tells it', async (t) => {
   await admin.json('POST', configMaps, { ...configMap('patched'), data: { a: 'b' } });
   const [json, merge, strategic] = ['json', 'merge', 'strategic-merge'].map((type) => `application/${type}-patch+json`);
