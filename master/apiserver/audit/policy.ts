@@ -129,7 +129,7 @@ function fitsResource(resources: readonly GroupResources[], namespaces: readonly
   const { resource, subresource, name } = request;
   const whole = subresource === '' ? resource : `${resource}/${subresource}`;
   return resources.some(({ group = '', resources: wanted = [], resourceNames = [] }) => {
-    if (group !== request.group) return false;
+    if (group !== '*' && group !== request.group) return false;
     if (wanted.length === 0) return true;
     if (resourceNames.length > 0 && !resourceNames.includes(name)) return false;
     const patterns = ['*', whole, `${resource}/*`, ...(subresource === '' ? [] : [`*/${subresource}`])];

@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { KubeObject, Status } from '../../api/types.ts';
 import { userInfo } from '../auth/access-reviews.ts';
+import type { Impersonated } from '../auth/impersonate.ts';
 import type { Attributes } from '../auth/rbac/rules.ts';
 import type { UserInfo } from '../registry/context.ts';
 import type { LineSink } from './log-file.ts';
@@ -79,7 +80,7 @@ export class AuditRecord {
   readonly auditId: string;
   /** What is said of the request beside its facts; admission adds to it. */
   readonly annotations = new Map<string, string>();
-  #impersonated: UserInfo | undefined;
+  #impersonated: Impersonated | undefined;
   #object: KubeObject['metadata'];
   #request: string | undefined;
   #response: string | undefined;
@@ -94,8 +95,8 @@ export class AuditRecord {
     this.auditId = (typeof given === 'string' && given.slice(0, 64)) || randomUUID();
   }
 
-  impersonating(user: UserInfo): void {
-    this.#impersonated = user;
+  impersonating(impersonated: Impersonated): void {
+    this.#impersonated = impersonated;
   }
 
   decided(allowed: boolean, reason: string): void {
@@ -146,7 +147,10 @@ export class AuditRecord {
       requestURI: request.url,
       verb: info.verb,
       user: userInfo(user),
-      impersonatedUser: this.#impersonated && userInfo(this.#impersonated),
+      impersonatedUser: this.#impersonated && userInfo(this.#impersonated.user),
+      authenticationMetadata: this.#impersonated?.constraint
+        ? { impersonationConstraint: this.#impersonated.constraint }
+        : undefined,
       sourceIPs: sourceAddresses(request, remoteAddress),
       userAgent: request.headers['user-agent'],
       objectRef: info.isResource ? objectReference(info, this.#object) : undefined,

@@ -101,8 +101,12 @@ export class Requests {
     asker: UserInfo,
   ): void | Promise<void> {
     const { authorizer, flow } = this.#options;
-    const user = impersonates(request) ? impersonate(asker, request.headersDistinct, authorizer) : asker;
-    if (user !== asker) flight.record?.impersonating(user);
+    let user = asker;
+    if (impersonates(request)) {
+      const impersonated = impersonate(asker, request.headersDistinct, info, authorizer);
+      flight.record?.impersonating(impersonated);
+      user = impersonated.user;
+    }
     if (info.verb !== 'watch' && flight.deadline === Number.POSITIVE_INFINITY) {
       return this.#route(request, response, info, flight, user);
     }
