@@ -15,6 +15,7 @@ import { ageColumn, column, labelText, nameColumn, wideColumn } from '../columns
 import { type Strategy, type SubresourceStrategy, statusOnly } from '../strategy.ts';
 import { validateService, validateServiceUpdate } from '../validation/service.ts';
 import { isExternal, validateServiceStatus } from '../validation/service-traffic.ts';
+import { serviceWarnings } from '../validation/service-warnings.ts';
 
 type Spec = NonNullable<Service['spec']>;
 
@@ -67,6 +68,7 @@ export function createServiceStrategy(ranges: ServiceRanges): Strategy<Service> 
     },
     validate: (service, errors, old) => validateService(service, ranges, errors, old),
     validateUpdate: validateServiceUpdate,
+    warnings: serviceWarnings,
     subresources: { status },
     allocator: createServiceAllocator(ranges),
   };

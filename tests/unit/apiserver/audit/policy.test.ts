@@ -12,7 +12,7 @@ rules:
   - { level: RequestResponse, omitManagedFields: false, resources: [{ group: '', resources: [pods, 'services/*'] }] }
   - { level: None, resources: [{ group: '', resources: [configmaps], resourceNames: [controller-leader] }] }
   - { level: Request, namespaces: [kube-system], verbs: [create, update], resources: [{ group: '' }] }
-  - { level: Metadata, resources: [{ group: apps }, { group: '', resources: ['*/status'] }], omitStages: [ResponseStarted] }
+  - { level: Metadata, resources: [{ group: apps }, { group: '*', resources: ['*/status'] }], omitStages: [ResponseStarted] }
   - { level: Metadata, userGroups: ['system:authenticated'], nonResourceURLs: ['/api*', /version] }
 `);
 
@@ -31,6 +31,7 @@ test('the first rule that fits decides, and what none fits is not recorded', (t)
   t.is(levelOf('PUT', '/api/v1/namespaces/kube-system/configmaps/x'), 'Request');
   t.is(levelOf('PUT', '/api/v1/namespaces/a/configmaps/x'), 'None');
   t.is(levelOf('GET', '/apis/apps/v1/deployments'), 'Metadata');
+  t.is(levelOf('GET', '/apis/batch/v1/namespaces/a/jobs/x/status'), 'Metadata');
   t.is(levelOf('GET', '/version'), 'Metadata');
   t.is(levelOf('GET', '/apis'), 'Metadata');
   t.is(levelOf('GET', '/version', 'nobody'), 'None');
