@@ -1,5 +1,6 @@
 /**
- * x509 client certificates: the common name is the user, the organizations are the groups. A connection's certificate is
+ * x509 client certificates: the common name is the user, the organizations are the groups, and an attribute of Kubernetes' own is
+ * the uid. A connection's certificate is
  * looked at once, and its validity at every request, because connections live long.
  */
 import { X509Certificate } from 'node:crypto';
@@ -73,12 +74,17 @@ function look(connection: ClientConnection, isClient: SignedBy | undefined): Pre
   };
 }
 
-/** The certificate's user, and, as in Kubernetes, by which certificate this is so. */
+/** The attribute of a subject that Kubernetes has the user's uid in. */
+const uidAttribute = '1.3.6.1.4.1.57683.2';
+
+/** The certificate's user, and, as in Kubernetes, by which certificate this is so. Throws 401 for several uids, or an empty one. */
 function userOf({ subject, fingerprint256 }: PeerCertificate): UserInfo {
   const names: Record<string, string | string[] | undefined> = { ...subject };
   const hash = fingerprint256.replaceAll(':', '').toLowerCase();
   const extra = { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${hash}`] };
-  return known({ name: list(names.CN)[0] ?? '', groups: list(names.O), extra });
+  const [uid, ...others] = list(names[uidAttribute]);
+  if (uid === '' || others.length > 0) throw unauthorized();
+  return known({ name: list(names.CN)[0] ?? '', ...(uid === undefined ? {} : { uid }), groups: list(names.O), extra });
 }
 
 const list = (value: string | string[] | undefined): string[] =>

@@ -27,6 +27,16 @@ test('the common name is the user, the organizations are its groups, and the fin
   ]);
 });
 
+test('a uid in the subject is the user’s, if there is one', (t) => {
+  const uidAttribute = '1.3.6.1.4.1.57683.2';
+  t.is(certificateUser(connection({ CN: 'ann', [uidAttribute]: 'u-1' }), in2026)?.uid, 'u-1');
+  for (const uid of ['', ['u-1', 'u-2']]) {
+    t.throws(() => certificateUser(connection({ CN: 'ann', [uidAttribute]: uid }), in2026), {
+      message: 'Unauthorized',
+    });
+  }
+});
+
 test('a connection without a certificate has no user', (t) => {
   const none = (() => ({})) as unknown as ClientConnection['getPeerCertificate'];
   t.is(certificateUser({ ...connection({}, false), getPeerCertificate: none }, in2026), undefined);
