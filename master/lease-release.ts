@@ -22,10 +22,14 @@ export interface ReleaseOptions {
   readonly master: string;
 }
 
-/** One server's time to answer; all of them together stay below the lease's own duration. */
-const answerMs = 400;
-const rounds = 3;
+/**
+ * One server's time to answer twice, in each round of asking all. A write whose answer did not come may have been done: then the next server
+ * shows a lease that nobody holds.
+ */
+const answerMs = [120, 250, 500];
 
+/** To connect ahead may take longer. */
+const connectMs = 1_000;
 /** API servers end connections that were idle for longer than two minutes. */
 const renewMs = 60_000;
 
@@ -43,7 +47,8 @@ export class LeaseRelease {
   async keepReady(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.#exchange(this.#options.servers()[0], signal, 'GET');
+        const limit = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
+        await this.#exchange(this.#options.servers()[0], limit, 'GET');
       } catch {
         // A server that is not there yet, or keys, or no place among the masters any more: the release itself says it.
       }
@@ -57,17 +62,19 @@ export class LeaseRelease {
     const { lease, master } = this.#options;
     const servers = this.#options.servers();
     let lastError: unknown;
-    for (let turn = 0; turn < rounds * servers.length && !signal.aborted; turn += 1) {
-      const server = servers[turn % servers.length];
+    const turns = answerMs.flatMap((limitMs) => servers.map((server) => ({ server, limitMs })));
+    for (const { server, limitMs } of turns) {
+      if (signal.aborted) break;
       try {
-        const seen = await this.#exchange(server, signal, 'GET');
+        const limit = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
+        const seen = await this.#exchange(server, limit, 'GET');
         if (seen.status === 404) return undefined;
         const held: Lease = JSON.parse(seen.text);
         const holder = held.spec?.holderIdentity ?? '';
         if (seen.status !== 200) throw new Error(`${server}: ${seen.status}`);
         if (!isOf(master, holder)) return undefined;
         const released = { ...held, spec: { ...held.spec, holderIdentity: '', leaseDurationSeconds: 1 } };
-        const { status } = await this.#exchange(server, signal, 'PUT', JSON.stringify(released));
+        const { status } = await this.#exchange(server, limit, 'PUT', JSON.stringify(released));
         if (status === 200) return { lease, released: holder };
         // Somebody changed it meanwhile: an answer that was still on its way, or the next holder.
         lastError = new Error(`${server}: ${status}`);
@@ -105,9 +112,8 @@ interface Server {
 
 function exchange({ agent, url, signal }: Server, method: 'GET' | 'PUT', body?: string): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(answerMs)]);
   const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-  const asked = request(url, { agent, method, headers, signal: limit }, (answer) => {
+  const asked = request(url, { agent, method, headers, signal }, (answer) => {
     let text = '';
     answer.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;

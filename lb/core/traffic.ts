@@ -5,9 +5,9 @@
 
 /** The client's bytes are unanswered for this long: have the backend checked, and again so often while they are. */
 const silenceMs = 150;
-const stillSilentMs = 500;
+const stillSilentMs = 250;
 /** An answer that has not come so long after its question is hardly worth waiting for. */
-const overdueMs = 2_000;
+const overdueMs = 1_200;
 
 export interface Counts {
   /** Bytes from the backend so far. */

@@ -133,6 +133,7 @@ async function measureOnce(fault: BenchFault, clients: GapClients): Promise<[str
   const witness = new TakeoverWitness(pinned, before);
   try {
     clients.renew();
+    await witness.connect();
     // Faults must fall anywhere between two renewals.
     await sleep(settleMs + Math.random() * 300);
     const fromMs = performance.now();

@@ -1,8 +1,10 @@
 /** API servers that are silent, not dead: paused, they keep every connection open. Clients must not wait for them. */
+import { join } from 'node:path';
 import test from 'ava';
 import { ApiUnreachable, Client } from '../../../master/api/client.ts';
 import { loadKubeconfig } from '../../../master/api/config.ts';
 import { Informer } from '../../../master/api/informer.ts';
+import { LeaseRelease } from '../../../master/lease-release.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
 import { pause } from '../../support/paused.ts';
 import { within } from '../../support/within.ts';
@@ -102,4 +104,25 @@ test.serial('what waits at a paused server ends as soon as the server is known t
   const lost = written.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
   t.true(lost.length <= 2, 'what was never sent is done elsewhere');
   for (const error of lost) t.regex(String(error), /is silent/);
+});
+
+test.serial("a crashed process's lease is released through another server than the silent one", async (t) => {
+  const lease = { namespace: 'kube-system', name: 'kube-scheduler' };
+  await witness.create('leases', {
+    metadata: lease,
+    spec: { holderIdentity: 'master-1_crashed', leaseTransitions: 3 },
+  });
+  const release = new LeaseRelease({
+    kubeconfig: join(apis.dir, 'master-1/scheduler.conf'),
+    servers: () => apis.servers.map(({ url }) => url),
+    lease: lease.name,
+    master: 'master-1',
+  });
+  await pause(apis.first.pid);
+  t.teardown(() => apis.first.signal('SIGCONT'));
+  const ended = new AbortController();
+  t.deepEqual(await release.release(ended.signal), { lease: lease.name, released: 'master-1_crashed' });
+  const { spec } = await witness.get('leases', lease);
+  t.like(spec, { holderIdentity: '', leaseTransitions: 3 });
+  t.is(await release.release(ended.signal), undefined, 'nobody holds it any more');
 });
