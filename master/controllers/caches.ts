@@ -46,10 +46,7 @@ export function createCaches(client: Client, logger: Logger) {
   const pods = informers.for('pods');
   pods.addIndex(podIndex.node, (pod) => [pod.spec?.nodeName ?? '']);
   pods.addIndex(podIndex.namespace, (pod) => [pod.metadata?.namespace ?? '']);
-  pods.addIndex(podIndex.controller, (pod) => {
-    const uid = controllerOf(pod)?.uid;
-    return uid ? [uid] : [];
-  });
+  pods.addIndex(podIndex.controller, controllerUid);
   pods.addIndex(podIndex.job, (pod) => {
     const owner = controllerOf(pod);
     return owner?.kind === kinds.jobs.kind ? [`${pod.metadata?.namespace}/${owner.name}`] : [];
@@ -63,6 +60,7 @@ export function createCaches(client: Client, logger: Logger) {
   deployments.addIndex(namespaceIndex, (deployment) => [deployment.metadata?.namespace ?? '']);
   const jobs = informers.for('jobs');
   jobs.addIndex(namespaceIndex, (job) => [job.metadata?.namespace ?? '']);
+  jobs.addIndex(podIndex.controller, controllerUid);
   const daemonsets = informers.for('daemonsets');
   daemonsets.addIndex(namespaceIndex, (set) => [set.metadata?.namespace ?? '']);
   const statefulsets = informers.for('statefulsets');
@@ -85,6 +83,7 @@ export function createCaches(client: Client, logger: Logger) {
     replicasets,
     deployments,
     jobs,
+    cronjobs: informers.for('cronjobs'),
     daemonsets,
     statefulsets,
     controllerrevisions,
@@ -105,6 +104,11 @@ export function createCaches(client: Client, logger: Logger) {
     /** Every resource whose objects may own or be owned. Events are not: they expire by themselves. */
     owning: owningResources().map((resource): AnyInformer => informers.for(resource) as AnyInformer),
   };
+}
+
+function controllerUid(object: KubeObject): string[] {
+  const uid = controllerOf(object)?.uid;
+  return uid ? [uid] : [];
 }
 
 /** The kinds of the table that the garbage collector looks after. */

@@ -8,6 +8,7 @@ import { startCsrCleaner } from './certificates/csr-cleaner.ts';
 import { startCsrSigning } from './certificates/csr-signing.ts';
 import { startClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import type { StartController } from './context.ts';
+import { startCronJobs } from './cronjob/cronjob-controller.ts';
 import { startDaemonSets } from './daemonset/daemonset-controller.ts';
 import { startDeployments } from './deployment/deployment-controller.ts';
 import { startDisruption } from './disruption/disruption.ts';
@@ -43,6 +44,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'daemonset-controller', start: startDaemonSets },
   { name: 'statefulset-controller', start: startStatefulSets },
   { name: 'job-controller', start: startJobs },
+  { name: 'cronjob-controller', start: startCronJobs },
   { name: 'node-lifecycle-controller', start: startNodeLifecycle },
   { name: 'taint-eviction-controller', start: startTaintEviction },
   { name: 'node-ipam-controller', start: startNodeIpam },

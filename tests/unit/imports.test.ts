@@ -55,6 +55,7 @@ const keepers: Readonly<Record<string, readonly string[]>> = {
   etcd3: ['master/apiserver/store/', 'master/etcd/'],
   express: ['master/apiserver/'],
   dockerode: ['node/runtime/'],
+  croner: ['master/controllers/cronjob/'],
   '@kubernetes/client-node': [],
 };
 
