@@ -1,9 +1,10 @@
 /**
- * Which Secrets, ConfigMaps and volumes are a node's business: those that pods bound to it name
+ * Which pods are a node's business, and which Secrets, ConfigMaps and volumes: the pods bound to it, and those that they name
  * (https://kubernetes.io/docs/reference/access-authn-authz/node/). Looked up in the cache when a node asks, which is seldom: nothing
  * is kept up for it.
  */
 import { eachReference } from '../../api/pod-references.ts';
+import { parseFieldSelector } from '../../api/selectors.ts';
 import type { KubeObject, PersistentVolume, Pod } from '../../api/types.ts';
 import { listPrefix, objectKey } from '../store/keys.ts';
 import type { Attributes } from './rbac/rules.ts';
@@ -11,9 +12,12 @@ import type { Attributes } from './rbac/rules.ts';
 /** What the cache has at this moment under a prefix, or under one key. */
 export type Peek = (prefix: string) => readonly { readonly key: string; readonly object: KubeObject }[];
 
+/** The query is a request's; a question about rights has none. */
+type Asked = Attributes & { readonly query?: URLSearchParams };
+
 export interface NodeGraph {
   /** Why a node may not read what it asks for; undefined where it may, or where the graph has no say. */
-  complaint(node: string, attributes: Attributes): string | undefined;
+  complaint(node: string, attributes: Asked): string | undefined;
 }
 
 const governed = new Set(['secrets', 'configmaps', 'persistentvolumeclaims', 'persistentvolumes']);
@@ -36,14 +40,39 @@ export function nodeGraph(peek: Peek): NodeGraph {
     const claim = volume?.spec?.claimRef;
     return claim !== undefined && named(node, 'persistentvolumeclaims', claim.namespace ?? '', claim.name ?? '');
   };
+  const podComplaint = (node: string, { verb, subresource, namespace, name, query }: Asked): string | undefined => {
+    if (subresource !== '') return undefined;
+    if (verb === 'list' || verb === 'watch') return isOfNode(query, node) ? undefined : onlyOwnPods;
+    if (verb !== 'get') return undefined;
+    const key = objectKey('pods', namespace, name);
+    const pod: Pod | undefined = peek(key).find((stored) => stored.key === key)?.object;
+    return pod && pod.spec?.nodeName !== node ? noRelationship(node) : undefined;
+  };
   return {
     complaint(node, attributes) {
       const { group, resource, verb, name } = attributes;
-      if (group !== '' || !governed.has(resource)) return undefined;
+      if (group !== '') return undefined;
+      if (resource === 'pods') return podComplaint(node, attributes);
+      if (!governed.has(resource)) return undefined;
       if (name === '') return `can only ${verb} individual objects of this type`;
-      return related(node, attributes) ? undefined : `no relationship found between node '${node}' and this object`;
+      return related(node, attributes) ? undefined : noRelationship(node);
     },
   };
+}
+
+const onlyOwnPods = 'can only list/watch pods with spec.nodeName field selector';
+const noRelationship = (node: string): string => `no relationship found between node '${node}' and this object`;
+
+/** Whether what is listed is narrowed to a node's own pods. */
+function isOfNode(query: URLSearchParams | undefined, node: string): boolean {
+  const selector = query?.get('fieldSelector') ?? '';
+  try {
+    return parseFieldSelector(selector).some(
+      ({ field, operator, value }) => field === 'spec.nodeName' && operator === '=' && value === node,
+    );
+  } catch {
+    return false;
+  }
 }
 
 const known = new WeakMap<Pod, ReadonlySet<string>>();

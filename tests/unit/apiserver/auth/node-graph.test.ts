@@ -55,8 +55,21 @@ test('a node reads what its own pods name, and nothing that others name', (t) =>
   t.true(may('/api/v1/services'));
 });
 
+test('a node reads its own pods only', (t) => {
+  const own = 'fieldSelector=spec.nodeName%3Dnode-1';
+  t.true(may(`/api/v1/pods?${own}`));
+  t.true(may(`/api/v1/pods?watch=1&${own}%2Cstatus.phase!%3DFailed`));
+  t.true(may('/api/v1/namespaces/a/pods/one'));
+  t.true(may('/api/v1/namespaces/a/pods/not-there'), 'it may learn that a pod is gone');
+  t.false(may('/api/v1/namespaces/a/pods/two'));
+  t.false(may('/api/v1/pods'));
+  t.false(may('/api/v1/pods?fieldSelector=spec.nodeName%3Dnode-2'));
+  t.false(may('/api/v1/pods?watch=1&fieldSelector=spec.nodeName!%3Dnode-1'));
+});
+
 test('a refusal says why', (t) => {
   const why = (url: string): string => decide(node, parseRequest('GET', url)).reason;
   t.is(why('/api/v1/namespaces/a/secrets/other'), "no relationship found between node 'node-1' and this object");
   t.is(why('/api/v1/namespaces/a/secrets'), 'can only list individual objects of this type');
+  t.is(why('/api/v1/pods'), 'can only list/watch pods with spec.nodeName field selector');
 });
