@@ -94,6 +94,7 @@ await runMain(async (signal) => {
     issuers: options.serviceAccountIssuer,
     audiences: options.apiAudiences,
     store,
+    allows: authorizer.allows,
   });
   const otherTokens = [
     ...(options.tokenAuthFile ? [staticTokens(textOf(options.tokenAuthFile))] : []),

@@ -24,6 +24,7 @@ export interface ServiceAccountsOptions {
   /** For whom tokens must be to be taken here; empty for the issuers. */
   readonly audiences: readonly string[];
   readonly store: Pick<Store, 'get'>;
+  readonly allows?: IssuerOptions['allows'];
 }
 
 export interface ServiceAccounts {
@@ -50,6 +51,6 @@ export function serviceAccounts({ store, ...options }: ServiceAccountsOptions): 
     audiences,
     tokens,
     authenticate: async (token) => (await tokens.verify(token, audiences))?.user,
-    issuer: keys.signing && { key: keys.signing, issuer: issuerName, audiences, read },
+    issuer: keys.signing && { key: keys.signing, issuer: issuerName, audiences, read, allows: options.allows },
   };
 }

@@ -7,6 +7,7 @@ import type { KubeObject, Pod, TokenRequest } from '../../../api/types.ts';
 import type { UserInfo } from '../../registry/context.ts';
 import { FieldErrors } from '../../registry/validation/field-errors.ts';
 import { nodeOf } from '../node-restriction.ts';
+import type { Attributes } from '../rbac/rules.ts';
 import type { ReadObject } from './account-tokens.ts';
 import { type BoundTo, type Reference, signed } from './jwt.ts';
 import type { TokenKey } from './keys.ts';
@@ -18,6 +19,8 @@ export interface IssuerOptions {
   /** Whom a token is for whose request does not say. */
   readonly audiences: readonly string[];
   readonly read: ReadObject;
+  /** Whether a role allows it: asked for an audience that a node has no other reason to want. */
+  readonly allows?: ((user: UserInfo, attributes: Attributes) => boolean) | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
 }
@@ -40,7 +43,7 @@ export interface IssuedToken {
 
 /** Throws a StatusError. */
 export async function issueToken(
-  { key, issuer, audiences, read, now = Date.now }: IssuerOptions,
+  { key, issuer, audiences, read, allows = () => false, now = Date.now }: IssuerOptions,
   user: UserInfo,
   account: AccountName,
   request: TokenRequest,
@@ -56,6 +59,7 @@ export async function issueToken(
   if (asked && asked !== uid) throw uidConflict(asked, uid, account.name);
   const bound = boundObjectRef ? await bind(read, account, boundObjectRef) : {};
   restrict(user, account, bound);
+  restrictAudience(user, account, spec.audiences ?? [], bound.pod, allows);
   const issuedAt = Math.floor(now() / 1_000);
   const claims = {
     aud: wanted,
@@ -80,6 +84,7 @@ interface Bound {
   readonly to?: Pick<BoundTo, 'pod' | 'secret' | 'node'>;
   /** The node that a pod runs on. */
   readonly nodeName?: string | undefined;
+  readonly pod?: Pod;
 }
 
 async function bind(read: ReadObject, account: AccountName, reference: BoundReference): Promise<Bound> {
@@ -98,6 +103,7 @@ async function bind(read: ReadObject, account: AccountName, reference: BoundRefe
       return {
         to: { pod: referenceTo(pod, name), ...(node ? { node: referenceTo(node, nodeName ?? '') } : {}) },
         nodeName,
+        pod,
       };
     }
     case 'v1/Secret':
@@ -130,6 +136,40 @@ function restrict(user: UserInfo, { name }: AccountName, { to, nodeName }: Bound
   if (nodeName !== node) {
     throw forbidden(kinds.serviceaccounts, name, 'node requested token bound to a pod scheduled on a different node');
   }
+}
+
+const audienceVerb = 'request-serviceaccounts-token-audience';
+
+/** As NodeRestriction: and only for whom a volume of the pod names, or a role that its node has. */
+function restrictAudience(
+  user: UserInfo,
+  { namespace, name }: AccountName,
+  audiences: readonly string[],
+  pod: Pod | undefined,
+  allows: NonNullable<IssuerOptions['allows']>,
+): void {
+  if (nodeOf(user) === undefined || !pod) return;
+  const [audience = '', ...others] = audiences;
+  if (others.length > 0) throw forbidden(kinds.serviceaccounts, name, 'node may only request 0 or 1 audiences');
+  if (mayName(pod, audience)) return;
+  const nothing = { isResource: true, path: '', group: '', subresource: '' };
+  if (allows(user, { ...nothing, verb: audienceVerb, resource: audience, namespace, name })) return;
+  throw forbidden(
+    kinds.serviceaccounts,
+    name,
+    `audience ${JSON.stringify(audience)} not found in pod spec volume, ${user.name} is not authorized to request tokens for this audience`,
+  );
+}
+
+/** What a volume's driver wants a token for is the driver's to say, so such volumes may name any. */
+function mayName({ spec }: Pod, audience: string): boolean {
+  return (spec?.volumes ?? []).some(
+    ({ projected, csi, persistentVolumeClaim, ephemeral }) =>
+      csi ||
+      persistentVolumeClaim ||
+      ephemeral ||
+      projected?.sources?.some(({ serviceAccountToken: token }) => token && (token.audience ?? '') === audience),
+  );
 }
 
 function validate(seconds: number): void {

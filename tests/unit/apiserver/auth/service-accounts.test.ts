@@ -21,7 +21,22 @@ function world(key = pem(rsa.privateKey)) {
   const metadata = (name: string, uid: string) => ({ namespace: 'default', name, uid });
   const pod: Pod = {
     metadata: metadata('p', 'uid-p'),
-    spec: { containers: [], serviceAccountName: 'robot', nodeName: 'node-1' },
+    spec: {
+      containers: [],
+      serviceAccountName: 'robot',
+      nodeName: 'node-1',
+      volumes: [
+        {
+          name: 'tokens',
+          projected: {
+            sources: [
+              { serviceAccountToken: { path: 'token' } },
+              { serviceAccountToken: { path: 'vault', audience: 'vault' } },
+            ],
+          },
+        },
+      ],
+    },
   };
   const objects = new Map<string, KubeObject>([
     ['serviceaccounts/robot', { metadata: metadata('robot', 'uid-robot') }],
@@ -141,4 +156,13 @@ test('a node has tokens only of the pods that run on it', async (t) => {
   t.truthy(await issue(toPod, node('node-1')));
   await refused(t, issue({}, node('node-1')), 'Forbidden', /node requested token not bound to a pod/);
   await refused(t, issue(toPod, node('node-2')), 'Forbidden', /scheduled on a different node/);
+  const forAudience = (...audiences: string[]) => issue({ ...toPod, audiences }, node('node-1'));
+  t.truthy(await forAudience('vault'));
+  await refused(
+    t,
+    forAudience('other'),
+    'Forbidden',
+    /audience "other" not found in pod spec volume, system:node:node-1 is not authorized to request tokens for this audience$/,
+  );
+  await refused(t, forAudience('vault', 'other'), 'Forbidden', /node may only request 0 or 1 audiences$/);
 });
