@@ -15,6 +15,8 @@ export interface Question {
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
+  /** With `fieldSelector`. */
+  readonly query?: URLSearchParams;
 }
 
 /** Who decides what users may do. */
@@ -129,6 +131,13 @@ export function registerAuthorizer(environment: Environment): void {
   );
   for (const part of ['subresource', 'namespace', 'name']) {
     add(`${resource}.${part}(string): ${resource}`, (of: ResourceCheck, text: string) => of.with({ [part]: text }));
+  }
+  for (const selector of ['fieldSelector', 'labelSelector']) {
+    add(`${resource}.${selector}(string): ${resource}`, (of: ResourceCheck, text: string) => {
+      const query = new URLSearchParams(of.question.query);
+      query.set(selector, text);
+      return of.with({ query });
+    });
   }
   add(`${resource}.check(string): ${decision}`, (of: ResourceCheck, verb: string) =>
     of.authorizer.check(of.question, verb),

@@ -97,8 +97,23 @@ function attributesOf({ resourceAttributes, nonResourceAttributes }: Asked): Att
     subresource = '',
     namespace = '',
     name = '',
+    fieldSelector,
   } = resourceAttributes ?? {};
-  return { ...none, isResource: true, verb, group, resource, subresource, namespace, name };
+  const asked = { ...none, isResource: true, verb, group, resource, subresource, namespace, name };
+  return fieldSelector
+    ? { ...asked, query: new URLSearchParams({ fieldSelector: selectorText(fieldSelector) }) }
+    : asked;
+}
+
+type FieldSelector = NonNullable<NonNullable<Asked['resourceAttributes']>['fieldSelector']>;
+
+/** What is not understood of a selector is left out: that only widens what is asked for. */
+function selectorText({ rawSelector, requirements = [] }: FieldSelector): string {
+  if (rawSelector) return rawSelector;
+  return requirements
+    .filter(({ operator, values = [] }) => operator === 'In' && values.length === 1)
+    .map(({ key, values: [value = ''] = [] }) => `${key}=${value.replaceAll(/[\\,=]/g, '\\$&')}`)
+    .join(',');
 }
 
 function rulesStatus(authorizer: Authorizer, user: UserInfo, namespace: string) {
@@ -129,12 +144,30 @@ function validateAsked({ resourceAttributes, nonResourceAttributes }: Asked, err
       'cannot be specified in combination with resourceAttributes',
     );
   }
+  for (const selector of ['fieldSelector', 'labelSelector'] as const) {
+    validateSelector(resourceAttributes?.[selector], `spec.resourceAttributes.${selector}`, errors);
+  }
   if (!resourceAttributes && !nonResourceAttributes) {
     errors.invalid(
       'spec.resourceAttributes',
       undefined,
       'exactly one of nonResourceAttributes or resourceAttributes must be specified',
     );
+  }
+}
+
+function validateSelector(
+  selector: { readonly rawSelector?: string; readonly requirements?: readonly unknown[] } | undefined,
+  field: string,
+  errors: FieldErrors,
+): void {
+  if (!selector) return;
+  const { rawSelector = '', requirements = [] } = selector;
+  if (rawSelector !== '' && requirements.length > 0) {
+    errors.invalid(`${field}.rawSelector`, rawSelector, 'may not specified at the same time as requirements');
+  }
+  if (rawSelector === '' && requirements.length === 0) {
+    errors.required(`${field}.requirements`, `when ${field} is specified, requirements or rawSelector is required`);
   }
 }
 

@@ -12,12 +12,9 @@ import type { Attributes } from './rbac/rules.ts';
 /** What the cache has at this moment under a prefix, or under one key. */
 export type Peek = (prefix: string) => readonly { readonly key: string; readonly object: KubeObject }[];
 
-/** The query is a request's; a question about rights has none. */
-type Asked = Attributes & { readonly query?: URLSearchParams };
-
 export interface NodeGraph {
   /** Why a node may not read what it asks for; undefined where it may, or where the graph has no say. */
-  complaint(node: string, attributes: Asked): string | undefined;
+  complaint(node: string, attributes: Attributes): string | undefined;
 }
 
 const governed = new Set(['secrets', 'configmaps', 'persistentvolumeclaims', 'persistentvolumes']);
@@ -40,7 +37,10 @@ export function nodeGraph(peek: Peek): NodeGraph {
     const claim = volume?.spec?.claimRef;
     return claim !== undefined && named(node, 'persistentvolumeclaims', claim.namespace ?? '', claim.name ?? '');
   };
-  const podComplaint = (node: string, { verb, subresource, namespace, name, query }: Asked): string | undefined => {
+  const podComplaint = (
+    node: string,
+    { verb, subresource, namespace, name, query }: Attributes,
+  ): string | undefined => {
     if (subresource !== '') return undefined;
     if (verb === 'list' || verb === 'watch') return isOfNode(query, node) ? undefined : onlyOwnPods;
     if (verb !== 'get') return undefined;

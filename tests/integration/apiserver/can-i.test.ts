@@ -78,6 +78,20 @@ test('a review of somebody else says whether and why, and is for those who may a
     allowed: true,
     reason: 'RBAC: allowed by RoleBinding "testers/default" of ClusterRole "system:kube-dns" to Group "testers"',
   });
+  const pods = async (fieldSelector?: object) => {
+    const resourceAttributes = { verb: 'list', resource: 'pods', ...(fieldSelector && { fieldSelector }) };
+    const ofNode = review({ user: 'system:node:n', groups: ['system:nodes'], resourceAttributes });
+    const { stdout, stderr } = await kubectl.try(['create', '-o', 'jsonpath={.status.allowed}', '-f', '-'], ofNode);
+    return stdout || stderr;
+  };
+  t.is(await pods(), 'false');
+  t.is(await pods({ rawSelector: 'spec.nodeName=n' }), 'true');
+  t.is(await pods({ requirements: [{ key: 'spec.nodeName', operator: 'In', values: ['n'] }] }), 'true');
+  t.is(await pods({ requirements: [{ key: 'spec.nodeName', operator: 'In', values: ['m'] }] }), 'false');
+  t.regex(
+    await pods({}),
+    /fieldSelector\.requirements: Required value: when spec\.resourceAttributes\.fieldSelector is /,
+  );
   t.regex((await ann.try(['create', '-f', '-'], asked)).stderr, /cannot create resource "subjectaccessreviews"/);
   t.regex(
     (await kubectl.try(['create', '-f', '-'], review({ resourceAttributes }))).stderr,

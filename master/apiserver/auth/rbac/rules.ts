@@ -25,6 +25,8 @@ export interface Attributes {
   readonly subresource: string;
   readonly namespace: string;
   readonly name: string;
+  /** Selectors that narrow it down. Roles know none: they allow all of a resource, or nothing. */
+  readonly query?: URLSearchParams;
 }
 
 /** Whether the rule allows it, the verb (of which the caller knows) and the namespace apart. */

@@ -88,6 +88,10 @@ test('old objects, the request, the namespace and the authorizer are there for e
       { expression: "request.operation in ['CREATE', 'UPDATE'] && request.userInfo.username == 'me'" },
       { expression: "namespaceObject.metadata.labels.team == 'blue'" },
       { expression: "!authorizer.requestResource.check('delete').allowed()" },
+      {
+        expression:
+          "!authorizer.group('').resource('pods').fieldSelector('spec.nodeName=n').labelSelector('a=b').check('list').allowed()",
+      },
     ],
   });
   await t.notThrowsAsync(async () => plugin.validate?.(of(configMap({}))));
