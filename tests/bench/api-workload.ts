@@ -2,18 +2,14 @@
  * The work that is measured: ConfigMaps of about 0.8 KB, 32 connections, TLS, through the balancer. The same work was done
  * on Kubernetes for `peer.json`.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { ApiClient } from '../support/api-client.ts';
-import { type Figures, figures, measure, type Pids, stopwatch } from './measure.ts';
+import { fanOut } from './fan-out.ts';
+import { type Figures, measure, nobody, type Pids } from './measure.ts';
 
 const connections = 32;
 const namespace = '/api/v1/namespaces/default/configmaps';
 const objects = 2_000;
-const watchers = 100;
 const warmUps = 3_000;
-const fanOutEvents = 600;
-
-const nobody: Pids = { apiservers: [], etcd: [] };
 
 export interface Servers {
   readonly kubeconfig: string;
@@ -48,6 +44,8 @@ export async function apiWorkload(
   ): Promise<void> =>
     part(name, () => measure(servers.pids, count, atOnce, async (turn) => void (await operation(turn))));
   const list = (): Promise<unknown> => api.send('GET', namespace);
+  const select = (): Promise<unknown> => api.send('GET', `${namespace}?labelSelector=tenth%3D3`);
+  const page = (): Promise<unknown> => api.send('GET', `${namespace}?limit=100`);
   const nameOf = (turn: number): string => `bench-${turn % objects}`;
   try {
     // What is measured is a server that has served for a while, not its start.
@@ -63,10 +61,10 @@ export async function apiWorkload(
     await run('list 2,000', times(200), list);
     // As many as Kubernetes had under way, by its lists a second and their latency: to compare the latency with.
     await run('list 2,000, 4 at once', times(200), list, 4);
-    await run('list, selector (200 of 2,000)', times(600), () =>
-      api.send('GET', `${namespace}?labelSelector=tenth%3D3`),
-    );
-    await run('list, limit=100', times(1_000), () => api.send('GET', `${namespace}?limit=100`));
+    await run('list, selector (200 of 2,000)', times(600), select);
+    await run('list, selector, 4 at once', times(600), select, 4);
+    await run('list, limit=100', times(1_000), page);
+    await run('list, limit=100, 8 at once', times(1_000), page, 8);
     // Each changes its object: what changes nothing is no write.
     await run('update', times(4_000), (turn) =>
       api.json('PUT', `${namespace}/${nameOf(turn)}`, configMap(nameOf(turn), objects + turn)),
@@ -74,55 +72,12 @@ export async function apiWorkload(
     await run('merge patch', times(4_000), (turn) =>
       api.json('PATCH', `${namespace}/${nameOf(turn)}`, { data: { turn: `p${turn}` } }, 'application/merge-patch+json'),
     );
-    await part('watch fan-out, 100 watchers', () => fanOut(servers, api));
-    await part('fan-out of 270 writes/s', () => fanOut(servers, api, 270));
+    await part('watch fan-out, 100 watchers', () => fanOut(servers, api, { namespace, connections }));
+    await part('fan-out of 270 writes/s', () => fanOut(servers, api, { namespace, connections, perSecond: 270 }));
     await run('delete', objects, (turn) => api.json('DELETE', `${namespace}/${nameOf(turn)}`));
   } finally {
     await api.close();
   }
-}
-
-/**
- * Every write's event reaches each of the watchers; one operation is one event delivered to one watcher. With `perSecond`, there are so
- * many writes a second, as Kubernetes had: to compare the latency with, which otherwise is that of the reader's backlog.
- */
-async function fanOut({ kubeconfig, pids }: Servers, writer: ApiClient, perSecond = 0): Promise<Figures> {
-  const client = new ApiClient(kubeconfig, { connections: watchers, timeoutMs: 30_000 });
-  const stop = new AbortController();
-  const expected = watchers * fanOutEvents;
-  const times: number[] = [];
-  const done = Promise.withResolvers<void>();
-  const { metadata } = await writer.json<{ metadata: { resourceVersion: string } }>('GET', `${namespace}?limit=1`);
-  const watch = async (): Promise<void> => {
-    const path = `${namespace}?watch=true&resourceVersion=${metadata.resourceVersion}`;
-    for await (const line of client.watch(path, stop.signal)) {
-      const sentAt = /"sentAt":"([\d.]+)"/.exec(line)?.[1];
-      if (sentAt === undefined) continue;
-      times.push(performance.now() - Number(sentAt));
-      if (times.length === expected) done.resolve();
-    }
-  };
-  const watching = Array.from({ length: watchers }, () =>
-    watch().catch((error: unknown) => {
-      if (!stop.signal.aborted) done.reject(error);
-    }),
-  );
-  // A watch is there once the server has sent its headers: give each of them a first event to count from.
-  await delay(1_000);
-  const spent = stopwatch(pids);
-  const from = performance.now();
-  await measure(nobody, fanOutEvents, connections, async (turn) => {
-    const earlyMs = perSecond > 0 ? from + (turn * 1_000) / perSecond - performance.now() : 0;
-    if (earlyMs > 0) await delay(earlyMs);
-    const patch = { data: { sentAt: String(performance.now()) } };
-    await writer.json('PATCH', `${namespace}/bench-${turn}`, patch, 'application/merge-patch+json');
-  });
-  await done.promise;
-  const result = figures(times, performance.now() - from, spent());
-  stop.abort();
-  await Promise.all(watching);
-  await client.close();
-  return result;
 }
 
 function configMap(name: string, turn: number): unknown {

@@ -20,6 +20,8 @@ export interface Pids {
   readonly etcd: readonly number[];
 }
 
+export const nobody: Pids = { apiservers: [], etcd: [] };
+
 /** Processor time in milliseconds. */
 interface Spent {
   readonly all: number;

@@ -98,6 +98,15 @@ export class ApiClient {
     }
   }
 
+  /** The same, as the bytes that come. Rejects when the signal is aborted. */
+  async watchBytes(path: string, signal: AbortSignal, take: (bytes: Buffer) => void): Promise<void> {
+    const { statusCode, body } = await this.#pool.request({ method: 'GET', path, signal });
+    if (statusCode !== 200) throw new Error(`watch ${path}: ${statusCode} ${await body.text()}`);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    body.on('data', take).on('end', resolve).on('error', reject);
+    await promise;
+  }
+
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
