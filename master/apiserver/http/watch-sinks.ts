@@ -28,7 +28,17 @@ export interface WatchSink {
   listen(listener: { drained(): void; closed(): void }): void;
 }
 
+/**
+ * Into the answer of an HTTP request. Once its headers are out, chunks go to the connection itself: they are made once for all who are sent
+ * the same, and an answer of Node's would put each through its own queue.
+ */
 export function httpSink(response: Answer, contentType: string): WatchSink {
+  let connection: Socket | undefined;
+  let onDrain = (): void => {};
+  const write = (bytes: Buffer): boolean => {
+    if (response.writableEnded) return true;
+    return (connection ?? response).write(bytes);
+  };
   return {
     open() {
       if (response.headersSent) return;
@@ -39,11 +49,13 @@ export function httpSink(response: Answer, contentType: string): WatchSink {
         'Transfer-Encoding': 'chunked',
       });
       response.flushHeaders();
-      // Chunks are made once for all who are sent the same; Node is to send them as they are.
       response.chunkedEncoding = false;
+      // Who sent a request before the last one was answered waits for the connection, and is written to the long way.
+      connection = response.socket ?? undefined;
+      connection?.on('drain', onDrain);
     },
-    write: (parts, length) => response.write(chunkOf(parts, length).framed),
-    writeChunk: ({ framed }) => response.write(framed),
+    write: (parts, length) => write(chunkOf(parts, length).framed),
+    writeChunk: ({ framed }) => write(framed),
     end: () => void response.end(lastChunk),
     destroy: () => void response.destroy(),
     get waitingBytes() {
@@ -53,8 +65,12 @@ export function httpSink(response: Answer, contentType: string): WatchSink {
       return response.writableEnded || response.destroyed;
     },
     listen({ drained, closed }) {
-      response.on('close', closed);
+      onDrain = drained;
       response.on('drain', drained);
+      response.on('close', () => {
+        connection?.off('drain', drained);
+        closed();
+      });
     },
   };
 }

@@ -3,6 +3,7 @@
  * batch that all watchers of a prefix share. A change after a pause is delivered at once, whatever happens in other collections.
  */
 import type { Clock } from '../../api/clock.ts';
+import { Pace } from './pace.ts';
 import type { StoreEvent } from './types.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -12,28 +13,22 @@ export interface DeliveryOptions {
   /** The revision up to which the cache has applied changes. */
   readonly applied: () => number;
   readonly clock: Clock;
+  /** The least that deliveries are apart. */
   readonly paceMs?: number | undefined;
 }
-
-/**
- * Deliveries are at least so far apart: each is a write to every watcher's connection, with its TLS record, its system call and its
- * reader's wake-up. Short beside what anybody notices, long beside what a write takes.
- */
-const defaultPaceMs = 10;
 
 export class Delivery {
   readonly watchers = new Set<Watcher>();
   readonly #options: DeliveryOptions;
-  readonly #paceMs: number;
+  readonly #pace: Pace;
   #events: StoreEvent[] = [];
   /** Up to where the watchers were told of everything, while something waits for its delivery. */
   #delivered = 0;
   #due = false;
-  #deliveredAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    this.#paceMs = options.paceMs ?? defaultPaceMs;
+    this.#pace = new Pace(options.paceMs);
   }
 
   /** The revision up to which the watchers know everything. */
@@ -53,8 +48,8 @@ export class Delivery {
     if (this.#due) return;
     this.#due = true;
     const { clock } = this.#options;
-    const earlyMs = this.#deliveredAt + this.#paceMs - clock.now();
-    if (earlyMs > 0 && this.#events.length > 0) clock.setTimeout(this.#deliver, Math.min(earlyMs, this.#paceMs));
+    const earlyMs = this.#events.length > 0 ? this.#pace.wait(clock.now()) : 0;
+    if (earlyMs > 0) clock.setTimeout(this.#deliver, earlyMs);
     else setImmediate(this.#deliver);
   }
 
@@ -68,9 +63,10 @@ export class Delivery {
     const { prefix, clock, applied } = this.#options;
     const batch = this.#events;
     this.#events = [];
-    if (batch.length > 0) this.#deliveredAt = clock.now();
+    const began = clock.now();
     const byPrefix = new Map([[prefix, batch]]);
     for (const watcher of this.watchers) watcher.deliver(underPrefix(byPrefix, batch, watcher.prefix), applied());
+    if (batch.length > 0) this.#pace.delivered(began, clock.now());
   };
 }
 
