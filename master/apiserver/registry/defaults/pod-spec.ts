@@ -12,9 +12,7 @@ export function defaultPodSpec(spec: PodSpec): void {
   }
   spec.securityContext ??= {};
   spec.schedulerName ??= 'default-scheduler';
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
-    defaultContainer(container, spec.hostNetwork === true);
-  }
+  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) defaultContainer(container);
   spec.volumes?.forEach(defaultVolume);
   for (const constraint of spec.topologySpreadConstraints ?? []) {
     constraint.nodeAffinityPolicy ??= 'Honor';
@@ -32,25 +30,23 @@ export function defaultPod({ spec }: Pod): void {
   if (!spec) return;
   defaultPodSpec(spec);
   spec.enableServiceLinks ??= true;
-  for (const { resources } of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
+  for (const { resources, ports = [] } of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
     if (resources?.limits) resources.requests = { ...resources.limits, ...resources.requests };
+    if (spec.hostNetwork) for (const port of ports) port.hostPort ??= port.containerPort;
   }
 }
 
 /** The defaults of a container that is added to a running pod. Changes it in place. */
 export function defaultEphemeralContainer(container: NonNullable<PodSpec['ephemeralContainers']>[number]): void {
-  defaultContainer(container, false);
+  defaultContainer(container);
 }
 
-function defaultContainer(container: Container, hostNetwork: boolean): void {
+function defaultContainer(container: Container): void {
   container.imagePullPolicy ??= pullPolicyFor(container.image ?? '');
   container.terminationMessagePath ??= '/dev/termination-log';
   container.terminationMessagePolicy ??= 'File';
   container.resources ??= {};
-  for (const port of container.ports ?? []) {
-    port.protocol ??= 'TCP';
-    if (hostNetwork) port.hostPort ??= port.containerPort;
-  }
+  for (const port of container.ports ?? []) port.protocol ??= 'TCP';
   for (const { valueFrom } of container.env ?? []) {
     if (valueFrom?.fieldRef) valueFrom.fieldRef.apiVersion ??= 'v1';
     if (valueFrom?.resourceFieldRef) valueFrom.resourceFieldRef.divisor ??= '0';
@@ -91,6 +87,10 @@ function defaultVolume(volume: Volume): void {
   if (volume.configMap) volume.configMap.defaultMode ??= fileMode;
   if (volume.hostPath) volume.hostPath.type ??= '';
   if (volume.downwardAPI) volume.downwardAPI.defaultMode ??= fileMode;
+  if (volume.iscsi) volume.iscsi.iscsiInterface ||= 'default';
+  if (volume.image) volume.image.pullPolicy ||= pullPolicyFor(volume.image.reference ?? '');
+  const claim = volume.ephemeral?.volumeClaimTemplate?.spec;
+  if (claim) claim.volumeMode ||= 'Filesystem';
   const items = [...(volume.downwardAPI?.items ?? [])];
   if (volume.projected) {
     volume.projected.defaultMode ??= fileMode;

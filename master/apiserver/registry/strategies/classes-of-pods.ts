@@ -1,13 +1,14 @@
 /** Classes that pods name: PriorityClasses (scheduling.k8s.io/v1) and RuntimeClasses (node.k8s.io/v1). */
 import { kinds } from '../../../api/kinds.ts';
+import { deepEqual } from '../../../api/meta.ts';
 import type { PriorityClass, RuntimeClass } from '../../../api/types.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, booleanColumn, column, integerColumn, nameColumn } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateLabels } from '../validation/metadata.ts';
 import { validateOneOf } from '../validation/numbers.ts';
+import { validateResources } from '../validation/pod/resources.ts';
 import { validateTolerations } from '../validation/pod/tolerations.ts';
-import { validateQuantity } from '../validation/quantities.ts';
 
 /** What users may give; above are the system's own classes. */
 const highestUserPriority = 1_000_000_000;
@@ -83,11 +84,15 @@ export const runtimeClassStrategy: Strategy<RuntimeClass> = {
   nameErrors: isDns1123Subdomain,
   validate({ handler = '', overhead, scheduling }, errors) {
     errors.invalidFor('handler', handler, isDns1123Label(handler));
-    for (const [name, amount] of Object.entries(overhead?.podFixed ?? {})) {
-      validateQuantity(amount, `overhead.podFixed[${name}]`, errors);
-    }
+    validateResources({ limits: overhead?.podFixed ?? {} }, new Set(), 'overhead', errors);
     validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector', errors);
-    validateTolerations(scheduling?.tolerations ?? [], 'scheduling.tolerations', errors);
+    const tolerations = scheduling?.tolerations ?? [];
+    validateTolerations(tolerations, 'scheduling.tolerations', errors);
+    tolerations.forEach((toleration, index) => {
+      if (tolerations.slice(0, index).some((other) => deepEqual(other, toleration))) {
+        errors.duplicate(`scheduling[${index}]`, toleration);
+      }
+    });
   },
   validateUpdate({ handler }, old, errors) {
     errors.unchanged('handler', handler, old.handler);

@@ -4,6 +4,7 @@ import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice }
 import { isDns1123Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn } from '../columns/common.ts';
 import { nothingButStatus, type Strategy } from '../strategy.ts';
+import { validateExpression } from '../validation/admission-expressions.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateOneOf } from '../validation/numbers.ts';
 import { withStatus } from './with-status.ts';
@@ -116,8 +117,20 @@ function validateClaim(spec: ClaimSpec | undefined, path: string, errors: FieldE
     else if (!firstAvailable?.length) errors.required(at, choice);
     (firstAvailable ?? []).forEach((alternative, number) => {
       validateExact(alternative, `${at}.firstAvailable[${number}]`, errors);
+      names.add(`${name}/${alternative.name}`);
     });
   });
+  const { constraints = [], config = [] } = spec?.devices ?? {};
+  for (const [list, items] of Object.entries({ constraints, config })) {
+    items.forEach(({ requests: chosen = [] }, index) => {
+      chosen.forEach((name, at) => {
+        if (names.has(name)) return;
+        const why =
+          "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
+        errors.invalid(`${path}.devices.${list}[${index}].requests[${at}]`, name, why);
+      });
+    });
+  }
 }
 
 function validateExact(
@@ -142,6 +155,7 @@ function validateSelectors(selectors: readonly Selector[], field: string, errors
   selectors.forEach(({ cel }, index) => {
     if (!cel) errors.required(`${field}[${index}].cel`);
     else if (!cel.expression) errors.required(`${field}[${index}].cel.expression`);
+    else validateExpression(cel.expression, 'device', 'bool', `${field}[${index}].cel.expression`, errors);
   });
 }
 

@@ -168,7 +168,22 @@ function validateRules(
       if (!rule[part]?.length) errors.required(`${at}.${part}`, `${part} must contain at least one value`);
       validateWildcard(rule[part] ?? [], `${at}.${part}`, errors);
     }
+    (rule.nonResourceURLs ?? []).forEach((url, number) => {
+      validateUrl(url, `${at}.nonResourceURLs[${number}]`, errors);
+    });
   });
+}
+
+/** A path of the server, or all that begin with it. */
+function validateUrl(url: string, field: string, errors: FieldErrors): void {
+  if (url === '*' || url === '/') return;
+  if (url === '') errors.invalid(field, url, 'must not be empty');
+  else if (!url.startsWith('/')) errors.invalid(field, url, 'must start with slash');
+  else if (url.includes(' ')) errors.invalid(field, url, 'must not contain white-space');
+  else if (url.includes('//')) errors.invalid(field, url, 'must not contain double slash');
+  else if (url.replace(/\/\*$/, '').includes('*')) {
+    errors.invalid(field, url, 'wildcard can only do suffix matching');
+  }
 }
 
 const kindOf = (part: string): string => Object.entries(subjectKinds).find(([, name]) => name === part)?.[0] ?? '';

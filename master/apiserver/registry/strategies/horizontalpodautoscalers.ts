@@ -141,6 +141,10 @@ function validateMetric(metric: MetricSpec, field: string, errors: FieldErrors):
   } else {
     const { name = '', selector } = 'metric' in held ? (held.metric ?? {}) : {};
     if (name === '') errors.required(`${at}.metric.name`, 'must specify a metric name');
+    else {
+      const messages = pathSegmentErrors(name, () => []);
+      errors.invalidFor(`${at}.metric.name`, name, messages);
+    }
     validateLabels(selector?.matchLabels, `${at}.metric.selector.matchLabels`, errors);
   }
   if (wanted === 'object') validateReference(metric.object?.describedObject, `${at}.describedObject`, errors);
@@ -182,6 +186,8 @@ function validateTarget(
       errors.required(`${field}.averageValue`, 'must specify a positive target averageValue');
   } else if (averageValue === undefined && value === undefined) {
     errors.required(`${field}.averageValue`, 'must set either a target value for metric or a per-pod target');
+  } else if (source === 'external' && averageValue !== undefined && value !== undefined) {
+    errors.forbidden(`${field}.value`, 'may not set both a target value for metric and a per-pod target');
   }
 }
 
@@ -189,7 +195,10 @@ const hour = 3600;
 const longestPeriod = 1800;
 
 function validateRules(rules: ScalingRules, field: string, errors: FieldErrors): void {
-  const { stabilizationWindowSeconds: window, selectPolicy, policies = [] } = rules;
+  const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules;
+  if (tolerance !== undefined && isQuantity(tolerance) && milliValue(tolerance) < 0) {
+    errors.invalid(`${field}.tolerance`, tolerance, 'must be greater or equal to zero');
+  }
   if (window !== undefined && window < 0) {
     errors.invalid(`${field}.stabilizationWindowSeconds`, window, 'must be greater than or equal to zero');
   }

@@ -134,7 +134,18 @@ function validateBackend({ service, resource }: Backend, field: string, errors: 
     return;
   }
   if (resource) {
-    for (const part of ['kind', 'name'] as const) if (!resource[part]) errors.required(`${field}.resource.${part}`);
+    const { apiGroup } = resource;
+    if (apiGroup !== undefined) {
+      errors.invalidFor(`${field}.resource.apiGroup`, apiGroup, isDns1123Subdomain(apiGroup));
+    }
+    for (const part of ['kind', 'name'] as const) {
+      const value = resource[part] ?? '';
+      if (value === '') errors.required(`${field}.resource.${part}`, `${part} is required`);
+      else {
+        const messages = pathSegmentErrors(value, () => []);
+        errors.invalidFor(`${field}.resource.${part}`, value, messages);
+      }
+    }
     return;
   }
   if (!service) {

@@ -33,7 +33,10 @@ export const leaseStrategy: Strategy<Lease> = {
     if (spec.leaseTransitions <= last) spec.leaseTransitions = last + 1;
   },
   validate({ spec }, errors) {
-    const { leaseDurationSeconds, leaseTransitions } = spec ?? {};
+    const { leaseDurationSeconds, leaseTransitions, preferredHolder, strategy } = spec ?? {};
+    if (preferredHolder && !strategy) {
+      errors.forbidden('spec.preferredHolder', 'may only be specified when `strategy` is defined');
+    }
     if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
       errors.invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0');
     }

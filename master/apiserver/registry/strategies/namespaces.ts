@@ -36,6 +36,10 @@ export const namespaceStrategy: Strategy<Namespace> = {
     if (old.status) namespace.status = old.status;
     else delete namespace.status;
   },
+  validate({ spec }, errors, old) {
+    if (old) return;
+    for (const name of spec?.finalizers ?? []) validateFinalizer(name, 'spec.finalizers', errors);
+  },
   heldBack: ({ spec }) => (spec?.finalizers?.length ?? 0) > 0,
   markDeleting(namespace) {
     namespace.status = { ...namespace.status, phase: 'Terminating' };

@@ -5,6 +5,7 @@ import { setCondition } from '../../../api/meta.ts';
 import type { Binding, Pod } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { podColumns } from '../columns/pod.ts';
+import { fillInLabelKeys } from '../defaults/label-keys.ts';
 import { defaultPod } from '../defaults/pod-spec.ts';
 import { qosClass } from '../defaults/qos.ts';
 import { checkPreconditions } from '../deletion.ts';
@@ -95,6 +96,7 @@ export const podStrategy: Strategy<Pod> = {
 
   setDefaults: defaultPod,
   prepareForCreate(pod) {
+    fillInLabelKeys(pod);
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
     if ((pod.spec?.schedulingGates ?? []).length > 0) {
       const message = 'Scheduling is blocked due to non-empty scheduling gates';

@@ -15,6 +15,7 @@ import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts'
 import type { Column } from '../context.ts';
 import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
+import { validateLabelSelector } from '../validation/label-selector.ts';
 import { pathSegmentErrors } from '../validation/metadata.ts';
 
 const rbacGroup = kinds.roles.group;
@@ -61,6 +62,9 @@ export const clusterRoleStrategy: Strategy<ClusterRole> = {
   validate({ rules = [], aggregationRule }, errors) {
     rules.forEach((rule, index) => {
       validateRule(rule, `rules[${index}]`, false, errors);
+    });
+    (aggregationRule?.clusterRoleSelectors ?? []).forEach((selector, index) => {
+      validateLabelSelector(selector, `aggregationRule.clusterRoleSelectors[${index}]`, errors);
     });
     if (aggregationRule && !aggregationRule.clusterRoleSelectors?.length) {
       errors.required(

@@ -7,7 +7,13 @@ import { ageColumn, column, containerColumns, nameColumn } from '../columns/comm
 import { defaultTemplate } from '../defaults/pod-spec.ts';
 import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { validateIntOrPercent, validateNotNegative, validateOneOf } from '../validation/numbers.ts';
+import {
+  numberOf,
+  validateAtMostAll,
+  validateIntOrPercent,
+  validateNotNegative,
+  validateOneOf,
+} from '../validation/numbers.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
 import { scaleOf } from './scale.ts';
 import { withStatus } from './with-status.ts';
@@ -127,6 +133,12 @@ function validateUpdateStrategy(
     }
   } else if (type === 'RollingUpdate') {
     validateNotNegative(rollingUpdate?.partition, `${field}.rollingUpdate.partition`, errors);
-    validateIntOrPercent(rollingUpdate?.maxUnavailable, `${field}.rollingUpdate.maxUnavailable`, errors);
+    const { maxUnavailable } = rollingUpdate ?? {};
+    if (maxUnavailable !== undefined) {
+      const at = `${field}.rollingUpdate.maxUnavailable`;
+      validateIntOrPercent(maxUnavailable, at, errors);
+      if (numberOf(maxUnavailable) === 0) errors.invalid(at, maxUnavailable, 'cannot be 0');
+      validateAtMostAll(maxUnavailable, at, errors);
+    }
   } else errors.invalid(field, { type, rollingUpdate }, "must be 'RollingUpdate' or 'OnDelete'");
 }

@@ -62,10 +62,16 @@ export const storageClassStrategy: Strategy<StorageClass> = {
     if (volumeBindingMode === undefined) errors.required('volumeBindingMode');
     else validateOneOf(volumeBindingMode, bindingModes, 'volumeBindingMode', errors);
     allowedTopologies.forEach(({ matchLabelExpressions = [] }, index) => {
+      const keys = new Set<string>();
       matchLabelExpressions.forEach(({ key = '', values = [] }, at) => {
         const field = `allowedTopologies[${index}].matchLabelExpressions[${at}]`;
-        errors.invalidFor(`${field}.key`, key, isQualifiedName(key));
         if (values.length === 0) errors.required(`${field}.values`);
+        values.forEach((value, place) => {
+          if (values.indexOf(value) < place) errors.duplicate(`${field}.values[${place}]`, value);
+        });
+        errors.invalidFor(`${field}.key`, key, isQualifiedName(key));
+        if (keys.has(key)) errors.duplicate(`${field}.key`, key);
+        keys.add(key);
       });
     });
   },

@@ -1,8 +1,15 @@
-/** What an expression of a webhook or a policy must be, so that it can be judged by later: it compiles, and gives such a value. */
+/** What an expression of a webhook, a policy or a device's selector must be, so that it can be judged by later: it compiles, and gives such a value. */
 import { conditionsEnvironment, mutationEnvironment, policyEnvironment } from '../../admission/expressions.ts';
+import { CelEnvironment } from '../../cel/environment.ts';
 import type { FieldErrors } from './field-errors.ts';
 
-const environments = { webhook: conditionsEnvironment, policy: policyEnvironment, mutation: mutationEnvironment };
+const environments = {
+  webhook: conditionsEnvironment,
+  policy: policyEnvironment,
+  mutation: mutationEnvironment,
+  /** Of what devices must be (KEP-4381). */
+  device: new CelEnvironment({ device: 'dyn' }),
+};
 
 /** What passes for a list of operations: the type of an empty list is only known later. */
 const lists = ['list<JSONPatch>', 'list<T>', 'list<dyn>', 'dyn'];

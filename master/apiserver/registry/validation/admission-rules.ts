@@ -36,8 +36,33 @@ export function validateRules(rules: readonly AdmissionRule[], field: string, er
         if (value === '' && part !== 'apiGroups') errors.required(`${at}.${part}[${number}]`);
       });
     }
+    validateResources(rule.resources ?? [], `${at}.resources`, errors);
     if (rule.scope !== undefined) validateOneOf(rule.scope, ['*', 'Cluster', 'Namespaced'], `${at}.scope`, errors);
   });
+}
+
+/** What names a resource, or a subresource of it, names it once. */
+function validateResources(resources: readonly string[], field: string, errors: FieldErrors): void {
+  const allOf = new Set<string>();
+  const ofAll = new Set<string>();
+  resources.forEach((resource, index) => {
+    const [name = '', subresource] = resource.split(/\/(.*)/s, 2);
+    if (subresource === undefined) return;
+    const notBeside = (wildcard: string): void => {
+      errors.invalid(`${field}[${index}]`, resource, `if '${wildcard}' is present, must not specify ${resource}`);
+    };
+    if (allOf.has(name)) notBeside(`${name}/*`);
+    if (ofAll.has(subresource)) notBeside(`*/${subresource}`);
+    if (subresource === '*') allOf.add(name);
+    if (name === '*') ofAll.add(subresource);
+  });
+  if (resources.length > 1 && resources.includes('*/*')) {
+    errors.invalid(field, resources, "if '*/*' is present, must not specify other resources");
+  }
+  if (resources.includes('*') && resources.some((resource) => resource !== '*' && !resource.includes('/'))) {
+    const why = "if '*' is present, must not specify other resources without subresources";
+    errors.invalid(field, resources, why);
+  }
 }
 
 export interface MatchCondition {

@@ -36,6 +36,11 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
 export const selectsAll = (selector: LabelSelector | undefined): boolean =>
   Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions ?? []).length === 0;
 
+/** How often the selector says something of labels with this key. */
+export const timesSelected = (selector: LabelSelector | undefined, key: string): number =>
+  (selector?.matchLabels?.[key] === undefined ? 0 : 1) +
+  (selector?.matchExpressions ?? []).filter((requirement) => requirement.key === key).length;
+
 const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
 
 /** Whether the selector can be evaluated at all. */

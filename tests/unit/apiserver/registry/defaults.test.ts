@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { Pod, ReplicationController, Secret, Service } from '../../../../master/api/types.ts';
-import { defaultPod } from '../../../../master/apiserver/registry/defaults/pod-spec.ts';
+import { defaultPod, defaultTemplate } from '../../../../master/apiserver/registry/defaults/pod-spec.ts';
 import { qosClass } from '../../../../master/apiserver/registry/defaults/qos.ts';
 import { replicationControllerStrategy } from '../../../../master/apiserver/registry/strategies/replicationcontrollers.ts';
 import { secretStrategy } from '../../../../master/apiserver/registry/strategies/secrets.ts';
@@ -76,6 +76,17 @@ test('probes, ports, environment and volumes get their defaults', (t) => {
     { name: 'b', secret: { secretName: 's', defaultMode: 420 } },
     { name: 'c', configMap: { name: 'm', defaultMode: 420 } },
   ]);
+});
+
+test('a pod in its node’s network has the node’s ports, and a template leaves that to its pods', (t) => {
+  const spec = () => ({ hostNetwork: true, containers: [{ name: 'c', image: 'x', ports: [{ containerPort: 80 }] }] });
+  const pod: Pod = { spec: spec() };
+  defaultPod(pod);
+  t.is(pod.spec?.containers[0]?.ports?.[0]?.hostPort, 80);
+  const template = { spec: spec() };
+  defaultTemplate(template);
+  const ports: unknown = template.spec.containers[0]?.ports;
+  t.deepEqual(ports, [{ containerPort: 80, protocol: 'TCP' }]);
 });
 
 test('defaulting twice is defaulting once', (t) => {

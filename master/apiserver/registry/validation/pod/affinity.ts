@@ -2,7 +2,7 @@
 import type { PodSpec } from '../../../../api/types.ts';
 import { isDns1123Label, isQualifiedName } from '../../../../api/validation-names.ts';
 import type { FieldErrors } from '../field-errors.ts';
-import { validateLabelSelector } from '../label-selector.ts';
+import { timesSelected, validateLabelSelector } from '../label-selector.ts';
 import { validateNodeSelector, validateNodeSelectorTerm } from '../node-selector.ts';
 
 type Affinity = NonNullable<PodSpec['affinity']>;
@@ -71,6 +71,10 @@ function validateTerm(
   matchLabelKeys.forEach((key, index) => {
     if (mismatchLabelKeys.includes(key)) {
       errors.invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+    }
+    // Once it is there because of the key itself. Kubernetes says so at the term.
+    if (timesSelected(labelSelector, key) > 1) {
+      errors.invalid(`${path}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector');
     }
   });
   if (topologyKey === '') errors.required(`${path}.topologyKey`, 'can not be empty');

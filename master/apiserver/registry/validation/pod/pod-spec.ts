@@ -40,7 +40,7 @@ export function validatePodSpec(spec: PodSpec, path: string, errors: FieldErrors
   if (spec.affinity) validateAffinity(spec.affinity, `${path}.affinity`, errors);
   validateNames(spec, path, errors);
   validateGates(spec, path, errors);
-  validateSpread(spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`, errors);
+  validateSpread(spec.topologySpreadConstraints ?? [], isPod, `${path}.topologySpreadConstraints`, errors);
   validateTolerations(spec.tolerations ?? [], `${path}.tolerations`, errors);
   for (const field of named) {
     const value = spec[field];

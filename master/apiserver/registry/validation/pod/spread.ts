@@ -2,14 +2,19 @@
 import type { PodSpec } from '../../../../api/types.ts';
 import { isQualifiedName } from '../../../../api/validation-names.ts';
 import type { FieldErrors } from '../field-errors.ts';
-import { validateLabelSelector } from '../label-selector.ts';
+import { timesSelected, validateLabelSelector } from '../label-selector.ts';
 import { validateOneOf } from '../numbers.ts';
 
 type Constraint = NonNullable<PodSpec['topologySpreadConstraints']>[number];
 
 const positive = 'must be greater than zero';
 
-export function validateSpread(constraints: readonly Constraint[], path: string, errors: FieldErrors): void {
+export function validateSpread(
+  constraints: readonly Constraint[],
+  isPod: boolean,
+  path: string,
+  errors: FieldErrors,
+): void {
   constraints.forEach((constraint, index) => {
     const field = `${path}[${index}]`;
     const { maxSkew = 0, topologyKey = '', whenUnsatisfiable = '', minDomains, labelSelector } = constraint;
@@ -32,21 +37,23 @@ export function validateSpread(constraints: readonly Constraint[], path: string,
       const value = constraint[policy];
       if (value !== undefined) validateOneOf(value, ['Honor', 'Ignore'], `${field}.${policy}`, errors);
     }
-    validateKeys(constraint, `${field}.matchLabelKeys`, errors);
+    validateKeys(constraint, isPod, `${field}.matchLabelKeys`, errors);
     validateLabelSelector(labelSelector, `${field}.labelSelector`, errors);
   });
 }
 
-function validateKeys({ matchLabelKeys = [], labelSelector }: Constraint, field: string, errors: FieldErrors): void {
+/** A key stands once in the selector of a pod, to which it was added; who wrote it there too has it twice, or in a template. */
+function validateKeys(
+  { matchLabelKeys = [], labelSelector }: Constraint,
+  isPod: boolean,
+  field: string,
+  errors: FieldErrors,
+): void {
   if (matchLabelKeys.length === 0) return;
   if (!labelSelector) errors.forbidden(field, 'must not be specified when labelSelector is not set');
-  const selected = new Set([
-    ...Object.keys(labelSelector?.matchLabels ?? {}),
-    ...(labelSelector?.matchExpressions ?? []).map(({ key }) => key),
-  ]);
   matchLabelKeys.forEach((key, index) => {
     errors.invalidFor(`${field}[${index}]`, key, isQualifiedName(key));
-    if (selected.has(key)) {
+    if (timesSelected(labelSelector, key) > (isPod ? 1 : 0)) {
       errors.invalid(`${field}[${index}]`, key, 'exists in both matchLabelKeys and labelSelector');
     }
   });

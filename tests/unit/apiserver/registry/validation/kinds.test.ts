@@ -1,46 +1,6 @@
 /** The rules of Services, jobs, volumes and others, each with one thing wrong, beside objects in which nothing is. */
 import test from 'ava';
-import { parse } from 'yaml';
-import type { KubeObject } from '../../../../../master/api/types.ts';
-import { parseAddressRange, parsePortRange } from '../../../../../master/apiserver/registry/allocation/ranges.ts';
-import { decode } from '../../../../../master/apiserver/registry/schema/decode.ts';
-import { shapeOf } from '../../../../../master/apiserver/registry/schema/shape.ts';
-import { createStrategies } from '../../../../../master/apiserver/registry/strategies/index.ts';
-import { FieldErrors } from '../../../../../master/apiserver/registry/validation/field-errors.ts';
-
-const strategies = createStrategies({
-  addresses: () => [parseAddressRange('10.96.0.0/16')],
-  nodePorts: parsePortRange('30000-32767'),
-  resources: ({ resource }) => {
-    throw new Error(`nobody asks for ${resource} here`);
-  },
-});
-
-/** `body` is YAML, without apiVersion, kind and metadata. */
-function errorsOf(kind: string, body: string, old?: string): string[] {
-  const strategy = strategies.find((one) => one.kind.kind === kind);
-  if (!strategy) throw new Error(`no strategy for ${kind}`);
-  const read = (text: string): KubeObject => {
-    const object: KubeObject = { metadata: { name: 'a', namespace: 'default', uid: 'u' }, ...parse(text) };
-    const { wrong, unknown } = decode(shapeOf(strategy.kind), object);
-    if (wrong !== undefined || unknown.length > 0) throw new Error(wrong ?? unknown.join());
-    strategy.setDefaults?.(object);
-    if (kind === 'Job') strategy.prepareForCreate?.(object, context, '2026-01-01T00:00:00Z');
-    return object;
-  };
-  const errors = new FieldErrors();
-  const [object, before] = [read(body), old === undefined ? undefined : read(old)];
-  strategy.validate?.(object, errors, before);
-  if (before) strategy.validateUpdate?.(object, before, errors);
-  return errors.causes.map(({ field, message }) => `${field}: ${message}`);
-}
-
-const context = {
-  ...{ user: { name: 'me', groups: [] }, dryRun: false, fieldValidation: 'Ignore' as const, warnings: [] },
-  signal: new AbortController().signal,
-};
-
-type Row = readonly [body: string, ...errors: string[]];
+import { errorsOf, type Row } from './kinds-of.ts';
 
 const job = (spec: string): string =>
   `spec: { completionMode: Indexed, completions: 4, template: { spec: { restartPolicy: Never, containers: [{ name: c, image: x }] } }, ${spec} }`;

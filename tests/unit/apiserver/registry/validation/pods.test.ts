@@ -4,6 +4,7 @@ import type { Container, Pod, PodSpec } from '../../../../../master/api/types.ts
 import { podStrategy } from '../../../../../master/apiserver/registry/strategies/pods.ts';
 import { FieldErrors } from '../../../../../master/apiserver/registry/validation/field-errors.ts';
 import { validateTemplate } from '../../../../../master/apiserver/registry/validation/workload.ts';
+import { context } from './kinds-of.ts';
 import { type Changes, errorsOf, lines, podOf } from './pods-of.ts';
 
 const volume = (source: Changes): Changes => ({ volumes: [{ name: 'v', ...source }] });
@@ -114,5 +115,44 @@ test('a resize changes how much processor and memory there is, and takes no limi
   t.deepEqual(resized({ requests: { cpu: '2', memory: '2Gi' } }), []);
   t.deepEqual(resized({ requests: { cpu: '2' } }), [
     'spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed',
+  ]);
+});
+
+test('labels that only the pod knows the values of are written into its selectors, once', (t) => {
+  const hash = { 'pod-template-hash': 'x1' };
+  const spread = (labelSelector: unknown): Changes => ({
+    topologySpreadConstraints: [
+      {
+        maxSkew: 1,
+        topologyKey: 'zone',
+        whenUnsatisfiable: 'DoNotSchedule',
+        labelSelector,
+        matchLabelKeys: Object.keys(hash),
+      },
+    ],
+    affinity: {
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [
+          { topologyKey: 'zone', labelSelector: {}, mismatchLabelKeys: ['tenant'] },
+        ],
+      },
+    },
+  });
+  const made = (labelSelector: unknown): Pod => {
+    const pod = podOf({}, spread(labelSelector), { labels: { ...hash, tenant: 't' } });
+    podStrategy.prepareForCreate?.(pod, context, '2026-01-01T00:00:00Z');
+    return pod;
+  };
+  const pod = made({ matchLabels: { app: 'a' } });
+  t.deepEqual(pod.spec?.topologySpreadConstraints?.[0]?.labelSelector, {
+    matchLabels: { app: 'a' },
+    matchExpressions: [{ key: 'pod-template-hash', operator: 'In', values: ['x1'] }],
+  });
+  t.deepEqual(pod.spec?.affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.[0]?.labelSelector, {
+    matchExpressions: [{ key: 'tenant', operator: 'NotIn', values: ['t'] }],
+  });
+  t.deepEqual(errorsOf(pod), []);
+  t.deepEqual(errorsOf(made({ matchLabels: hash })), [
+    'spec.topologySpreadConstraints[0].matchLabelKeys[0]: Invalid value: "pod-template-hash": exists in both matchLabelKeys and labelSelector',
   ]);
 });
