@@ -19,8 +19,8 @@ test('a quota is counted, refuses what exceeds it, and has room again when somet
   const namespace = await madeNamespace('counted');
   const configMap = (name: string) => client.create('configmaps', { metadata: { namespace, name } });
   await published(namespace);
-  await client.create('resourcequotas', { metadata: { namespace, name: 'q' }, spec: { hard: { configmaps: '3' } } });
   await configMap('before');
+  await client.create('resourcequotas', { metadata: { namespace, name: 'q' }, spec: { hard: { configmaps: '3' } } });
   const used = (count: string) =>
     within(
       20,

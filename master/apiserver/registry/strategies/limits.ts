@@ -14,6 +14,7 @@ import {
   validateQuantity,
   validateResourceName,
 } from '../validation/quantities.ts';
+import { validateQuotaScopes } from '../validation/quota-scopes.ts';
 import { withStatus } from './with-status.ts';
 
 type Item = NonNullable<LimitRange['spec']>['limits'][number];
@@ -110,16 +111,6 @@ function validateItem(item: Item, field: string, errors: FieldErrors): void {
   }
 }
 
-const scopes = [
-  'Terminating',
-  'NotTerminating',
-  'BestEffort',
-  'NotBestEffort',
-  'PriorityClass',
-  'CrossNamespacePodAffinity',
-  'VolumeAttributesClass',
-];
-
 export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
   kind: kinds.resourcequotas,
   columns: [
@@ -145,36 +136,7 @@ export const resourceQuotaStrategy: Strategy<ResourceQuota> = {
   ),
   validate({ spec }, errors) {
     validateAmounts(spec?.hard ?? {}, 'spec.hard', errors);
-    for (const scope of spec?.scopes ?? []) {
-      if (!scopes.includes(scope)) errors.invalid('spec.scopes', spec?.scopes, 'unsupported scope');
-    }
-    const chosen = new Set(spec?.scopes ?? []);
-    for (const [a, b] of [
-      ['BestEffort', 'NotBestEffort'],
-      ['Terminating', 'NotTerminating'],
-    ] as const) {
-      if (chosen.has(a) && chosen.has(b)) errors.invalid('spec.scopes', spec?.scopes, 'conflicting scopes');
-    }
-    (spec?.scopeSelector?.matchExpressions ?? []).forEach(({ scopeName = '', operator = '', values = [] }) => {
-      const field = 'spec.scopeSelector.matchExpressions';
-      if (!scopes.includes(scopeName)) errors.invalid(`${field}.scopeName`, scopeName, 'unsupported scope');
-      if (operator === 'In' || operator === 'NotIn') {
-        if (values.length === 0) {
-          errors.required(
-            `${field}.values`,
-            "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
-          );
-        }
-      } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-        if (values.length > 0) {
-          errors.invalid(
-            `${field}.values`,
-            values,
-            "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector",
-          );
-        }
-      } else errors.invalid(`${field}.operator`, operator, 'not a valid selector operator');
-    });
+    if (spec) validateQuotaScopes(spec, errors);
   },
   validateUpdate({ spec }, old, errors) {
     const sorted = (list: readonly string[] | undefined): string[] => [...(list ?? [])].sort();

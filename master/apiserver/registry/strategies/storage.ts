@@ -17,6 +17,7 @@ import { nothingButStatus, type Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabelSelector } from '../validation/label-selector.ts';
 import { validateOneOf } from '../validation/numbers.ts';
+import { validateQuantity } from '../validation/quantities.ts';
 import { withStatus } from './with-status.ts';
 
 /** A class's name, and whether it is the default one. */
@@ -299,9 +300,12 @@ export const csiStorageCapacityStrategy: Strategy<CSIStorageCapacity> = {
     column<CSIStorageCapacity>('Capacity', 'How much there is.', ({ capacity }) => capacity ?? '<unset>'),
   ],
   nameErrors: isDns1123Subdomain,
-  validate({ storageClassName = '', nodeTopology }, errors) {
+  validate({ storageClassName = '', nodeTopology, capacity, maximumVolumeSize }, errors) {
     validateLabelSelector(nodeTopology, 'nodeTopology', errors);
     errors.invalidFor('storageClassName', storageClassName, isDns1123Subdomain(storageClassName));
+    for (const [field, amount] of Object.entries({ capacity, maximumVolumeSize })) {
+      if (amount !== undefined) validateQuantity(amount, field, errors);
+    }
   },
   validateUpdate(now, old, errors) {
     errors.unchanged('nodeTopology', now.nodeTopology, old.nodeTopology);

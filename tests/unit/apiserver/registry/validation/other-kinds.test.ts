@@ -14,6 +14,9 @@ const set = (strategy: string): string =>
 const claimed = (more: string): string =>
   `spec: { devices: { requests: [{ name: r, exactly: { deviceClassName: c } }], ${more} } }`;
 
+const slice = (more: string): string =>
+  `spec: { driver: a.b, nodeName: n, pool: { name: p, generation: 1, resourceSliceCount: 1 }, ${more} }`;
+
 const rows: Readonly<Record<string, readonly Row[]>> = {
   ClusterRole: [
     ['aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: b } }] }'],
@@ -73,10 +76,45 @@ const rows: Readonly<Record<string, readonly Row[]>> = {
   ],
   ResourceClaim: [
     [claimed('constraints: [{ requests: [r], matchAttribute: a.b/c }]')],
+    [claimed('config: [{ opaque: { driver: a.b } }]'), 'spec.devices.config[0].opaque.parameters: Required value'],
     [
       claimed('constraints: [{ requests: [s], matchAttribute: a.b/c }]'),
       `spec.devices.constraints[0].requests[0]: Invalid value: "s": must be the name of a request in the claim or the name of a request and a subrequest separated by '/'`,
     ],
+  ],
+  ResourceSlice: [
+    [
+      slice(
+        'devices: [{ name: d, attributes: { model: { string: x }, a.b/cores: { int: 4 } }, capacity: { memory: { value: 1Gi } } }]',
+      ),
+    ],
+    [
+      slice('devices: [{ name: d, attributes: { model: {} } }]'),
+      'spec.devices[0].attributes[model]: Required value: exactly one value must be specified',
+    ],
+    [
+      'spec: { driver: a.b, nodeName: n, pool: { name: p, generation: -1, resourceSliceCount: 0 } }',
+      'spec.pool.generation: Invalid value: -1: must be greater than or equal to zero',
+      'spec.pool.resourceSliceCount: Invalid value: 0: must be greater than zero',
+    ],
+  ],
+  ResourceQuota: [
+    ['spec: { hard: { pods: "4", requests.cpu: "1" }, scopes: [NotTerminating] }'],
+    [
+      'spec: { hard: { pods: "4" }, scopeSelector: { matchExpressions: [{ scopeName: PriorityClass, operator: In, values: [high] }] } }',
+    ],
+    [
+      'spec: { hard: { services: "1" }, scopes: [BestEffort] }',
+      'spec.scopes: Invalid value: ["BestEffort"]: unsupported scope applied to resource',
+    ],
+    [
+      'spec: { hard: { pods: "1" }, scopeSelector: { matchExpressions: [{ scopeName: BestEffort, operator: In, values: [a] }] } }',
+      'spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be \'Exists\' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity',
+    ],
+  ],
+  CSIStorageCapacity: [
+    ['{ storageClassName: a, capacity: 1Gi }'],
+    ['{ storageClassName: a, capacity: -1Gi }', 'capacity: Invalid value: "-1Gi": must be greater than or equal to 0'],
   ],
   Namespace: [
     ['spec: { finalizers: [example.com/mine] }'],
