@@ -1,7 +1,7 @@
 /** Pods: graceful deletion, a spec that hardly changes, and the two actions that decide where and whether one runs. */
 import { conflict, invalid } from '../../../api/errors.ts';
 import { type Kind, kinds } from '../../../api/kinds.ts';
-import { setCondition } from '../../../api/meta.ts';
+import { deepEqual, setCondition } from '../../../api/meta.ts';
 import type { Binding, Pod } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { podColumns } from '../columns/pod.ts';
@@ -110,7 +110,8 @@ export const podStrategy: Strategy<Pod> = {
   validate({ metadata, spec }, errors, old) {
     validatePodAnnotations(metadata?.annotations, spec?.nodeName, 'metadata.annotations', errors);
     if (!spec) errors.required('spec.containers');
-    else validatePodSpec(spec, 'spec', errors, metadata?.name ?? '');
+    // What was taken once, under whatever rules, may stay, so that such a pod can still lose its finalizers.
+    else if (!old || !deepEqual(spec, old.spec)) validatePodSpec(spec, 'spec', errors, metadata?.name ?? '');
     if (old || !spec) return;
     if (spec.ephemeralContainers?.length) errors.forbidden('spec.ephemeralContainers', 'cannot be set on create');
     if (spec.nodeName && spec.schedulingGates?.length) {

@@ -156,3 +156,13 @@ test('labels that only the pod knows the values of are written into its selector
     'spec.topologySpreadConstraints[0].matchLabelKeys[0]: Invalid value: "pod-template-hash": exists in both matchLabelKeys and labelSelector',
   ]);
 });
+
+test('a pod that was taken under other rules can still lose its finalizers, and nothing of its spec can change', (t) => {
+  const old = podOf({ image: ' x' }, {}, { finalizers: ['a/b'] });
+  const { finalizers: _gone, ...metadata } = old.metadata ?? {};
+  t.deepEqual(errorsOf({ ...old, metadata }, old), []);
+  const changed = podOf({ image: ' y' });
+  t.deepEqual(errorsOf(changed, old), [
+    'spec.containers[0].image: Invalid value: " y": must not have leading or trailing whitespace',
+  ]);
+});
