@@ -21,6 +21,8 @@ export interface Resize {
 const availableOf = (set: ReplicaSet): number => Math.min(set.status?.availableReplicas ?? 0, replicasOf(set));
 const total = (sets: readonly ReplicaSet[], count: (set: ReplicaSet) => number): number =>
   sets.reduce((sum, set) => sum + count(set), 0);
+/** Pods that it is no longer to have are there until its status says that they are not. */
+const presentOf = (set: ReplicaSet): number => Math.max(set.status?.replicas ?? 0, replicasOf(set));
 const isActive = (set: ReplicaSet): boolean => replicasOf(set) > 0;
 const all = ({ fresh, old }: Sets): ReplicaSet[] => (fresh ? [...old, fresh] : [...old]);
 
@@ -36,7 +38,7 @@ export function isScaled(deployment: Deployment, sets: Sets): boolean {
 export function nextSize(deployment: Deployment, others: readonly ReplicaSet[], present: number): number {
   const wanted = replicasOf(deployment);
   if (deployment.spec?.strategy?.type === 'Recreate') return wanted;
-  const room = wanted + limitsOf(deployment).maxSurge - total(others, replicasOf) - present;
+  const room = wanted + limitsOf(deployment).maxSurge - total(others, presentOf) - present;
   return room <= 0 ? present : present + Math.min(room, wanted - present);
 }
 

@@ -124,6 +124,13 @@ test('pods that are about to go are not counted on, although the status has them
   t.deepEqual(rollingStep(owner, madeFor(owner, 8, 4), [old]), [{ set: old, replicas: 32 }]);
 });
 
+test('nobody new begins in the place of a pod that is still there, although its ReplicaSet is smaller already', (t) => {
+  const owner = deployment(10, { rollingUpdate: { maxSurge: 2, maxUnavailable: 2 } }, 'app:2');
+  const shrunk = resized(madeFor(deployment(10), 10), 8);
+  t.is(nextSize(owner, [shrunk], 2), 2);
+  t.is(nextSize(owner, [{ ...shrunk, status: { replicas: 8 } }], 2), 4);
+});
+
 test('a change of size during a rollout is shared out in proportion', (t) => {
   const strategy = { rollingUpdate: { maxSurge: 3, maxUnavailable: 2 } };
   const before = deployment(10, strategy);
