@@ -32,10 +32,12 @@ export function validateMetadata(
   validateLabels(labels, 'metadata.labels', errors);
   validateAnnotations(annotations, 'metadata.annotations', errors);
   validateOwners(object.metadata?.ownerReferences ?? [], errors);
-  (object.metadata?.finalizers ?? []).forEach((finalizer, index) => {
+  const finalizers = object.metadata?.finalizers;
+  if (!finalizers) return;
+  for (const [index, finalizer] of finalizers.entries()) {
     if (anyFinalizer) errors.invalidFor('metadata.finalizers', finalizer, isQualifiedName(finalizer));
     else validateFinalizer(finalizer, 'metadata.finalizers', errors, `[${index}]`);
-  });
+  }
 }
 
 export function validateMetadataUpdate(object: KubeObject, old: KubeObject, errors: FieldErrors): void {
