@@ -6,12 +6,15 @@
 const label = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const label1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const subdomain = `${label}(\\.${label})*`;
+const underscoredLabel = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+const underscored = `${underscoredLabel}(\\.${underscoredLabel})*`;
 const qualified = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const labelText = `(${qualified})?`;
 
 const isLabel = new RegExp(`^${label}$`);
 const isLabel1035 = new RegExp(`^${label1035}$`);
 const isSubdomain = new RegExp(`^${subdomain}$`);
+const isUnderscored = new RegExp(`^${underscored}$`);
 const isQualified = new RegExp(`^${qualified}$`);
 const isLabelText = new RegExp(`^${labelText}$`);
 
@@ -35,6 +38,16 @@ export function isDns1123Subdomain(text: string): string[] {
     'example.com',
     undefined,
     subdomain,
+  ]);
+}
+
+/** The same, in which the names of services may begin with an underscore (RFC 2782). */
+export function isDns1123SubdomainWithUnderscore(text: string): string[] {
+  return rule(text, 253, mustBeBytes, isUnderscored, [
+    `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character`,
+    'example.com',
+    undefined,
+    underscored,
   ]);
 }
 

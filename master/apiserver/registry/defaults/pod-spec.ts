@@ -1,4 +1,5 @@
 /** What Kubernetes fills into a pod's spec or a pod template where nothing is said (its `SetDefaults_PodSpec` and kin). */
+import { formatAmount, podAmounts } from '../../../api/pod-resources.ts';
 import type { Container, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../../../api/types.ts';
 
 /** The defaults that templates have too. Changes the spec in place. */
@@ -34,6 +35,18 @@ export function defaultPod({ spec }: Pod): void {
     if (resources?.limits) resources.requests = { ...resources.limits, ...resources.requests };
     if (spec.hostNetwork) for (const port of ports) port.hostPort ??= port.containerPort;
   }
+  if (spec.resources) defaultPodResources(spec, spec.resources);
+}
+
+/** A pod that says what it needs as a whole asks for what its containers do, or else for as much as it may use (KEP-2837). */
+function defaultPodResources(spec: PodSpec, resources: NonNullable<PodSpec['resources']>): void {
+  const { requests = {}, limits = {} } = resources;
+  if (Object.keys(requests).length + Object.keys(limits).length === 0) return;
+  const asked: Record<string, string> = {};
+  for (const [name, amount] of podAmounts({ spec: { ...spec, overhead: {} } }, 'requests')) {
+    if (name === 'cpu' || name === 'memory') asked[name] = formatAmount(name, amount);
+  }
+  resources.requests = { ...limits, ...asked, ...requests };
 }
 
 /** The defaults of a container that is added to a running pod. Changes it in place. */

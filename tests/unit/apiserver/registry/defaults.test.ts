@@ -89,6 +89,17 @@ test('a pod in its node’s network has the node’s ports, and a template leave
   t.deepEqual(ports, [{ containerPort: 80, protocol: 'TCP' }]);
 });
 
+test('a pod that says what it needs as a whole asks for what its containers do', (t) => {
+  const pod: Pod = {
+    spec: {
+      resources: { limits: { cpu: '1', memory: '1Gi' } },
+      containers: ['a', 'b'].map((name) => ({ name, image: 'x', resources: { requests: { cpu: '150m' } } })),
+    },
+  };
+  defaultPod(pod);
+  t.deepEqual(pod.spec?.resources?.requests, { cpu: '300m', memory: '1Gi' });
+});
+
 test('defaulting twice is defaulting once', (t) => {
   const pod: Pod = {
     spec: { containers: [{ name: 'c', image: 'x:1', livenessProbe: { exec: { command: ['true'] } } }] },

@@ -1,7 +1,11 @@
 /** The names that a pod has and knows: its own, and those of others (Kubernetes' "DNS for Services and Pods" page). */
 import { isIP } from 'node:net';
 import type { PodSpec } from '../../../../api/types.ts';
-import { isDns1123Label, isDns1123Subdomain } from '../../../../api/validation-names.ts';
+import {
+  isDns1123Label,
+  isDns1123Subdomain,
+  isDns1123SubdomainWithUnderscore,
+} from '../../../../api/validation-names.ts';
 import { notAnAddress } from '../addresses.ts';
 import type { FieldErrors } from '../field-errors.ts';
 
@@ -69,9 +73,10 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string, errors: Fi
     );
   }
   searches.forEach((search, index) => {
-    // The root, and a name that says that it is whole; services' names may begin with an underscore.
-    const name = search === '.' ? '' : search.replace(/\.$/, '').replaceAll('_', '-').replace(/^-/, '');
-    if (name !== '') errors.invalidFor(`${field}.searches[${index}]`, search, isDns1123Subdomain(name));
+    // The root, and names that say that they are whole.
+    const name = search.replace(/\.$/, '');
+    if (search === '.') return;
+    errors.invalidFor(`${field}.searches[${index}]`, name, isDns1123SubdomainWithUnderscore(name));
   });
   options.forEach(({ name = '' }, index) => {
     if (name === '') errors.required(`${field}.options[${index}]`, 'must not be empty');

@@ -1,5 +1,6 @@
 /** How much a container, or a whole pod, asks for and may use, and which devices (KEP-2837 for pods, KEP-4381 for devices). */
-import { isQuantity, quantityToNumber } from '../../../../api/quantity.ts';
+import { formatAmount, podAmounts } from '../../../../api/pod-resources.ts';
+import { isQuantity, milliValue, quantityToNumber } from '../../../../api/quantity.ts';
 import type { Container, PodSpec } from '../../../../api/types.ts';
 import { isDns1123Label, isDns1123Subdomain } from '../../../../api/validation-names.ts';
 import type { FieldErrors } from '../field-errors.ts';
@@ -113,11 +114,10 @@ export function validatePodResources(spec: PodSpec, path: string, errors: FieldE
   if (!resources) return;
   if (resources.claims) errors.forbidden(`${path}.claims`, 'claims cannot be set for Resources at pod-level');
   validateResources({ ...resources, claims: [] }, new Set(), path, errors, validatePodResourceName);
-  for (const [name, request] of Object.entries(resources.requests ?? {})) {
-    const asked = containers.map((container) => amountOf(container.resources?.requests?.[name]));
-    const sum = asked.reduce((total, amount) => total + amount, 0);
-    if (isQuantity(request) && sum > quantityToNumber(request)) {
-      const why = `must be greater than or equal to aggregate container requests of ${sum}`;
+  for (const [name, sum] of podAmounts({ spec: { ...spec, overhead: {} } }, 'requests')) {
+    const request = resources.requests?.[name];
+    if (request !== undefined && isQuantity(request) && sum > milliValue(request)) {
+      const why = `must be greater than or equal to aggregate container requests of ${formatAmount(name, sum)}`;
       errors.invalid(`${path}.requests[${name}]`, request, why);
     }
   }

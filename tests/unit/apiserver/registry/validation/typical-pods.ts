@@ -95,7 +95,7 @@ projected:
   setHostnameAsFQDN: true
   hostname: a
   subdomain: b
-  dnsConfig: { nameservers: [1.1.1.1], searches: [my.dns.search.suffix, .], options: [{ name: ndots, value: "2" }] }
+  dnsConfig: { nameservers: [1.1.1.1], searches: [my.dns.search.suffix, _sip._tcp.local., .], options: [{ name: ndots, value: "2" }] }
   hostAliases: [{ ip: 127.0.0.1, hostnames: [foo.local] }]
   readinessGates: [{ conditionType: www.example.com/feature-1 }]
   schedulingGates: [{ name: example.com/foo }]
