@@ -39,6 +39,16 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** The flags of a parsed command line that have a value, by their names, as text. What was read into more than that is left out. */
+export function flagValues(parsed: Command): Record<string, string> {
+  const values = parsed.options.flatMap((option): [string, string][] => {
+    const value: unknown = parsed.getOptionValue(option.attributeName());
+    const isPlain = ['string', 'number', 'boolean'].includes(typeof value) || Array.isArray(value);
+    return isPlain ? [[option.name(), String(value)]] : [];
+  });
+  return Object.fromEntries(values);
+}
+
 /** An identity that begins with the name and is this process's own, also over its restarts. For commander's `argParser`. */
 export const ownIdentity = (name: string): string => `${name}_${randomUUID()}`;
 

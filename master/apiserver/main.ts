@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { aborted, sleep, systemClock } from '../api/clock.ts';
 import { isNotFound } from '../api/errors.ts';
-import { runMain } from '../api/flags.ts';
+import { flagValues, runMain } from '../api/flags.ts';
 import { createLogger, type Logger } from '../api/logging.ts';
 import { followMasters } from '../api/masters-file.ts';
 import type { ClusterRole, KubeObject, Pod, Secret } from '../api/types.ts';
@@ -62,7 +62,8 @@ const leaveMs = 2_000;
 
 await runMain(async (signal) => {
   compileSoon();
-  const options = apiServerCommand().parse().opts<Options>();
+  const commandLine = apiServerCommand().parse();
+  const options = commandLine.opts<Options>();
   const logger = createLogger('apiserver', options.logLevel);
 
   // The store outlives the signal: requests in flight still need it.
@@ -174,6 +175,7 @@ await runMain(async (signal) => {
   const server = await startServer(
     {
       registry,
+      flags: flagValues(commandLine),
       aggregated: aggregation,
       authenticate: createAuthenticator({
         frontProxy: frontProxy && frontProxies(frontProxy),

@@ -23,6 +23,7 @@ import type { FlowControl } from '../flowcontrol/flow-control.ts';
 import { registerFlowMetrics } from '../flowcontrol/metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Aggregated } from './aggregation/aggregation.ts';
+import { debugPages } from './debug-pages.ts';
 import type { Handler } from './exchange.ts';
 import { flowDumps } from './flow-dumps.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
@@ -62,6 +63,8 @@ export interface ServerOptions {
   readonly shutdownDelayMs: number;
   readonly flow: FlowControl;
   readonly audit?: AuditTrail | undefined;
+  /** As the command line has them, by their names: for /flagz. */
+  readonly flags?: Readonly<Record<string, string>>;
   /** Peers that may say, in the PROXY protocol, who their client is. */
   readonly trustedPeers?: TrustedPeers | undefined;
   /** How long requests in flight may take to end after that. */
@@ -223,6 +226,8 @@ function pathRoutes(
     ...flowDumps(options.flow, executing),
     ...options.routes,
   ]);
+  for (const [path, handler] of debugPages([...routes.keys(), '/statusz', '/flagz'], options.flags ?? {}))
+    routes.set(path, handler);
   return new Paths(routes, registry, options.aggregated);
 }
 

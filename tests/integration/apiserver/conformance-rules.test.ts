@@ -244,3 +244,37 @@ test('a pod is given ephemeral containers and other resources by their own ways 
     /Pod QOS Class may not change as a result of resizing/,
   );
 });
+
+test('the generation of a pod counts changes of its spec and its deletion, and nothing else', async (t) => {
+  const spec = { initContainers: [{ name: 'i', image: 'x' }], containers: [{ name: 'c', image: 'x' }] };
+  const metadata = { name: 'generation', generation: 100 };
+  t.is(parsed(await client.send('POST', `${inDefault}/pods`, { metadata, spec })).metadata.generation, 1);
+  const named = `${inDefault}/pods/generation`;
+  // biome-ignore lint/suspicious/noExplicitAny: what comes from outside is looked at, not trusted.
+  const update = async (change: (pod: any) => void): Promise<number> => {
+    const pod = parsed(await client.send('GET', named));
+    change(pod);
+    const answer = await client.send('PUT', named, pod);
+    t.is(answer.status, 200, answer.text);
+    return parsed(answer).metadata.generation;
+  };
+  t.is(await update(() => {}), 1);
+  const toleration = { key: 'foo', operator: 'Equal', value: 'bar', effect: 'NoSchedule' };
+  t.is(await update((pod) => Object.assign(pod.spec, { tolerations: [toleration] })), 2);
+  t.is(await update((pod) => Object.assign(pod.spec, { activeDeadlineSeconds: 5_000 })), 3);
+  t.is(await update((pod) => Object.assign(pod.spec.containers[0], { image: 'y' })), 4);
+  t.is(await update((pod) => Object.assign(pod.spec.initContainers[0], { image: 'y' })), 5);
+  t.is(await update((pod) => Object.assign(pod.metadata, { annotations: { key: 'value' } })), 5);
+  t.is(await update((pod) => Object.assign(pod.metadata, { generation: 1 })), 5);
+  const debuggers = { spec: { ephemeralContainers: [{ name: 'd', image: 'y' }] } };
+  const debugged = parsed(await client.send('PATCH', `${named}/ephemeralcontainers`, debuggers, strategic));
+  t.is(debugged.metadata.generation, 6);
+  const reported = parsed(await client.send('PATCH', `${named}/status`, { status: { reason: 'said' } }, merge));
+  t.is(reported.metadata.generation, 6);
+  const binding = { metadata: { name: 'generation' }, target: { kind: 'Node', name: 'nowhere' } };
+  t.is((await client.send('POST', `${named}/binding`, binding)).status, 201);
+  t.is(parsed(await client.send('GET', named)).metadata.generation, 6);
+  await client.send('DELETE', `${named}?gracePeriodSeconds=60`);
+  t.is(parsed(await client.send('GET', named)).metadata.generation, 7);
+  await client.send('DELETE', `${named}?gracePeriodSeconds=0`);
+});

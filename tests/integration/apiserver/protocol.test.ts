@@ -103,6 +103,15 @@ test('metrics have Kubernetes’ names', async (t) => {
   }
 });
 
+test('the server tells the administrator how it runs and with which flags', async (t) => {
+  t.regex(
+    (await admin.send('GET', '/statusz')).text,
+    /^\nkube-apiserver statusz\n[\s\S]*\nUp: 0 hr [\s\S]*\nPaths: .*\/livez /,
+  );
+  t.regex((await admin.send('GET', '/flagz')).text, /\nbind-address: 127\.0\.0\.1\nclient-ca-file: \//);
+  t.is((await api.first.ask('/flagz')).status, 403);
+});
+
 test('a long selector is no fault', async (t) => {
   const names = Array.from({ length: 4_000 }, (_, index) => `name-${index}`).join(',');
   const { status } = await admin.send('GET', `${configMaps}?labelSelector=${encodeURIComponent(`app in (${names})`)}`);

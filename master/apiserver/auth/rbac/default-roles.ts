@@ -120,7 +120,9 @@ const roles: Readonly<Record<string, readonly PolicyRule[]>> = {
     on('create', 'authorization.k8s.io', 'selfsubjectaccessreviews,selfsubjectrulesreviews'),
     on('create', 'authentication.k8s.io', 'selfsubjectreviews'),
   ],
-  'system:monitoring': [paths('get', '/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*')],
+  'system:monitoring': [
+    paths('get', '/flagz,/healthz,/healthz/*,/livez,/livez/*,/metrics,/metrics/slis,/readyz,/readyz/*,/statusz'),
+  ],
   'system:service-account-issuer-discovery': [
     paths(
       'get',
