@@ -1,4 +1,4 @@
-/** DefaultTolerationSeconds: how long a pod stays on a node that fails, where the pod does not say so itself. */
+/** DefaultTolerationSeconds: how long a pod stays on a node that fails, where the pod does not say so itself, or no longer. */
 import type { Pod, Toleration } from '../../api/types.ts';
 import type { AdmissionPlugin } from './types.ts';
 
@@ -10,7 +10,7 @@ export function defaultTolerationSeconds(notReadySeconds: number, unreachableSec
     name: 'DefaultTolerationSeconds',
     resources: ['pods'],
     admit({ operation, subresource, object }) {
-      if (operation !== 'CREATE' || subresource !== undefined || !object) return;
+      if ((operation !== 'CREATE' && operation !== 'UPDATE') || subresource !== undefined || !object) return;
       addTolerations(object, [
         { key: notReady, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: notReadySeconds },
         { key: unreachable, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: unreachableSeconds },
