@@ -4,7 +4,6 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InvalidArgumentError } from 'commander';
-import { sleep } from './api/clock.ts';
 import { createLogger } from './api/logging.ts';
 import { beginningWith, type MasterAddress, mastersFile, mastersReader } from './api/masters-file.ts';
 import type { ProcessSpec } from './api/process-supervisor.ts';
@@ -95,7 +94,6 @@ export function masterProcesses(
     {
       name: 'apiserver',
       stopLevel: 1,
-      beforeStop: letOthersTakeOver,
       ...component('apiserver', config, () => apiserverArgs(config, etcdServers())),
     },
     {
@@ -169,15 +167,6 @@ const etcdNiceness = -10;
 
 /** A takeover that waits for a processor is a time in which nobody acts; between takeovers they have little to do. */
 const loopNiceness = -5;
-
-/**
- * The leads of this master have just gone to others. Its API server's clients are sent to theirs only when that is over: all of
- * them make new connections at once, and a takeover would wait for a processor.
- */
-const takeoverMs = 400;
-const letOthersTakeOver = async (): Promise<undefined> => {
-  await sleep(takeoverMs);
-};
 
 /** An API server that ends serves on until every balancer has seen that it is not ready: they look each second. */
 const drainMs = 1_500;

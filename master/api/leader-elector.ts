@@ -54,6 +54,12 @@ export interface Term {
 /** The work of a term: it returns soon after the term's signal is aborted. */
 export type Lead = (term: Term) => Promise<void>;
 
+/**
+ * Whoever has led stays for so long after its lease has gone: the end of a process is work for its API server, which closes dozens of
+ * watches, and a takeover that waits for a processor is a time in which nobody acts.
+ */
+const takeoverMs = 400;
+
 export class LeaderElector {
   readonly #options: LeaderElectorOptions;
   readonly #config: ElectionConfig;
@@ -97,6 +103,7 @@ export class LeaderElector {
     if (signal.aborted) stop();
     try {
       await this.#stopped.promise;
+      if (this.#term) await sleep(takeoverMs);
     } finally {
       signal.removeEventListener('abort', stop);
       clearTimeout(this.#wake);

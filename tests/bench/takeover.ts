@@ -56,6 +56,8 @@ const names = { scheduler: 'scheduler', controllerManager: 'controller manager' 
 /** No takeover is waited for longer; one that has not come by then counts as this long. */
 const patienceMs = 15_000;
 const settleMs = 500;
+/** What is measured is a cluster that has served for a while, not its start. */
+const startMs = 10_000;
 /** How long clients are looked at from the fault on, at least. */
 const lookMs = 2_500;
 
@@ -90,6 +92,7 @@ try {
 async function measureFaults(): Promise<void> {
   const clients = new GapClients(cluster.kubeconfig);
   clients.start();
+  await sleep(startMs, undefined, { signal: stop.signal }).catch(() => {});
   for (const { name, rounds = flags.rounds } of flags.faults) {
     if (!stop.signal.aborted) await measureFault(name, faults[name], rounds, clients);
   }
