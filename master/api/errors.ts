@@ -164,6 +164,9 @@ export const timeout = (message: string, options?: ErrorOptions): StatusError =>
 
 export const isStatusError = (error: unknown): error is StatusError => error instanceof StatusError;
 const hasReason = (error: unknown, reason: StatusReason): boolean => isStatusError(error) && error.reason === reason;
+/** What an error says, for people. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 export const isNotFound = (error: unknown): boolean => hasReason(error, 'NotFound');
 /** Refused because the namespace is on its way out: it takes nothing new. */
 export const isNamespaceTerminating = (error: unknown): boolean =>

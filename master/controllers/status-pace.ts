@@ -1,21 +1,35 @@
-/** Statuses that count only progress are written no more often than this: each pod's every change is not worth a write. */
+/** Writes statuses, those that count only progress no more often than this (ms): each pod's every change is not worth a write. */
+import type { Clock } from '../api/clock.ts';
+import { unlessOvertaken } from '../api/overtaken.ts';
+
 const periodMs = 200;
 
 export class StatusPace {
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #writtenMs = new Map<string, number>();
 
-  /** How long (ms) a status of the owner is still held back; 0 for one that may be written. */
-  waitMs(owner: string, nowMs: number): number {
-    const wait = (this.#writtenMs.get(owner) ?? 0) + periodMs - nowMs;
-    // A clock that was set back holds nothing up for longer.
-    return Math.min(Math.max(0, wait), periodMs);
+  constructor(clock: Pick<Clock, 'now'>) {
+    this.#clock = clock;
   }
 
-  written(owner: string, nowMs: number): void {
-    this.#writtenMs.set(owner, nowMs);
+  /**
+   * Has the status of the owner written, unless it counts only progress (it is not `isSettled`) and one was written a moment ago. Gives the
+   * wait (ms) when it was held back, or when somebody else has changed the owner meanwhile.
+   */
+  async write(owner: string, isSettled: boolean, write: () => Promise<unknown>): Promise<number | undefined> {
+    const waitMs = this.#waitMs(owner);
+    if (waitMs > 0 && !isSettled) return waitMs;
+    const writing = write().then(() => this.#writtenMs.set(owner, this.#clock.now()));
+    return (await unlessOvertaken(writing)).requeueAfterMs;
   }
 
   forget(owner: string): void {
     this.#writtenMs.delete(owner);
+  }
+
+  #waitMs(owner: string): number {
+    const wait = (this.#writtenMs.get(owner) ?? 0) + periodMs - this.#clock.now();
+    // A clock that was set back holds nothing up for longer.
+    return Math.min(Math.max(0, wait), periodMs);
   }
 }

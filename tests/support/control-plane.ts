@@ -18,6 +18,14 @@ import { within } from './within.ts';
 
 const masterDir = join(import.meta.dirname, '../../master');
 
+/** A busy machine may renew a node's lease late: with this no pod is taken for lost. */
+export const patient = ['--node-monitor-grace-period', '60s'];
+
+/** A test, as far as it ends what was started for it. */
+interface WithTeardown {
+  teardown(end: () => Promise<void>): void;
+}
+
 export class ControlPlane {
   /** The administrator's. */
   readonly client: Client;
@@ -99,6 +107,21 @@ export class ControlPlane {
   async clientAs(commonName: string, ...organizations: string[]): Promise<Client> {
     const { cert, key } = await issue(this.authority, { commonName, organizations, usages: ['client'] });
     return new Client({ servers: [this.url], ca: this.authority.cert, cert, key });
+  }
+
+  /** A controller manager that leads, and ends with the test at the latest. */
+  async startLeader(t: WithTeardown, ...args: string[]): Promise<Controllers> {
+    const controllers = await this.startControllers(...args);
+    t.teardown(() => controllers.kill());
+    return controllers.untilLeading();
+  }
+
+  /** One that leads and one that stands by; both end with the test at the latest. */
+  async startTwo(t: WithTeardown, ...args: string[]): Promise<{ leader: Controllers; standby: Controllers }> {
+    const leader = await this.startLeader(t, ...args);
+    const standby = await this.startControllers(...args);
+    t.teardown(() => standby.kill());
+    return { leader, standby };
   }
 
   readonly stop = async (): Promise<void> => {

@@ -5,7 +5,7 @@
  * also where that leader could not note it any more; of runs that nobody could start only the last is made up for.
  */
 import type { ReconcileResult } from '../../api/controller.ts';
-import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
+import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound, messageOf } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
 import { controllerOf, deepEqual, keyOf, nameOf } from '../../api/meta.ts';
@@ -174,5 +174,3 @@ class CronJobController {
     this.#recorder.event(cronJob, kinds.cronjobs, type, reason, message);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

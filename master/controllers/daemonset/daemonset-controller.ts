@@ -5,7 +5,7 @@
  * on its node goes; no more nodes than the strategy allows are without an available pod for a rollout's sake.
  */
 import type { ReconcileResult } from '../../api/controller.ts';
-import { isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
+import { isNamespaceTerminating, isNotFound, messageOf } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
 import { deepEqual, keyOf, nameOf } from '../../api/meta.ts';
@@ -51,11 +51,12 @@ class DaemonSetController {
   readonly #expectations: Expectations;
   readonly #freshness: Freshness<DaemonSet>;
   readonly #failures = new FailureBackoff();
-  readonly #pace = new StatusPace();
+  readonly #pace: StatusPace;
 
   constructor(context: ControllerContext) {
     const { client, caches, revision } = context;
     this.#context = context;
+    this.#pace = new StatusPace(context.clock);
     this.queue = newQueue(context, 'daemonset');
     this.#recorder = newRecorder(context, 'daemonset-controller');
     this.#history = new History(context, kinds.daemonsets, hashLabel, (set) => client.get('daemonsets', nameOf(set)));
@@ -176,21 +177,11 @@ class DaemonSetController {
 
   /** Gives the wait (ms) when a status of mere progress was held back, or the cache was behind. */
   async #writeStatus(set: DaemonSet, status: DaemonSetStatus): Promise<number | undefined> {
-    const { client, clock } = this.#context;
     if (deepEqual(set.status, status)) return undefined;
-    const wait = this.#pace.waitMs(keyOf(set), clock.now());
     const isSettled =
       status.numberUnavailable === undefined && status.updatedNumberScheduled === status.desiredNumberScheduled;
-    if (wait > 0 && !isSettled) return wait;
-    try {
-      await client.update('daemonsets', { ...set, status }, { subresource: 'status' });
-      this.#pace.written(keyOf(set), clock.now());
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      if (!isConflict(error)) throw error;
-      return behindMs;
-    }
-    return undefined;
+    const write = () => this.#context.client.update('daemonsets', { ...set, status }, { subresource: 'status' });
+    return this.#pace.write(keyOf(set), isSettled, write);
   }
 
   #event(set: DaemonSet, type: 'Normal' | 'Warning', reason: string, message: string): void {
@@ -203,5 +194,3 @@ const isLike = (before: Node, node: Node): boolean =>
   deepEqual(before.metadata?.labels, node.metadata?.labels) &&
   deepEqual(before.spec?.taints, node.spec?.taints) &&
   before.metadata?.deletionTimestamp === node.metadata?.deletionTimestamp;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -8,17 +8,17 @@
  */
 
 import type { ReconcileResult } from '../../api/controller.ts';
-import { isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
+import { isNamespaceTerminating, isNotFound, messageOf } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import type { Kind } from '../../api/kinds.ts';
 import { controllerOf, deepEqual, keyOf, nameOf, newControllerRef } from '../../api/meta.ts';
-import { unlessOvertaken } from '../../api/overtaken.ts';
 import type { Pod } from '../../api/types.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
 import { atOnce } from '../at-once.ts';
 import { type Claims, claimed, claimPods, concernedBy, settleClaims } from '../claims.ts';
 import { type ControllerContext, newQueue, newRecorder, type StartController, work } from '../context.ts';
 import { isActive } from '../pod-facts.ts';
+import { StatusPace } from '../status-pace.ts';
 import { Expectations } from './expectations.ts';
 import { Freshness, outcomeUnknown } from './freshness.ts';
 import { podsToDelete } from './pod-ranking.ts';
@@ -37,8 +37,6 @@ import { computeStatus, type ReplicaFailure } from './status.ts';
 const burstReplicas = 500;
 /** The same where pods are missing and nothing else holds them up, as at the begin of a term: events take a few milliseconds. */
 const catchingUpMs = 10;
-/** The least time between two status writes that count only progress. */
-const statusPeriodMs = 200;
 const concurrency = 5;
 
 export const startReplicationController: StartController = (context) => run(context, replicationControllers);
@@ -58,10 +56,11 @@ class ReplicaManager<Owner extends ReplicaOwner> {
   readonly #recorder: EventRecorder;
   readonly #expectations: Expectations;
   readonly #freshness: Freshness<Owner>;
-  readonly #statusWrittenMs = new Map<string, number>();
+  readonly #pace: StatusPace;
 
   constructor(context: ControllerContext, kind: ReplicaKind<Owner>) {
     this.#context = context;
+    this.#pace = new StatusPace(context.clock);
     this.#kind = kind;
     this.#owners = kind.cache(context.caches);
     this.queue = newQueue(context, kind.queue);
@@ -99,7 +98,7 @@ class ReplicaManager<Owner extends ReplicaOwner> {
     const owner = this.#owners.get(key);
     if (!owner) {
       this.#expectations.forget(key);
-      this.#statusWrittenMs.delete(key);
+      this.#pace.forget(key);
       return {};
     }
     const { kind } = this.#kind;
@@ -180,15 +179,10 @@ class ReplicaManager<Owner extends ReplicaOwner> {
 
   /** Gives the wait (ms) when a status of mere progress was held back: each pod's every change is not worth a write. */
   async #writeStatus(owner: Owner, status: ReplicaStatus): Promise<number | undefined> {
-    const { client, clock } = this.#context;
-    const key = keyOf(owner);
     if (deepEqual(withoutZeroes(owner.status), status)) return undefined;
-    const wait = (this.#statusWrittenMs.get(key) ?? 0) + statusPeriodMs - clock.now();
-    const settled = status.replicas === (owner.spec?.replicas ?? 1) && status.availableReplicas === status.replicas;
-    if (wait > 0 && !settled) return wait;
-    const writing = this.#kind.writeStatus(client, owner, status);
-    const { requeueAfterMs } = await unlessOvertaken(writing.then(() => this.#statusWrittenMs.set(key, clock.now())));
-    return requeueAfterMs;
+    const isSettled = status.replicas === (owner.spec?.replicas ?? 1) && status.availableReplicas === status.replicas;
+    const write = () => this.#kind.writeStatus(this.#context.client, owner, status);
+    return this.#pace.write(keyOf(owner), isSettled, write);
   }
 
   #event(owner: Owner, type: 'Normal' | 'Warning', reason: string, message: string): void {
@@ -231,5 +225,3 @@ function withoutZeroes(status: ReplicaStatus | undefined): ReplicaStatus | undef
     ...(conditions && conditions.length > 0 && { conditions }),
   };
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -5,7 +5,7 @@
  * cache cannot vouch for (as in `../replication/`); in order, a step is taken only when the one before has come to its end.
  */
 import type { ReconcileResult } from '../../api/controller.ts';
-import { isAlreadyExists, isConflict, isNamespaceTerminating, isNotFound } from '../../api/errors.ts';
+import { isAlreadyExists, isNamespaceTerminating, isNotFound, messageOf } from '../../api/errors.ts';
 import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
 import { controllerOf, deepEqual, keyOf, nameOf } from '../../api/meta.ts';
@@ -61,11 +61,12 @@ class StatefulSetController {
   readonly #volumes: ClaimKeeper;
   readonly #expectations: Expectations;
   readonly #freshness: Freshness<StatefulSet>;
-  readonly #pace = new StatusPace();
+  readonly #pace: StatusPace;
 
   constructor(context: ControllerContext) {
     const { client, caches, revision } = context;
     this.#context = context;
+    this.#pace = new StatusPace(context.clock);
     this.queue = newQueue(context, 'statefulset');
     this.#recorder = newRecorder(context, 'statefulset-controller');
     const live = (set: StatefulSet): Promise<StatefulSet> => client.get('statefulsets', nameOf(set));
@@ -241,25 +242,13 @@ class StatefulSetController {
 
   /** Gives the wait (ms) when a status of mere progress was held back, or the cache was behind. */
   async #writeStatus(set: StatefulSet, status: StatefulSetStatus): Promise<number | undefined> {
-    const { client, clock } = this.#context;
     if (deepEqual(set.status, status)) return undefined;
-    const wait = this.#pace.waitMs(keyOf(set), clock.now());
     const isSettled = status.replicas === replicasOf(set) && status.availableReplicas === status.replicas;
-    if (wait > 0 && !isSettled) return wait;
-    try {
-      await client.update('statefulsets', { ...set, status }, { subresource: 'status' });
-      this.#pace.written(keyOf(set), clock.now());
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      if (!isConflict(error)) throw error;
-      return behindMs;
-    }
-    return undefined;
+    const write = () => this.#context.client.update('statefulsets', { ...set, status }, { subresource: 'status' });
+    return this.#pace.write(keyOf(set), isSettled, write);
   }
 
   #event(set: StatefulSet, type: 'Normal' | 'Warning', reason: string, message: string): void {
     this.#recorder.event(set, kinds.statefulsets, type, reason, message);
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

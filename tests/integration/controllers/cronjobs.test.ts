@@ -1,7 +1,7 @@
 /** CronJobs against a real API server over real etcd. A schedule of one day a year makes each run certain: it is one that was missed. */
 import test from 'ava';
 import type { CronJob, Pod } from '../../../master/api/types.ts';
-import { ControlPlane } from '../../support/control-plane.ts';
+import { ControlPlane, patient } from '../../support/control-plane.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { PaperNodes } from '../../support/paper-nodes.ts';
 import { within } from '../../support/within.ts';
@@ -9,8 +9,6 @@ import { within } from '../../support/within.ts';
 let plane: ControlPlane;
 let nodes: PaperNodes;
 let kubectl: Kubectl;
-/** A busy machine may renew a node's lease late: no pod is taken for lost. */
-const patient = ['--node-monitor-grace-period', '60s'];
 
 test.before(async () => {
   plane = await ControlPlane.start();
@@ -70,7 +68,7 @@ const hasRun = (name: string) =>
   );
 
 test.serial('a run is made up for once, told of in the status, and made way for in history', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   t.teardown(() => controllers.kill());
   await create('ticks', 'succeeds', { successfulJobsHistoryLimit: 1 });
   await hasRun('ticks');
@@ -110,7 +108,7 @@ test.serial('a run is made up for once, told of in the status, and made way for 
 });
 
 test.serial('Replace ends the run before', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   t.teardown(() => controllers.kill());
   await create('replaced', 'runs', { concurrencyPolicy: 'Replace' });
   await hasRun('replaced');
@@ -134,18 +132,16 @@ test.serial('Replace ends the run before', async (t) => {
 
 test.serial('a leader that is killed among many runs leaves none out and none doubled', async (t) => {
   const names = Array.from({ length: 12 }, (_, index) => `many-${index}`);
-  const first = await (await plane.startControllers(...patient)).untilLeading();
-  const second = await plane.startControllers(...patient);
-  t.teardown(() => Promise.all([first.kill(), second.kill()]));
+  const { leader, standby } = await plane.startTwo(t, ...patient);
   const all = Promise.all(names.map((name) => create(name, 'runs', { concurrencyPolicy: 'Forbid' })));
   await within(
     30,
     () => jobsOf('many-0'),
     (jobs) => jobs.length > 0,
   );
-  await first.kill();
+  await leader.kill();
   await all;
-  await second.untilLeading();
+  await standby.untilLeading();
   for (const name of names) {
     const status = await hasRun(name);
     const jobs = await jobsOf(name);

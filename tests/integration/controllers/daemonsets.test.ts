@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { DaemonSet, Pod } from '../../../master/api/types.ts';
 import { isActive, isReady } from '../../../master/controllers/pod-facts.ts';
-import { ControlPlane } from '../../support/control-plane.ts';
+import { ControlPlane, patient } from '../../support/control-plane.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { PaperNodes, PodHistory } from '../../support/paper-nodes.ts';
 import { within } from '../../support/within.ts';
@@ -10,8 +10,6 @@ import { within } from '../../support/within.ts';
 let plane: ControlPlane;
 let nodes: PaperNodes;
 let kubectl: Kubectl;
-/** A busy machine may renew a node's lease late: no pod is taken for lost. */
-const patient = ['--node-monitor-grace-period', '60s'];
 const names = ['node-1', 'node-2', 'node-3', 'node-4'];
 
 test.before(async () => {
@@ -57,7 +55,7 @@ function extremes(app: string) {
 }
 
 test.serial('each node has its pod, also one that comes later, is cordoned, or no longer has the label', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await kubectl.run('cordon', 'node-4');
   await plane.client.create('daemonsets', daemonSet('agent'));
   t.regex(await finished('agent'), /successfully rolled out/);
@@ -81,7 +79,7 @@ test.serial('each node has its pod, also one that comes later, is cordoned, or n
 });
 
 test.serial('a new image is rolled out one node after the other, and taken back', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create('daemonsets', daemonSet('web'));
   await finished('web');
   const seen = extremes('web');
@@ -98,7 +96,7 @@ test.serial('a new image is rolled out one node after the other, and taken back'
 });
 
 test.serial('a surge leaves no node without a ready pod', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 2, maxUnavailable: 0 } };
   await plane.client.create('daemonsets', daemonSet('surge', { updateStrategy }));
   await finished('surge');
@@ -112,17 +110,15 @@ test.serial('a surge leaves no node without a ready pod', async (t) => {
 test.serial(
   'a leader that is killed in the middle of a rollout leaves it to the next one, without a pod too many',
   async (t) => {
-    const first = await (await plane.startControllers(...patient)).untilLeading();
-    const second = await plane.startControllers(...patient);
-    t.teardown(() => Promise.all([first.kill(), second.kill()]));
+    const { leader, standby } = await plane.startTwo(t, ...patient);
     const history = new PodHistory(nodes.pods, 'taken');
     await plane.client.create('daemonsets', daemonSet('taken'));
     await finished('taken');
     const seen = extremes('taken');
     await kubectl.run('set', 'image', 'daemonset/taken', 'main=trimaster/echo:2');
     await history.reaches(6);
-    await first.kill();
-    await second.untilLeading();
+    await leader.kill();
+    await standby.untilLeading();
     t.regex(await finished('taken'), /successfully rolled out/);
     t.is(history.created.size, 8);
     t.like(seen, { leastReady: 3, mostOnOne: 1 });

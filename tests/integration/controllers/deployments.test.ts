@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Pod } from '../../../master/api/types.ts';
 import { isActive, isReady } from '../../../master/controllers/pod-facts.ts';
-import { ControlPlane } from '../../support/control-plane.ts';
+import { ControlPlane, patient } from '../../support/control-plane.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { PaperNodes, PodHistory, replicationController } from '../../support/paper-nodes.ts';
 
@@ -21,8 +21,6 @@ test.after.always(async () => {
   await plane?.stop();
 });
 
-/** A busy machine may renew a node's lease late: no pod is taken for lost. */
-const patient = ['--node-monitor-grace-period', '60s'];
 function deployment(name: string, replicas: number, strategy: object = {}) {
   const { template } = replicationController(name, replicas).spec;
   const metadata = { namespace: 'default', name };
@@ -47,7 +45,7 @@ function extremes(app: string) {
 }
 
 test.serial('a new image is rolled out within the limits, and taken back', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create('deployments', deployment('web', 8, { rollingUpdate: { maxSurge: 2, maxUnavailable: 1 } }));
   t.regex(await finished('web'), /successfully rolled out/);
   const seen = extremes('web');
@@ -75,7 +73,7 @@ test.serial('a new image is rolled out within the limits, and taken back', async
 });
 
 test.serial('a rollout that is paused goes on where it was, also when its size was changed meanwhile', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create('deployments', deployment('paused', 4));
   await finished('paused');
   await kubectl.run('rollout', 'pause', 'deployment/paused');
@@ -90,7 +88,7 @@ test.serial('a rollout that is paused goes on where it was, also when its size w
 });
 
 test.serial('Recreate has no new pod while there is an old one', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create('deployments', deployment('again', 3, { type: 'Recreate' }));
   await finished('again');
   const images = new Set<string>();
@@ -114,9 +112,7 @@ test.serial('Recreate has no new pod while there is an old one', async (t) => {
 test.serial(
   'a leader that is killed in the middle of a rollout leaves it to the next one, without one pod too many',
   async (t) => {
-    const first = await (await plane.startControllers(...patient)).untilLeading();
-    const second = await plane.startControllers(...patient);
-    t.teardown(() => Promise.all([first.kill(), second.kill()]));
+    const { leader, standby } = await plane.startTwo(t, ...patient);
     const history = new PodHistory(nodes.pods, 'taken');
     await plane.client.create(
       'deployments',
@@ -126,8 +122,8 @@ test.serial(
     const seen = extremes('taken');
     await kubectl.run('set', 'image', 'deployment/taken', 'main=trimaster/echo:2');
     await history.reaches(50);
-    await first.kill();
-    await second.untilLeading();
+    await leader.kill();
+    await standby.untilLeading();
     t.regex(await finished('taken'), /successfully rolled out/);
     t.is(history.created.size, 80);
     t.true(seen.most <= 44, `${seen.most} pods at a time`);
@@ -137,7 +133,7 @@ test.serial(
 );
 
 test.serial('a ReplicaSet of its own keeps its pods, and goes with them', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   const { spec } = deployment('alone', 3);
   const { strategy: _, ...set } = spec;
   await plane.client.create('replicasets', { metadata: { namespace: 'default', name: 'alone' }, spec: set });

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { nowSeconds } from '../../../master/api/meta.ts';
 import type { Job, Pod } from '../../../master/api/types.ts';
-import { ControlPlane } from '../../support/control-plane.ts';
+import { ControlPlane, patient } from '../../support/control-plane.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { PaperNodes, PodHistory } from '../../support/paper-nodes.ts';
 import { within } from '../../support/within.ts';
@@ -10,8 +10,6 @@ import { within } from '../../support/within.ts';
 let plane: ControlPlane;
 let nodes: PaperNodes;
 let kubectl: Kubectl;
-/** A busy machine may renew a node's lease late: no pod is taken for lost. */
-const patient = ['--node-monitor-grace-period', '60s'];
 
 test.before(async () => {
   plane = await ControlPlane.start();
@@ -65,14 +63,12 @@ const statusOf = async (name: string) => (await plane.client.get('jobs', { names
 test.serial(
   'a job runs to its end, also when its leader is killed in the middle, and no end counts twice',
   async (t) => {
-    const first = await (await plane.startControllers(...patient)).untilLeading();
-    const second = await plane.startControllers(...patient);
-    t.teardown(() => Promise.all([first.kill(), second.kill()]));
+    const { leader, standby } = await plane.startTwo(t, ...patient);
     const history = new PodHistory(nodes.pods, 'many');
     await plane.client.create('jobs', job('many', 'succeeds', { completions: 40, parallelism: 4 }));
     await history.reaches(15);
-    await first.kill();
-    await second.untilLeading();
+    await leader.kill();
+    await standby.untilLeading();
     t.regex(await kubectl.run('wait', 'job/many', '--for=condition=Complete', '--timeout=60s'), /condition met/);
     t.is((await statusOf('many'))?.succeeded, 40);
     t.is(history.created.size, 40);
@@ -85,7 +81,7 @@ test.serial(
 );
 
 test.serial('indexes are each done once, and kubectl shows them', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create(
     'jobs',
     job('indexed', 'succeeds', { completions: 6, parallelism: 3, completionMode: 'Indexed' }),
@@ -97,7 +93,7 @@ test.serial('indexes are each done once, and kubectl shows them', async (t) => {
 });
 
 test.serial('failures end a job at its limit, and time ends one that is finished', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create('jobs', job('failing', 'fails', { backoffLimit: 0, ttlSecondsAfterFinished: 2 }));
   await kubectl.run('wait', 'job/failing', '--for=condition=Failed', '--timeout=30s');
   const status = await statusOf('failing');
@@ -108,7 +104,7 @@ test.serial('failures end a job at its limit, and time ends one that is finished
 });
 
 test.serial('a failure that its policy forbids ends a job at once, and tells which', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   const rules = [{ action: 'FailJob', onExitCodes: { operator: 'In', values: [42] } }];
   await plane.client.create('jobs', job('forbidden', 'fails', { podFailurePolicy: { rules } }));
   await kubectl.run('wait', 'job/forbidden', '--for=condition=Failed', '--timeout=30s');
@@ -122,7 +118,7 @@ test.serial('a failure that its policy forbids ends a job at once, and tells whi
 });
 
 test.serial('an index that fails too often is lost alone, and a job may succeed by some of its indexes', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   const indexed = { completions: 4, parallelism: 4, completionMode: 'Indexed', backoffLimitPerIndex: 0 };
   await plane.client.create('jobs', job('lossy', 'first-fails', indexed));
   const rules = [{ succeededIndexes: '1-3', succeededCount: 2 }];
@@ -136,7 +132,7 @@ test.serial('an index that fails too often is lost alone, and a job may succeed 
 });
 
 test.serial('a suspended job gives up its pods and goes on later, and a deleted one leaves nothing', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create('jobs', job('paused', 'runs', { parallelism: 2, completions: 2 }));
   await kubectl.run('wait', 'job/paused', '--for=jsonpath={.status.ready}=2', '--timeout=30s');
   await kubectl.run('patch', 'job', 'paused', '-p', '{"spec":{"suspend":true}}');

@@ -39,7 +39,7 @@ const scale = (name: string, replicas: number) =>
   );
 
 test.serial('a controller scales up and down without one pod too many', async (t) => {
-  const controllers = await (await plane.startControllers()).untilLeading();
+  const controllers = await plane.startLeader(t);
   const history = new PodHistory(nodes.pods, 'steps');
   await plane.client.create('replicationcontrollers', replicationController('steps', 20));
   await settled('steps', 20);
@@ -63,7 +63,7 @@ test.serial('a controller scales up and down without one pod too many', async (t
 });
 
 test.serial('an orphan is adopted, and a pod whose labels change is let go and replaced', async (t) => {
-  const controllers = await (await plane.startControllers()).untilLeading();
+  const controllers = await plane.startLeader(t);
   const { metadata: _, ...template } = replicationController('claims', 2).spec.template;
   const orphan = { metadata: { namespace: 'default', name: 'orphan', labels: { app: 'claims' } }, ...template };
   await plane.client.create('pods', orphan);
@@ -85,15 +85,13 @@ test.serial('an orphan is adopted, and a pod whose labels change is let go and r
 });
 
 test.serial('a leader that is killed in the middle of its work leaves no pod too many to the next one', async (t) => {
-  const first = await (await plane.startControllers()).untilLeading();
-  const second = await plane.startControllers();
-  t.teardown(() => Promise.all([first.kill(), second.kill()]));
+  const { leader, standby } = await plane.startTwo(t);
   const history = new PodHistory(nodes.pods, 'takeover');
   await plane.client.create('replicationcontrollers', replicationController('takeover', 400, patient));
   await history.reaches(50);
-  await first.kill();
+  await leader.kill();
   const atKill = history.created.size;
-  await second.untilLeading();
+  await standby.untilLeading();
   await settled('takeover', 400);
   t.true(atKill < 400, `the first leader was killed after ${atKill}`);
   t.is(history.created.size, 400);
@@ -101,21 +99,19 @@ test.serial('a leader that is killed in the middle of its work leaves no pod too
 });
 
 test.serial('a leader that was paused and comes back does nothing more', async (t) => {
-  const first = await (await plane.startControllers()).untilLeading();
-  const second = await plane.startControllers();
-  t.teardown(() => Promise.all([first.kill(), second.kill()]));
+  const { leader, standby } = await plane.startTwo(t);
   const history = new PodHistory(nodes.pods, 'paused');
   await plane.client.create('replicationcontrollers', replicationController('paused', 300, patient));
   await history.reaches(50);
-  first.pause();
-  await second.untilLeading();
-  first.resume();
+  leader.pause();
+  await standby.untilLeading();
+  leader.resume();
   await settled('paused', 300);
   t.is(history.created.size, 300);
   t.is(history.deleted.size, 0);
   await within(
     10,
-    () => first.leads(),
+    () => leader.leads(),
     (leads) => !leads,
   );
 });

@@ -2,7 +2,7 @@
 import test from 'ava';
 import type { Pod, StatefulSet } from '../../../master/api/types.ts';
 import { isActive, isReady } from '../../../master/controllers/pod-facts.ts';
-import { ControlPlane } from '../../support/control-plane.ts';
+import { ControlPlane, patient } from '../../support/control-plane.ts';
 import { Kubectl } from '../../support/kubectl.ts';
 import { PaperNodes, PodHistory } from '../../support/paper-nodes.ts';
 import { within } from '../../support/within.ts';
@@ -10,8 +10,6 @@ import { within } from '../../support/within.ts';
 let plane: ControlPlane;
 let nodes: PaperNodes;
 let kubectl: Kubectl;
-/** A busy machine may renew a node's lease late: no pod is taken for lost. */
-const patient = ['--node-monitor-grace-period', '60s'];
 
 test.before(async () => {
   plane = await ControlPlane.start();
@@ -67,7 +65,7 @@ function births(app: string) {
 test.serial(
   'pods begin one after the other, are replaced from the highest, and go back to what they were',
   async (t) => {
-    const controllers = await (await plane.startControllers(...patient)).untilLeading();
+    const controllers = await plane.startLeader(t, ...patient);
     const seen = births('db');
     await plane.client.create('statefulsets', statefulSet('db'));
     t.regex(await finished('db'), /statefulset rolling update complete|roll out complete/);
@@ -96,7 +94,7 @@ test.serial(
 );
 
 test.serial('a partition holds back the lower ordinals, also when one of them is made anew', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   const updateStrategy = { type: 'RollingUpdate', rollingUpdate: { partition: 2 } };
   await plane.client.create('statefulsets', statefulSet('part', { updateStrategy, podManagementPolicy: 'Parallel' }));
   await kubectl.run('wait', 'statefulset/part', '--for=jsonpath={.status.availableReplicas}=3', '--timeout=30s');
@@ -117,7 +115,7 @@ test.serial('a partition holds back the lower ordinals, also when one of them is
 });
 
 test.serial('each pod has claims of its own, which stay or go as is said', async (t) => {
-  const controllers = await (await plane.startControllers(...patient)).untilLeading();
+  const controllers = await plane.startLeader(t, ...patient);
   const volumeClaimTemplates = [
     {
       metadata: { name: 'data' },
@@ -148,9 +146,7 @@ test.serial('each pod has claims of its own, which stay or go as is said', async
 test.serial(
   'a leader that is killed in the middle of a rollout leaves it to the next one, without a pod too many',
   async (t) => {
-    const first = await (await plane.startControllers(...patient)).untilLeading();
-    const second = await plane.startControllers(...patient);
-    t.teardown(() => Promise.all([first.kill(), second.kill()]));
+    const { leader, standby } = await plane.startTwo(t, ...patient);
     const history = new PodHistory(nodes.pods, 'taken');
     await plane.client.create('statefulsets', statefulSet('taken', { replicas: 5 }));
     await finished('taken');
@@ -158,8 +154,8 @@ test.serial(
     const before = seen.length;
     await kubectl.run('set', 'image', 'statefulset/taken', 'main=trimaster/echo:2');
     await history.reaches(7);
-    await first.kill();
-    await second.untilLeading();
+    await leader.kill();
+    await standby.untilLeading();
     t.regex(await finished('taken'), /complete/);
     t.is(history.created.size, 10);
     t.true(seen.slice(before).every(({ isAlone }) => isAlone));

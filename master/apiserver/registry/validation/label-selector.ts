@@ -9,27 +9,37 @@ export function validateLabelSelector(selector: LabelSelector | undefined, path:
   validateLabels(selector?.matchLabels, `${path}.matchLabels`, errors);
   (selector?.matchExpressions ?? []).forEach(({ key = '', operator = '', values = [] }, index) => {
     const field = `${path}.matchExpressions[${index}]`;
-    switch (operator) {
-      case 'In':
-      case 'NotIn':
-        if (values.length === 0) {
-          errors.required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
-        }
-        break;
-      case 'Exists':
-      case 'DoesNotExist':
-        if (values.length > 0) {
-          errors.forbidden(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-        }
-        break;
-      default:
-        errors.invalid(`${field}.operator`, operator, 'not a valid selector operator');
-    }
+    validateSetOperator(operator, values, field, errors);
     errors.invalidFor(`${field}.key`, key, isQualifiedName(key));
     values.forEach((value, at) => {
       errors.invalidFor(`${field}.values[${at}]`, value, isLabelValue(value));
     });
   });
+}
+
+/** The operators of every selector, and how many values each wants. */
+export function validateSetOperator(
+  operator: string,
+  values: readonly string[],
+  field: string,
+  errors: FieldErrors,
+): void {
+  switch (operator) {
+    case 'In':
+    case 'NotIn':
+      if (values.length === 0) {
+        errors.required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
+      }
+      break;
+    case 'Exists':
+    case 'DoesNotExist':
+      if (values.length > 0) {
+        errors.forbidden(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+      }
+      break;
+    default:
+      errors.invalid(`${field}.operator`, operator, 'not a valid selector operator');
+  }
 }
 
 /** Whether the selector says nothing, and so selects everything. */

@@ -2,6 +2,7 @@
 import type { NodeSelector, NodeSelectorTerm } from '../../../api/types.ts';
 import { isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../../api/validation-names.ts';
 import type { FieldErrors } from './field-errors.ts';
+import { validateSetOperator } from './label-selector.ts';
 
 type Requirement = NonNullable<NodeSelectorTerm['matchExpressions']>[number];
 
@@ -36,27 +37,9 @@ function validateRequirement(
   anyValue: boolean,
   errors: FieldErrors,
 ): void {
-  switch (operator) {
-    case 'In':
-    case 'NotIn':
-      if (values.length === 0) {
-        errors.required(`${field}.values`, "must be specified when `operator` is 'In' or 'NotIn'");
-      }
-      break;
-    case 'Exists':
-    case 'DoesNotExist':
-      if (values.length > 0) {
-        errors.forbidden(`${field}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
-      }
-      break;
-    case 'Gt':
-    case 'Lt':
-      if (values.length !== 1) {
-        errors.required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
-      }
-      break;
-    default:
-      errors.invalid(`${field}.operator`, operator, 'not a valid selector operator');
+  if (operator !== 'Gt' && operator !== 'Lt') validateSetOperator(operator, values, field, errors);
+  else if (values.length !== 1) {
+    errors.required(`${field}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'");
   }
   errors.invalidFor(`${field}.key`, key, isQualifiedName(key));
   if (anyValue) return;
