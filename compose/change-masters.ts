@@ -20,8 +20,13 @@ const pollMs = 250;
 /** So long a master must have been well before the next one ends: by then every balancer has seen it (they check each second). */
 const steadyMs = 2_000;
 
+/** So long after the loss of its leader etcd surely has another: several times what an election takes. */
+const electionMs = 5_000;
+
+export type FoundMaster = SeenMaster & { readonly leads: boolean };
+
 /** Every master of the configuration, and every member that only etcd knows. */
-export async function seenMasters(fleet: Fleet): Promise<readonly (SeenMaster & { leads: boolean })[]> {
+export async function seenMasters(fleet: Fleet): Promise<readonly FoundMaster[]> {
   const machines = await fleet.machines();
   return seen(machines, await statesOf(machines));
 }
@@ -42,8 +47,7 @@ function seen(machines: readonly Machine[], states: ReadonlyMap<string, MasterSt
 
 /** Throws a UserError that says why not, or what it was that did not come about in time. */
 export async function addMaster({ fleet, progress, timeoutMs }: Change, name: string): Promise<void> {
-  const before = await seenMasters(fleet);
-  refuse(whyNotAdd(name, before));
+  const before = await allowed(fleet, progress, (masters) => whyNotAdd(name, masters));
   await progress.step(`Making keys for ${name}, and starting it`, 3, () => fleet.add(name));
   await progress.step(`Waiting until ${name} has the data, votes and serves`, 10, (report) =>
     untilWell(fleet, name, timeoutMs, report),
@@ -52,8 +56,7 @@ export async function addMaster({ fleet, progress, timeoutMs }: Change, name: st
 }
 
 export async function removeMaster({ fleet, progress, timeoutMs }: Change, name: string): Promise<void> {
-  const before = await seenMasters(fleet);
-  refuse(whyNotRemove(name, before));
+  const before = await allowed(fleet, progress, (masters) => whyNotRemove(name, masters));
   const machines = await fleet.machines();
   const voters = before.filter(({ votes }) => votes);
   const others = machines.filter((machine) => machine.name !== name);
@@ -90,7 +93,7 @@ export async function rollMasters({ fleet, progress, timeoutMs }: Change, names:
   const inTurn = chosen.toSorted((a, b) => Number(a.leads) - Number(b.leads)).map(({ name }) => name);
   if (before.length === 1) progress.note('There is one master only: nobody serves while it restarts.');
   for (const [place, name] of inTurn.entries()) {
-    refuse(whyNotRestart(name, await seenMasters(fleet)));
+    await allowed(fleet, progress, (masters) => whyNotRestart(name, masters));
     const title = `${name} (${place + 1} of ${inTurn.length})`;
     await progress.step(`Stopping ${title}: its leads go to others first`, 3, () => fleet.stop(name));
     await progress.step(`Starting ${title}, until it has caught up and serves`, 8, async (report) => {
@@ -149,8 +152,31 @@ async function until(
   }
 }
 
-function refuse(why: string | undefined): void {
-  if (why !== undefined) throw new UserError(`Nothing was changed: ${why}`);
+/**
+ * The masters, when they allow a change; else throws a UserError that says why not. Members that do not answer are given time to
+ * elect a leader: none does while there is none.
+ */
+async function allowed(
+  fleet: Fleet,
+  progress: Progress,
+  whyNot: (masters: readonly SeenMaster[]) => string | undefined,
+): Promise<readonly FoundMaster[]> {
+  const found = await seenMasters(fleet);
+  const why = whyNot(found);
+  if (why === undefined) return found;
+  const alsoIfAllWereWell = whyNot(found.map((each) => ({ ...each, votes: true, answers: true })));
+  const refused = (reason: string): UserError => new UserError(`Nothing was changed: ${reason}`);
+  if (alsoIfAllWereWell !== undefined) throw refused(why);
+  return progress.step('Waiting for the members of etcd to answer', electionMs / 1_000, async () => {
+    const deadline = performance.now() + electionMs;
+    for (;;) {
+      await sleep(pollMs);
+      const masters = await seenMasters(fleet);
+      const reason = whyNot(masters);
+      if (reason === undefined) return masters;
+      if (performance.now() > deadline) throw refused(reason);
+    }
+  });
 }
 
 function tell(progress: Progress, size: number, done: string): void {

@@ -39,9 +39,11 @@ export interface PortWishes {
   readonly basePort?: number | undefined;
 }
 
-/** Below the range from which systems take the ports of outgoing connections. */
-const firstBase = 12_000;
-const lastBase = 31_000;
+/** Below the node ports, and below the range from which systems take the ports of outgoing connections. */
+const firstBase = 20_000;
+const lastBase = 29_800;
+/** A block's first ports are the balancer's, which listens all the time: so no two clusters take the same block. */
+const blockSize = 200;
 
 /** Ports that are all free now. Throws an Error that names one that is not. */
 export async function choosePorts(wishes: PortWishes): Promise<LocalPorts> {
@@ -56,7 +58,10 @@ export async function choosePorts(wishes: PortWishes): Promise<LocalPorts> {
     throw new Error(`port ${wishes.port} of 127.0.0.1 is in use; --port takes another`);
   }
   for (let tries = 0; tries < 50; tries += 1) {
-    const ports = layout(wishes, firstBase + Math.floor(Math.random() * (lastBase - firstBase)));
+    const ports = layout(
+      wishes,
+      firstBase + blockSize * Math.floor((Math.random() * (lastBase - firstBase)) / blockSize),
+    );
     if ((await firstTaken(ports)) === undefined) return ports;
   }
   throw new Error('no free block of ports was found on 127.0.0.1');

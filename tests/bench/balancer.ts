@@ -7,13 +7,14 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureInstalled } from '../../compose/install.ts';
 import { createProgress } from '../../compose/progress.ts';
 import { command } from '../../master/api/flags.ts';
+import { freePort } from '../support/ports.ts';
 import { cpuMs, figures } from './measure.ts';
 
 interface Way {
@@ -226,13 +227,4 @@ async function start(name: string, port: number, child: ChildProcess): Promise<W
       await sleep(50);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

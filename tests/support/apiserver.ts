@@ -6,13 +6,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createPki } from '../../compose/pki.ts';
 import { startEtcd, type TestEtcd } from './etcd.ts';
+import { freePorts } from './ports.ts';
 
 export interface TestApiServersOptions {
   /** The URLs of a test's etcd; one of their own if left out. */
@@ -184,15 +184,3 @@ export class TestApiServer {
 
 /** What needs controllers or nodes: accounts in new namespaces, nodes that become ready, claims that may go. */
 const lonePlugins = 'ServiceAccount,TaintNodesByCondition,StorageObjectInUseProtection';
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}

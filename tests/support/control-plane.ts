@@ -6,7 +6,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issue, type KeyPair } from '../../compose/certificates.ts';
@@ -14,6 +13,7 @@ import { createPki } from '../../compose/pki.ts';
 import { Client } from '../../master/api/client.ts';
 import { loadKubeconfig } from '../../master/api/config.ts';
 import { startEtcd, type TestEtcd } from './etcd.ts';
+import { freePort } from './ports.ts';
 import { within } from './within.ts';
 
 const masterDir = join(import.meta.dirname, '../../master');
@@ -220,14 +220,4 @@ export class Controllers {
   resume(): void {
     this.#process.signal('SIGCONT');
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
-  return address.port;
 }

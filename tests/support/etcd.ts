@@ -4,11 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import { closeSync, openSync } from 'node:fs';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from './ports.ts';
 
 /** Clients must come with certificates of this authority; the members show the certificate to clients and to each other. */
 export interface TestTls {
@@ -100,7 +101,9 @@ export class TestMember {
 
   start(): void {
     if (this.#runs()) return;
-    this.#process = spawn('etcd', argumentsOf(this.#config), { stdio: 'ignore' });
+    const errors = openSync(this.#errors, 'a');
+    this.#process = spawn('etcd', argumentsOf(this.#config), { stdio: ['ignore', 'ignore', errors] });
+    closeSync(errors);
   }
 
   /** SIGKILL, and waits until the process is gone. */
@@ -142,14 +145,22 @@ export class TestMember {
     return metrics.includes('\netcd_server_is_leader 1');
   }
 
-  /** Resolves when the member answers and knows a leader. */
+  /** Resolves when the member answers and knows a leader. Throws an Error with its last words if it ended, or takes too long. */
   async healthy(): Promise<void> {
-    for (let tries = 0; tries < 600; tries += 1) {
-      const answer = await fetch(`${this.#config.metricsUrl}/health`).catch(() => undefined);
+    let answer: Response | undefined;
+    for (let tries = 0; tries < 600 && this.#runs(); tries += 1) {
+      answer = await fetch(`${this.#config.metricsUrl}/health`).catch(() => undefined);
       if (answer?.ok) return;
       await delay(25);
     }
-    throw new Error(`etcd member ${this.#config.name} did not become healthy`);
+    const state = this.#runs() ? `answers ${answer ? await answer.text() : 'nothing'}` : 'ended';
+    const words = (await readFile(this.#errors, 'utf8')).slice(-2_000);
+    throw new Error(`etcd member ${this.#config.name} is not healthy: it ${state}. It said: ${words}`);
+  }
+
+  /** What it says goes into this file: errors only. */
+  get #errors(): string {
+    return `${this.#config.dataDir}.log`;
   }
 
   #runs(): boolean {
@@ -172,22 +183,4 @@ function argumentsOf(config: TestMemberConfig): string[] {
     args.push('--peer-cert-file', certFile, '--peer-key-file', keyFile);
   }
   return [...args, ...(options.extraArgs ?? [])];
-}
-
-/** Ports of loopback that nobody listens on, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listenAnywhere));
-  const ports = servers.map((server) => {
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
-    return address.port;
-  });
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-async function listenAnywhere(): Promise<Server> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
 }

@@ -1,14 +1,14 @@
 /** Members of etcd as masters start them, over mutual TLS, for tests of what looks after them. Gone at the test's end. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { createPki } from '../../compose/pki.ts';
 import { ask, EtcdClient, etcdCredentials, wholeText } from '../../master/etcd/client.ts';
 import { type EtcdCommand, type EtcdMemberConfig, etcdMember } from '../../master/etcd/member.ts';
-import { freePorts } from './etcd.ts';
+import { freePorts } from './ports.ts';
 import { within } from './within.ts';
 
 /** One member, as a master starts it. */
@@ -66,8 +66,18 @@ export class MasterMember {
     answers: () => Promise<unknown> = () => this.client.members(true, 1_000),
     { command, args }: EtcdCommand = etcdMember(this.config),
   ): Promise<void> {
-    this.#process = spawn(command, [...args, ...this.#extra], { stdio: 'ignore' });
-    await within(15, answers, () => true);
+    const said = join(this.config.dataDir, '../..', `${this.config.name}.log`);
+    const output = openSync(said, 'a');
+    const child = spawn(command, [...args, ...this.#extra], { stdio: ['ignore', output, output] });
+    closeSync(output);
+    this.#process = child;
+    try {
+      await within(15, answers, () => true);
+    } catch (cause) {
+      const state = child.exitCode === null ? 'runs' : 'ended';
+      const words = readFileSync(said, 'utf8').slice(-2_000);
+      throw new Error(`etcd member ${this.config.name} ${state} and does not answer. It said: ${words}`, { cause });
+    }
   }
 
   async end(signal: NodeJS.Signals): Promise<void> {

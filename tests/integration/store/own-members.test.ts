@@ -11,7 +11,7 @@ import { Member } from '../../../master/apiserver/store/member.ts';
 import { consistent } from '../../../master/apiserver/store/types.ts';
 import { etcdMember } from '../../../master/etcd/member.ts';
 import { prepareSocket, socketPath } from '../../../master/etcd/socket.ts';
-import { freePorts } from '../../support/etcd.ts';
+import { freePorts } from '../../support/ports.ts';
 import { configMap, startStore } from '../../support/store.ts';
 
 const names = ['master-1', 'master-2', 'master-3'];

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { startAdmin } from '../../../lb/admin.ts';
+import { freePort } from '../../support/ports.ts';
 import { bench, TestClient, TestMaster, until } from './support.ts';
 
 interface Line {
@@ -116,13 +116,4 @@ if (process.platform === 'linux') {
     if (first !== undefined) await once(first.child, 'exit');
     t.is(await share(), 50);
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
