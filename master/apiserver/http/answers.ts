@@ -17,7 +17,7 @@ import {
   type TableOptions,
 } from './lists.ts';
 import { type MetaVersion, negotiateUntabled, type Representation, type Shape } from './negotiate.ts';
-import { sendObject, sendPieces } from './respond.ts';
+import { sendObject, sendPieces, wantsLines } from './respond.ts';
 
 /** Longer lists are handed to the connection piece by piece. */
 const piecesFromBytes = 64 * 1024;
@@ -89,7 +89,7 @@ function storedText(
 
 function sendPlainList({ response, audit }: Exchange, as: Representation, body: ListBody): void {
   if (audit) audit.answered(body.whole());
-  if (as.format === 'json' && body.length > piecesFromBytes && !takesGzip(response.req)) {
+  if (as.format === 'json' && body.length > piecesFromBytes && !takesGzip(response.req) && !wantsLines(response.req)) {
     sendPieces(response, as.contentType, body.length, body.pieces());
   } else sendObject(response, 200, as, body.whole());
 }

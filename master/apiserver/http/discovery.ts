@@ -7,7 +7,7 @@ import { serviceUnavailable } from '../../api/errors.ts';
 import { apiVersionOf, groupVersionPath, type Kind } from '../../api/kinds.ts';
 import type { Exchange, Handler } from './exchange.ts';
 import { mediaRanges } from './negotiate.ts';
-import { sendBytes } from './respond.ts';
+import { sendJsonText } from './respond.ts';
 
 /** The verbs that the registry gives every resource. */
 const resourceVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
@@ -179,7 +179,7 @@ function storageVersionHash({ group, version, kind }: Kind): string {
 
 function document(value: unknown): Handler {
   const bytes = Buffer.from(`${JSON.stringify(value)}\n`);
-  return ({ response }) => sendBytes(response, 200, 'application/json', bytes);
+  return ({ response }) => sendJsonText(response, 200, 'application/json', bytes);
 }
 
 /** /api and /apis: the aggregated document for who asks for it, else the legacy one. */
@@ -197,7 +197,7 @@ function rootDocument(legacy: unknown, whole: unknown): Handler {
       response.end();
       return;
     }
-    sendBytes(response, 200, aggregatedType, bytes);
+    sendJsonText(response, 200, aggregatedType, bytes);
   };
 }
 

@@ -50,6 +50,9 @@ export interface WriteOptions {
   fieldValidation: RequestContext['fieldValidation'];
 }
 
+/** What Go's unicode.IsPrint does not take: no letter, mark, number, punctuation, symbol or ASCII space. */
+const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u;
+
 const plainWrite: WriteOptions = { dryRun: false, fieldManager: undefined, fieldValidation: 'Warn' };
 
 /** `dryRun`, `fieldManager` and `fieldValidation`. `optionsKind` names the options in messages, as `CreateOptions`. */
@@ -63,6 +66,13 @@ export function parseWriteOptions(query: URLSearchParams, optionsKind: string): 
       reason: 'FieldValueTooLong',
       field: 'fieldManager',
       message: 'Too long: may not be more than 128 bytes',
+    });
+  }
+  if (fieldManager !== undefined && unprintable.test(fieldManager)) {
+    causes.push({
+      reason: 'FieldValueInvalid',
+      field: 'fieldManager',
+      message: `Invalid value: ${JSON.stringify(fieldManager)}: should only contain printable characters`,
     });
   }
   const validation = query.get('fieldValidation') || 'Warn';

@@ -11,7 +11,7 @@ import type { AggregatedDocument } from './aggregation/openapi.ts';
 import { discoveryRoutes } from './discovery.ts';
 import type { Handler } from './exchange.ts';
 import { openApiRoutes } from './openapi/routes.ts';
-import { sendJson } from './respond.ts';
+import { sendIndented } from './respond.ts';
 
 /** Under these, what is served depends on custom resources. */
 const changing = /^\/(api|apis|openapi)(\/|$)/;
@@ -31,7 +31,7 @@ export class Paths {
 
   constructor(fixed: ReadonlyMap<string, Handler>, registry: Registry, aggregated?: Aggregated) {
     const root: Handler = ({ response }) => {
-      sendJson(response, 200, { paths: [...this.#fixed.keys(), ...this.#present().keys()].sort() });
+      sendIndented(response, { paths: [...this.#fixed.keys(), ...this.#present().keys()].sort() });
     };
     this.#fixed = new Map([...fixed, ['/', root]]);
     this.#registry = registry;

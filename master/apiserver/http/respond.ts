@@ -2,7 +2,7 @@
  * Writing answers. An answer that is an object is written from bytes wherever the store already has them; what is made
  * here (Status, lists, tables) is serialized once. Every answer has a length, so that connections are kept.
  */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { stringify as toYaml } from 'yaml';
 import type { StatusError } from '../../api/errors.ts';
 import type { Status } from '../../api/types.ts';
@@ -13,6 +13,7 @@ import type { Representation } from './negotiate.ts';
 export type Answer = ServerResponse & { flowHeaders?: Readonly<Record<string, string>> };
 
 const noCache = 'no-cache, private';
+const personsAgent = /^(curl|Wget|Mozilla\/5\.0)/;
 
 /** Sends bytes with their type. Does nothing when the request was answered meanwhile, because its time was over. */
 export function sendBytes(
@@ -64,8 +65,27 @@ export function sendPieces(response: Answer, contentType: string, length: number
 
 /** Sends JSON text as the representation that was asked for. */
 export function sendObject(response: ServerResponse, code: number, as: Representation, json: Buffer | string): void {
-  const bytes = as.format === 'yaml' ? Buffer.from(yamlOf(json)) : typeof json === 'string' ? Buffer.from(json) : json;
-  sendBytes(response, code, as.contentType, bytes);
+  if (as.format === 'yaml') sendBytes(response, code, as.contentType, Buffer.from(yamlOf(json)));
+  else sendJsonText(response, code, as.contentType, json);
+}
+
+/** Sends JSON text, over several lines where a person reads it. */
+export function sendJsonText(response: ServerResponse, code: number, contentType: string, json: Buffer | string): void {
+  if (wantsLines(response.req)) sendBytes(response, code, contentType, indented(JSON.parse(json.toString())));
+  else sendBytes(response, code, contentType, typeof json === 'string' ? Buffer.from(json) : json);
+}
+
+/**
+ * Whether the answer is read by a person, by Kubernetes' rule: `pretty` in the query says so or not (as Go's ParseBool reads it), and where it is
+ * left out those who call themselves curl, Wget or a browser are taken for one.
+ */
+export function wantsLines({ url = '', headers }: IncomingMessage): boolean {
+  const at = url.indexOf('pretty=');
+  if (at !== -1) {
+    const said = new URLSearchParams(url.slice(url.indexOf('?') + 1)).get('pretty');
+    if (said) return /^(1|t|T|TRUE|true|True)$/.test(said);
+  }
+  return personsAgent.test(headers['user-agent'] ?? '');
 }
 
 /** Sends a value as JSON. */
@@ -75,7 +95,17 @@ export function sendJson(
   value: unknown,
   contentType = 'application/json',
 ): void {
-  sendBytes(response, code, contentType, Buffer.from(JSON.stringify(value)));
+  sendBytes(
+    response,
+    code,
+    contentType,
+    wantsLines(response.req) ? indented(value) : Buffer.from(JSON.stringify(value)),
+  );
+}
+
+/** Sends a value as JSON over several lines, whoever reads it. */
+export function sendIndented(response: ServerResponse, value: unknown): void {
+  sendBytes(response, 200, 'application/json', indented(value));
 }
 
 export function sendText(response: ServerResponse, code: number, text: string): void {
@@ -121,6 +151,8 @@ export function addWarnings(response: ServerResponse, warnings: readonly string[
 function printable(text: string): string {
   return [...text].map((character) => (/[\x20-\x7e]/.test(character) ? character : ' ')).join('');
 }
+
+const indented = (value: unknown): Buffer => Buffer.from(JSON.stringify(value, undefined, 2));
 
 function yamlOf(json: Buffer | string): string {
   return toYaml(JSON.parse(json.toString()), { version: '1.1', aliasDuplicateObjects: false, lineWidth: 0 });

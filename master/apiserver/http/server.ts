@@ -32,7 +32,7 @@ import { Paths } from './paths.ts';
 import { behindBalancers, type TrustedPeers } from './proxy-protocol.ts';
 import { Requests, type RequestsOptions } from './requests.ts';
 import { type ConnectHandler, resourceRoutes, type WriteGuard } from './resource-routes.ts';
-import { sendError, sendJson } from './respond.ts';
+import { sendError, sendIndented } from './respond.ts';
 import { mayUpgrade, Upgrades } from './upgrades.ts';
 import { version } from './version.ts';
 import { Watches } from './watch-routes.ts';
@@ -221,7 +221,7 @@ function pathRoutes(
         'health check failed',
       );
     }),
-    ['/version', ({ response }) => sendJson(response, 200, version)],
+    ['/version', ({ response }) => sendIndented(response, version)],
     ['/metrics', metrics.route],
     ...flowDumps(options.flow, executing),
     ...options.routes,

@@ -84,7 +84,7 @@ test('what is wrong with the parameters of a list, watch or deletion is told as 
   const options = (kind: string) => `${kind}.meta.k8s.io "" is invalid`;
   const match = `${options('ListOptions')}: resourceVersionMatch`;
   const record = `does not match the UID in record (${made.metadata.uid})`;
-  const cases: [method: 'GET' | 'DELETE', query: string, code: number, message: string, body?: object][] = [
+  const cases: [method: 'GET' | 'POST' | 'DELETE', query: string, code: number, message: string, body?: object][] = [
     ['GET', '?limit=1&continue=eHg', 400, key],
     ['GET', `?${token({ v: 'x' })}`, 400, `${key}: server does not recognize this encoded version x`],
     [
@@ -112,6 +112,13 @@ test('what is wrong with the parameters of a list, watch or deletion is told as 
       '?labelSelector=a+b',
       400,
       "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt",
+    ],
+    [
+      'POST',
+      '?fieldManager=%01',
+      422,
+      `${options('CreateOptions')}: fieldManager: Invalid value: "\\u0001": should only contain printable characters`,
+      configMap('asked-by'),
     ],
     [
       'DELETE',
@@ -396,4 +403,27 @@ test('a hundred watchers that do not read are closed, and those that read miss n
   t.is(await watchers(), before);
   idle.abort();
   await idlers.close();
+});
+
+test('answers are written over several lines for a person, and on one for a program', async (t) => {
+  await admin.json('POST', configMaps, configMap('read-by-a-person'));
+  const path = `${configMaps}/read-by-a-person`;
+  const lines = async (target: string, agent: string): Promise<boolean> => {
+    const { text } = await admin.send('GET', target, undefined, undefined, { 'user-agent': agent });
+    t.is(JSON.parse(text).kind === undefined, target === '/version', target);
+    return text.startsWith('{\n  "');
+  };
+  const cases: [target: string, agent: string, expected: boolean][] = [
+    [path, 'curl/8.0', true],
+    [path, 'kubectl/v1.36.0', false],
+    [`${path}?pretty=true`, 'kubectl/v1.36.0', true],
+    [`${path}?pretty=0`, 'curl/8.0', false],
+    [configMaps, 'Mozilla/5.0 (X11)', true],
+    [`${configMaps}?limit=1&pretty=1`, 'any', true],
+    [`${path}-not`, 'Wget/1.21', true],
+    ['/apis/apps/v1', 'curl/8.0', true],
+    ['/apis/apps/v1', 'any', false],
+    ['/version', 'any', true],
+  ];
+  for (const [target, agent, expected] of cases) t.is(await lines(target, agent), expected, `${target} ${agent}`);
 });
