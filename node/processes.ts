@@ -27,7 +27,7 @@ export function nodeProcesses(config: NodeConfig): ProcessSpec[] {
   ];
 }
 
-/** Where the kubelet writes the kubeconfig with the node's certificate, which kube-proxy uses too. */
+/** Where the kubelet writes the kubeconfig with the node's certificate, with which kube-proxy asks for its own. */
 export const kubeconfigPath = ({ dataDir }: NodeConfig): string => join(dataDir, 'kubelet.conf');
 
 /**
@@ -67,7 +67,8 @@ function kubeletArgs(config: NodeConfig): string[] {
 /** Simulated pods have no packets to lead anywhere, and the rules would be the host's own. */
 function proxyArgs(config: NodeConfig): string[] {
   return [
-    ...['--hostname-override', config.name, '--kubeconfig', kubeconfigPath(config)],
+    ...['--hostname-override', config.name, '--kubeconfig', join(config.dataDir, 'kube-proxy.conf')],
+    ...['--bootstrap-kubeconfig', kubeconfigPath(config)],
     ...['--master', balancerUrl(config), '--cluster-cidr', config.clusterCidr],
     ...['--proxy-mode', config.runtime === 'docker' ? 'iptables' : 'none'],
     ...['--healthz-port', String(config.proxyHealthzPort), '--metrics-port', String(config.proxyMetricsPort)],

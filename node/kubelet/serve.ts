@@ -1,7 +1,7 @@
 /** Keeps the kubelet's server up with a certificate that is good for the node's name and address. */
 import type { Client } from '../../master/api/client.ts';
 import type { Clock } from '../../master/api/clock.ts';
-import { CertificateManager } from './certificates/certificate-manager.ts';
+import { CertificateManager } from '../certificates/certificate-manager.ts';
 import type { NodeIdentity } from './node/node-object.ts';
 import { KubeletServer, type KubeletServerOptions } from './server/kubelet-server.ts';
 

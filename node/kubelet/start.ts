@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { sleep, systemClock } from '../../master/api/clock.ts';
 import { startHealthServer } from '../../master/api/health-server.ts';
 import { createLogger, type Logger } from '../../master/api/logging.ts';
+import { ClientIdentity, kubeletIdentity } from '../certificates/client-identity.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { ClientIdentity } from './certificates/client-identity.ts';
 import { loadImageArchives } from './images.ts';
 import { Kubelet } from './kubelet.ts';
 import { createMetrics, type KubeletMetrics } from './metrics.ts';
@@ -87,7 +87,7 @@ function makeKubelet(flags: KubeletFlags, { name, directory, runtime, machine, m
     logger,
     rootDirectory: directory,
     clientIdentity: new ClientIdentity({
-      nodeName: name,
+      identity: kubeletIdentity(name),
       certificatePath: join(directory, 'pki', 'kubelet-client.pem'),
       kubeconfigPath:
         flags.simulatedNodes === 0 && flags.kubeconfig ? flags.kubeconfig : join(directory, 'kubelet.conf'),

@@ -1,16 +1,19 @@
-import { existsSync, readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { Option } from 'commander';
 import { Client } from '../../master/api/client.ts';
-import { sleep } from '../../master/api/clock.ts';
+import { sleep, systemClock } from '../../master/api/clock.ts';
 import { loadKubeconfig } from '../../master/api/config.ts';
 import { commaList, command, durationMs, portNumber, runMain } from '../../master/api/flags.ts';
 import { createLogger } from '../../master/api/logging.ts';
+import { ClientIdentity, kubeProxyIdentity } from '../certificates/client-identity.ts';
 import { type ProxyModeName, proxyModes } from './mode.ts';
 import { runProxy } from './proxy.ts';
 
 interface Options {
   kubeconfig: string;
+  bootstrapKubeconfig?: string;
   master: string[];
   hostnameOverride: string;
   proxyMode: ProxyModeName;
@@ -26,6 +29,7 @@ interface Options {
 
 const options = command('kube-proxy', 'makes Services and the ways to other nodes work on this node')
   .requiredOption('--kubeconfig <path>', 'how to reach the API server and who to be; waited for if it is not there yet')
+  .option('--bootstrap-kubeconfig <path>', 'who asks for a certificate of system:kube-proxy, kept beside --kubeconfig')
   .option('--master <urls>', 'API servers to use instead of that in the kubeconfig, with commas', commaList, [])
   .option('--hostname-override <name>', 'the name of this node', hostname())
   .addOption(
@@ -52,11 +56,19 @@ const logger = createLogger('kube-proxy', options.logLevel);
 await runMain(async (signal) => {
   const { kubeconfig, hostnameOverride: nodeName, proxyMode: mode, iptablesBalance: balance, ...rest } = options;
   // The kubelet gets this node its certificate and writes the file.
-  while (!existsSync(kubeconfig) && !signal.aborted) await sleep(100, signal);
+  await written(options.bootstrapKubeconfig ?? kubeconfig, signal);
   if (signal.aborted) return;
-  const config = loadKubeconfig(kubeconfig);
+  const identity = options.bootstrapKubeconfig ? identityFrom(options.bootstrapKubeconfig) : undefined;
+  const present = await identity?.obtain(signal);
+  if (identity && !present) return;
+  const config = present?.config ?? loadKubeconfig(kubeconfig);
   if (options.master.length > 0) config.servers = options.master;
-  const renewed = renewal(kubeconfig);
+
+  // With a new certificate the supervisor starts this process anew: the rules stay meanwhile.
+  const ended = new AbortController();
+  const renewing = present
+    ? identity?.renew(present, AbortSignal.any([signal, ended.signal])).finally(() => ended.abort())
+    : undefined;
   await runProxy(
     {
       ...rest,
@@ -68,19 +80,25 @@ await runMain(async (signal) => {
       syncPeriodMs: options.iptablesSyncPeriod,
       logger,
     },
-    AbortSignal.any([signal, renewed]),
+    AbortSignal.any([signal, ended.signal]),
   );
+  ended.abort();
+  await renewing;
 });
 
-/** Aborted when the file has got other content: the kubelet renews the certificate, and the supervisor starts this process anew. */
-function renewal(path: string): AbortSignal {
-  const changed = new AbortController();
-  const text = readFileSync(path, 'utf8');
-  watchFile(path, { interval: 10_000, persistent: false }, () => {
-    if (!existsSync(path) || readFileSync(path, 'utf8') === text) return;
-    unwatchFile(path);
-    logger.info({ kubeconfig: path }, 'the kubeconfig has changed: starting anew with it');
-    changed.abort();
+async function written(path: string, signal: AbortSignal): Promise<void> {
+  while (!existsSync(path) && !signal.aborted) await sleep(100, signal);
+}
+
+/** kube-proxy's own, for which its node asks: `system:node-proxier` is bound to it. */
+function identityFrom(bootstrapKubeconfig: string): ClientIdentity {
+  return new ClientIdentity({
+    identity: kubeProxyIdentity,
+    certificatePath: join(dirname(options.kubeconfig), 'pki', 'kube-proxy-client.pem'),
+    kubeconfigPath: options.kubeconfig,
+    bootstrapKubeconfig,
+    servers: options.master,
+    clock: systemClock,
+    logger,
   });
-  return changed.signal;
 }

@@ -41,9 +41,10 @@ const allowed: readonly (readonly [room: string, ...from: string[]])[] = [
   ['master/controllers/', 'master/api/'],
   ['master/', 'master/api/', 'master/etcd/'],
   ['node/runtime/', 'master/api/'],
-  ['node/proxy/', 'node/network/', 'lb/', 'master/api/'],
+  ['node/certificates/', 'master/api/'],
+  ['node/proxy/', 'node/certificates/', 'node/network/', 'lb/', 'master/api/'],
   ['node/network/', 'master/api/'],
-  ['node/kubelet/', 'node/runtime/', 'master/api/'],
+  ['node/kubelet/', 'node/certificates/', 'node/runtime/', 'master/api/'],
   ['node/', 'lb/', 'master/api/'],
   ['compose/', 'master/api/'],
 ];

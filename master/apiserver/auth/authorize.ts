@@ -4,7 +4,7 @@
  */
 import { forbidden, type StatusError, serviceUnavailable } from '../../api/errors.ts';
 import type { UserInfo } from '../registry/context.ts';
-import { nodeMay } from './node-authorizer.ts';
+import { nodeComplaint, nodeMay } from './node-authorizer.ts';
 import type { NodeGraph } from './node-graph.ts';
 import { nodeOf } from './node-restriction.ts';
 import { grantText, RbacAuthorizer } from './rbac/authorizer.ts';
@@ -49,9 +49,8 @@ export function createAuthorizer(roles: Roles, graph?: NodeGraph): Authorizer {
       if (free(user, attributes)) return { allowed: true, reason: '' };
       const grant = granted(user, attributes);
       if (grant) return { allowed: true, reason: grantText(grant) };
-      const node = nodeOf(user);
-      const reason = node === undefined ? undefined : graph?.complaint(node, attributes);
-      return { allowed: false, reason: reason ?? rbac.complaint(user, attributes) };
+      const reason = nodeComplaint(user, attributes, graph) ?? rbac.complaint(user, attributes);
+      return { allowed: false, reason };
     },
     rulesFor(user, namespace) {
       const rules = rbac.rulesFor(user, namespace);

@@ -1,13 +1,13 @@
 /**
- * Approves the certificate requests of kubelets: client certificates for bootstrappers and for the node itself, and serving
- * certificates for the node's own name and addresses. What it does not recognize stays pending for a person to judge.
+ * Approves the certificate requests of nodes: client certificates for bootstrappers and for the node itself, serving
+ * certificates for the node's own name and addresses, and client certificates of kube-proxy. What it does not recognize stays pending for a person to judge.
  */
 import type { ReconcileResult } from '../../api/controller.ts';
 import { keyOf, nowSeconds } from '../../api/meta.ts';
 import type { CertificateSigningRequest } from '../../api/types.ts';
 import { type ControllerContext, newQueue, work } from '../context.ts';
 import { has, isIssued, requesterOf, withCondition } from './csr-facts.ts';
-import { judge, type NodeNames, signers } from './rules.ts';
+import { isSigner, judge, type NodeNames, signers } from './rules.ts';
 
 /** A request that may become right (its Node appears, gets addresses) is looked at again after this. */
 const againMs = 2_000;
@@ -27,7 +27,7 @@ async function approve(context: ControllerContext, key: string): Promise<Reconci
   const csr = caches.certificatesigningrequests.get(key);
   const signer = csr?.spec?.signerName;
   if (!csr || has(csr, 'Approved') || has(csr, 'Denied') || isIssued(csr)) return {};
-  if (signer !== signers.kubeletClient && signer !== signers.kubeletServing) return {};
+  if (!isSigner(signer)) return {};
   const { readRequest } = await import('./x509.ts');
   const requester = requesterOf(csr);
   let judgement: ReturnType<typeof judge>;

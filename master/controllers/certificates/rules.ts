@@ -45,6 +45,7 @@ export type Signer = (typeof signers)[keyof typeof signers];
 
 const nodeUserPrefix = 'system:node:';
 const nodesGroup = 'system:nodes';
+const kubeProxyUser = 'system:kube-proxy';
 const bootstrappersGroup = 'system:bootstrappers';
 
 /** 'approve' with the message of the condition, or 'wait': it may become right, or a person decides. Never a denial. */
@@ -69,6 +70,12 @@ export function judge(facts: RequestFacts, requester: Requester, names: NodeName
       return problem
         ? wait(problem)
         : { verdict: 'approve', message: 'Auto approving serving certificate for the names of the node itself.' };
+    }
+    case signers.client: {
+      const problem = kubeProxyProblem(facts, requester);
+      return problem
+        ? wait(problem)
+        : { verdict: 'approve', message: 'Auto approving the client certificate of a kube-proxy.' };
     }
     default:
       return wait('requests for this signer are approved by people');
@@ -104,6 +111,19 @@ export function kubeletClientProblem(facts: RequestFacts, usages: readonly strin
 export function kubeletServingProblem(facts: RequestFacts, usages: readonly string[]): string | undefined {
   if (facts.dnsNames.length + facts.ipAddresses.length === 0) return 'DNS or IP SANs are required';
   return subjectProblem(facts) ?? usagesProblem(usages, 'server auth');
+}
+
+/**
+ * A node may be kube-proxy towards the API, as it may in Kubernetes, where the pod of kube-proxy on it lends it that identity. All
+ * else that this signer signs is for people to judge.
+ */
+function kubeProxyProblem(facts: RequestFacts, requester: Requester): string | undefined {
+  if (!isNode(requester)) return 'requests for this signer are approved by people';
+  const { commonName, organizations, otherSubject, dnsNames, ipAddresses, emailAddresses, uris } = facts;
+  if (commonName !== kubeProxyUser || organizations.length > 0 || otherSubject)
+    return `subject is not ${kubeProxyUser}`;
+  if (dnsNames.length + ipAddresses.length + emailAddresses.length + uris.length > 0) return 'SANs are not allowed';
+  return usagesProblem(requester.usages, 'client auth');
 }
 
 function subjectProblem(facts: RequestFacts): string | undefined {

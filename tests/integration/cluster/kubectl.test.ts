@@ -54,6 +54,21 @@ test('nodes are Ready, with their version, addresses and runtime', async (t) => 
   for (const line of lines.slice(1)) t.regex(line, /^node-\d\s+Ready\s+<none>\s+\S+\s+v1\.36\./);
 });
 
+test('each node’s kube-proxy has an identity of its own, with which it sees all nodes', async (t) => {
+  for (const node of ['node-1', 'node-2']) {
+    const asProxy = new Kubectl(join(dataDir, node, 'kube-proxy.conf'));
+    const seen = await within(
+      30,
+      () => asProxy.run('get', 'nodes', '-o', 'name'),
+      () => true,
+    );
+    t.is(seen, 'node/node-1\nnode/node-2\n');
+    t.regex(await asProxy.run('auth', 'whoami'), /Username\s+system:kube-proxy\n/);
+    const asNode = await new Kubectl(join(dataDir, node, 'kubelet.conf')).try(['get', 'nodes']);
+    t.regex(asNode.stderr, /cannot read all nodes, only its own Node object/);
+  }
+});
+
 test('a ReplicationController’s pods are spread over both nodes and run, and it scales up and down exactly', async (t) => {
   t.is(await kubectl.feed(rc('spread', 6), 'apply', '-f', '-'), 'replicationcontroller/spread created\n');
   await within(

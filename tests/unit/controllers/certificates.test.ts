@@ -98,6 +98,23 @@ test('a node that is called like an API server gets no serving certificate', (t)
   t.is(judge(master, { ...itself, username: 'system:node:master-1' }, names).verdict, 'wait');
 });
 
+test('a node is kube-proxy when it asks to be, and nobody else is', (t) => {
+  const asked = { ...itself, signerName: signers.client, usages: bootstrapper.usages };
+  const proxy = { ...facts, commonName: 'system:kube-proxy', organizations: [] };
+  t.is(judge(proxy, asked, names).verdict, 'approve');
+  t.is(signerProblem(signers.client, proxy, asked), undefined);
+  t.is(judge(proxy, { ...asked, username: 'jane', groups: ['system:authenticated'] }, names).verdict, 'wait');
+  t.is(judge(proxy, { ...asked, usages: ['server auth'] }, names).verdict, 'wait');
+  for (const wrong of [
+    { commonName: 'jane' },
+    { organizations: ['dev'] },
+    { dnsNames: ['a'] },
+    { otherSubject: true },
+  ]) {
+    t.is(judge({ ...proxy, ...wrong }, asked, names).verdict, 'wait');
+  }
+});
+
 test('requests for other signers are left to people, and none may give away the masters group', (t) => {
   const asked = { ...bootstrapper, signerName: signers.client };
   t.is(judge(facts, asked, names).verdict, 'wait');

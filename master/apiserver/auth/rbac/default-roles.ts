@@ -97,11 +97,11 @@ export const nodeRules: readonly PolicyRule[] = [
   on('create,delete,get,patch,update', 'storage.k8s.io', 'csinodes'),
   on('get', 'storage.k8s.io', 'volumeattachments'),
   on('create', 'core', 'serviceaccounts/token'),
-  on('create,delete,get,list,patch,update,watch', 'coordination.k8s.io', 'leases'),
+  on('create,delete,get,patch,update', 'coordination.k8s.io', 'leases'),
   on(`create,${read}`, csr, 'certificatesigningrequests'),
 ];
 
-export const proxierRules: readonly PolicyRule[] = [
+const proxierRules: readonly PolicyRule[] = [
   events,
   on('list,watch', 'core', 'services,endpoints'),
   on(read, 'core', 'nodes'),

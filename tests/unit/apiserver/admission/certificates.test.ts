@@ -7,7 +7,7 @@ import {
   certificateSigning,
   certificateSubjectRestriction,
 } from '../../../../master/apiserver/admission/certificates.ts';
-import { newRequest } from '../../../../node/kubelet/certificates/csr.ts';
+import { newRequest } from '../../../../node/certificates/csr.ts';
 import { change, creation } from './support.ts';
 
 const csr = (status: CertificateSigningRequest['status'] = {}, request = ''): CertificateSigningRequest => ({

@@ -72,4 +72,6 @@ test('a refusal says why', (t) => {
   t.is(why('/api/v1/namespaces/a/secrets/other'), "no relationship found between node 'node-1' and this object");
   t.is(why('/api/v1/namespaces/a/secrets'), 'can only list individual objects of this type');
   t.is(why('/api/v1/pods'), 'can only list/watch pods with spec.nodeName field selector');
+  t.is(why('/api/v1/nodes'), "node 'node-1' cannot read all nodes, only its own Node object");
+  t.is(why('/api/v1/nodes/node-2'), "node 'node-1' cannot read 'node-2', only its own Node object");
 });

@@ -6,16 +6,17 @@
  * is made anew, with patience; the file always holds a whole pair.
  */
 import { createHash } from 'node:crypto';
-import type { Client } from '../../../master/api/client.ts';
-import { type Clock, sleep } from '../../../master/api/clock.ts';
-import { isAlreadyExists } from '../../../master/api/errors.ts';
-import type { Logger } from '../../../master/api/logging.ts';
-import type { CertificateSigningRequest } from '../../../master/api/types.ts';
+import type { Client } from '../../master/api/client.ts';
+import { type Clock, sleep } from '../../master/api/clock.ts';
+import { isAlreadyExists } from '../../master/api/errors.ts';
+import type { Logger } from '../../master/api/logging.ts';
+import type { CertificateSigningRequest } from '../../master/api/types.ts';
 import { isFor, type KeyPair, readPair, renewalTime, validityOf, writePair } from './certificate-store.ts';
 import type { RequestedNames } from './csr.ts';
 
 export const signers = {
-  client: { name: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },
+  kubelet: { name: 'kubernetes.io/kube-apiserver-client-kubelet', usages: ['digital signature', 'client auth'] },
+  'kube-proxy': { name: 'kubernetes.io/kube-apiserver-client', usages: ['digital signature', 'client auth'] },
   serving: { name: 'kubernetes.io/kubelet-serving', usages: ['digital signature', 'server auth'] },
 } as const;
 
@@ -90,7 +91,7 @@ export class CertificateManager {
     // Loaded only when a request is made: most starts find a good certificate.
     const { newRequest } = await import('./csr.ts');
     const { key, request } = await newRequest(names);
-    const name = `${signer === 'client' ? 'node-csr' : 'csr'}-${createHash('sha256').update(request).digest('hex').slice(0, 20)}`;
+    const name = `${signer === 'kubelet' ? 'node-csr' : 'csr'}-${createHash('sha256').update(request).digest('hex').slice(0, 20)}`;
     const wanted: CertificateSigningRequest = {
       metadata: { name },
       spec: {

@@ -4,15 +4,9 @@ import { join } from 'node:path';
 import 'reflect-metadata';
 import { Pkcs10CertificateRequest } from '@peculiar/x509';
 import test from 'ava';
-import { createAuthority, issue } from '../../../../compose/certificates.ts';
-import {
-  isFor,
-  readPair,
-  renewalTime,
-  validityOf,
-  writePair,
-} from '../../../../node/kubelet/certificates/certificate-store.ts';
-import { newRequest } from '../../../../node/kubelet/certificates/csr.ts';
+import { createAuthority, issue } from '../../../compose/certificates.ts';
+import { isFor, readPair, renewalTime, validityOf, writePair } from '../../../node/certificates/certificate-store.ts';
+import { newRequest } from '../../../node/certificates/csr.ts';
 
 test('a request carries the subject and the names of the node', async (t) => {
   const names = { commonName: 'system:node:node-1', organization: 'system:nodes', dns: ['node-1'], ips: ['10.0.0.1'] };

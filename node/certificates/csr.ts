@@ -1,4 +1,4 @@
-/** Keys and certificate requests (PKCS #10), with the subjects and names that Kubernetes asks of kubelets. */
+/** Keys and certificate requests (PKCS #10), with the subjects and names that Kubernetes asks of kubelets and kube-proxies. */
 import { webcrypto } from 'node:crypto';
 import 'reflect-metadata';
 import { PemConverter, Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from '@peculiar/x509';
@@ -12,7 +12,7 @@ export interface CertificateRequest {
 
 export interface RequestedNames {
   readonly commonName: string;
-  readonly organization: string;
+  readonly organization?: string;
   readonly dns?: readonly string[];
   readonly ips?: readonly string[];
 }
@@ -27,7 +27,7 @@ export async function newRequest(names: RequestedNames): Promise<CertificateRequ
     ...(names.ips ?? []).map((value) => ({ type: 'ip' as const, value })),
   ];
   const request = await Pkcs10CertificateRequestGenerator.create({
-    name: [{ O: [names.organization] }, { CN: [names.commonName] }],
+    name: [...(names.organization ? [{ O: [names.organization] }] : []), { CN: [names.commonName] }],
     keys,
     signingAlgorithm: algorithm,
     extensions: alternatives.length > 0 ? [new SubjectAlternativeNameExtension(alternatives)] : [],
