@@ -8,6 +8,12 @@ import { type Cluster, maxScore, Normalize, type Plugin, type Refusal, type Scor
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 
+/** Why a node will not do, and which plugin says so. */
+export interface Refused {
+  readonly plugin: string;
+  readonly refusal: Refusal;
+}
+
 export type Choice = { node: string; feasible: number; evaluated: number } | { diagnosis: Diagnosis };
 
 /** Below this number of nodes all are looked at; above, enough to choose well from. */
@@ -15,6 +21,7 @@ const alwaysEnough = 100;
 
 export class Algorithm {
   readonly #filters: readonly Plugin[];
+  readonly #clusterFilters: readonly Plugin[];
   readonly #scores: readonly Score[];
   readonly #random: () => number;
   /** Where the next search starts, so that in a large cluster all nodes get their turn. */
@@ -22,6 +29,7 @@ export class Algorithm {
 
   constructor(plugins: readonly Plugin[], random: () => number = Math.random) {
     this.#filters = plugins.filter((plugin) => plugin.filter);
+    this.#clusterFilters = plugins.filter((plugin) => plugin.filterFor);
     this.#scores = plugins.flatMap((plugin) => plugin.scoring ?? []);
     this.#random = random;
   }
@@ -30,11 +38,12 @@ export class Algorithm {
     const nodes = cache.nodes();
     const wanted = nodesWanted(nodes.length);
     const feasible: NodeInfo[] = [];
-    const refusals: { plugin: string; refusal: Refusal }[] = [];
+    const refusals: Refused[] = [];
+    const filter = this.filterOf(pod, cache);
     let evaluated = 0;
     for (; evaluated < nodes.length && feasible.length < wanted; evaluated++) {
       const node = nodes[(this.#start + evaluated) % nodes.length]!;
-      const refused = this.refusal(pod, node);
+      const refused = filter(node);
       if (refused) refusals.push(refused);
       else feasible.push(node);
     }
@@ -44,8 +53,29 @@ export class Algorithm {
     return { node: best.name, feasible: feasible.length, evaluated };
   }
 
-  /** The first filter that refuses the node, and why; undefined if the pod can run there. */
-  refusal(pod: PodInfo, node: NodeInfo): { plugin: string; refusal: Refusal } | undefined {
+  /** For a node the first filter that refuses it, and why; undefined if the pod can run there. It is true until the cache changes. */
+  filterOf(pod: PodInfo, cache: SchedulerCache): (node: NodeInfo) => Refused | undefined {
+    const further = this.#clusterFilters.flatMap(({ name, filterFor }) => {
+      const filter = filterFor?.(pod, cache);
+      return filter ? [{ name, filter }] : [];
+    });
+    return (node) => {
+      const refused = this.#refusal(pod, node);
+      if (refused) return refused;
+      for (const { name, filter } of further) {
+        const refusal = filter(node);
+        if (refusal) return { plugin: name, refusal };
+      }
+      return undefined;
+    };
+  }
+
+  /** Whether the pod could run on the node as it is now, as far as no pod of another node has a say. */
+  mayFit(pod: PodInfo, node: NodeInfo): boolean {
+    return node.node !== undefined && this.#refusal(pod, node) === undefined;
+  }
+
+  #refusal(pod: PodInfo, node: NodeInfo): Refused | undefined {
     for (const plugin of this.#filters) {
       const refusal = plugin.filter?.(pod, node);
       if (refusal) return { plugin: plugin.name, refusal };
@@ -53,17 +83,13 @@ export class Algorithm {
     return undefined;
   }
 
-  /** Whether the pod could run on the node as it is now. */
-  fits(pod: PodInfo, node: NodeInfo): boolean {
-    return node.node !== undefined && this.refusal(pod, node) === undefined;
-  }
-
   #best(pod: PodInfo, candidates: readonly NodeInfo[], cache: SchedulerCache): NodeInfo {
-    const cluster = clusterOf(pod, candidates, cache);
+    const cluster: Cluster = { cache, candidates };
     const totals = new Float64Array(candidates.length);
     for (const scoring of this.#scores) {
-      if (scoring.applies && !scoring.applies(pod)) continue;
-      const scores = Float64Array.from(candidates, (node) => scoring.score(pod, node, cluster));
+      const score = scoring.scorer(pod, cluster);
+      if (!score) continue;
+      const scores = Float64Array.from(candidates, score);
       normalize(scores, scoring.normalize);
       for (let i = 0; i < totals.length; i++) totals[i]! += scoring.weight * scores[i]!;
     }
@@ -99,29 +125,15 @@ export function nodesWanted(nodes: number): number {
 
 function normalize(scores: Float64Array, how: Normalize): void {
   if (how === Normalize.none) return;
+  if (how === Normalize.fullRange) {
+    const lowest = scores.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+    const range = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) - lowest;
+    for (let i = 0; i < scores.length; i++) scores[i] = range === 0 ? 0 : ((scores[i]! - lowest) * maxScore) / range;
+    return;
+  }
   const highest = scores.reduce((a, b) => Math.max(a, b), 0);
   for (let i = 0; i < scores.length; i++) {
     const share = highest === 0 ? 0 : (scores[i]! * maxScore) / highest;
     scores[i] = how === Normalize.lowestIsBest ? maxScore - share : share;
   }
-}
-
-function clusterOf(pod: PodInfo, candidates: readonly NodeInfo[], cache: SchedulerCache): Cluster {
-  let zones: Map<string, number> | undefined;
-  const countZones = (): Map<string, number> => {
-    const counts = new Map<string, number>();
-    for (const node of cache.nodes()) {
-      if (node.zone === undefined) continue;
-      counts.set(node.zone, (counts.get(node.zone) ?? 0) + node.podsOf(pod.owner ?? ''));
-    }
-    return counts;
-  };
-  return {
-    cache,
-    candidates,
-    siblingsIn(zone) {
-      zones ??= countZones();
-      return zones.get(zone) ?? 0;
-    },
-  };
 }

@@ -8,9 +8,10 @@
  * Everything here is synchronous: one pod's scheduling sees one state, with no copy of it.
  */
 import { keyOf } from '../api/meta.ts';
-import type { Node, Pod } from '../api/types.ts';
+import type { Namespace, Node, Pod } from '../api/types.ts';
 import { NodeInfo } from './node-info.ts';
 import { type PodInfo, podInfo } from './pod-info.ts';
+import { type Labels, noLabels } from './pod-terms.ts';
 
 /** The place of a pod: told by the watch, or assumed (then, once the binding is over, with the time when it expires). */
 type Placed =
@@ -28,6 +29,9 @@ export class SchedulerCache {
   /** Invariant: `key` is here exactly if its pod is in the `pods` of the node that is named. */
   readonly #placed = new Map<string, Placed>();
   readonly #images = new Map<string, ImageState>();
+  readonly #namespaces = new Map<string, Labels>();
+  /** How many pods on nodes say which other pods they want near or far. */
+  #withTerms = 0;
   /** The nodes that exist, in a stable order; made anew when a node comes or goes. */
   #list: NodeInfo[] | undefined;
 
@@ -47,6 +51,24 @@ export class SchedulerCache {
 
   image(name: string): ImageState | undefined {
     return this.#images.get(name);
+  }
+
+  /** Whether any pod on a node says which other pods it wants near or far. */
+  get hasTerms(): boolean {
+    return this.#withTerms > 0;
+  }
+
+  /** The labels of a namespace; none where it is not known. */
+  labelsOfNamespace(name: string): Labels {
+    return this.#namespaces.get(name) ?? noLabels;
+  }
+
+  setNamespace({ metadata }: Namespace): void {
+    this.#namespaces.set(metadata?.name ?? '', metadata?.labels ?? noLabels);
+  }
+
+  removeNamespace({ metadata }: Namespace): void {
+    this.#namespaces.delete(metadata?.name ?? '');
   }
 
   counts(): { nodes: number; pods: number; assumed_pods: number } {
@@ -130,6 +152,7 @@ export class SchedulerCache {
   #put(pod: PodInfo, placed: Placed): NodeInfo {
     const info = this.#nodeInfo(placed.node);
     info.addPod(pod);
+    if (pod.terms) this.#withTerms += 1;
     this.#placed.set(pod.key, placed);
     return info;
   }
@@ -139,6 +162,7 @@ export class SchedulerCache {
     const info = placed && this.#nodes.get(placed.node);
     if (!info) return undefined;
     this.#placed.delete(key);
+    if (info.withTerms.has(key)) this.#withTerms -= 1;
     info.removePod(key);
     this.#dropIfEmpty(info);
     return info;

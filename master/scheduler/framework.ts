@@ -25,28 +25,38 @@ export const Normalize = {
   highestIsBest: 'highestIsBest',
   /** The highest becomes 0, and nothing at all 100. */
   lowestIsBest: 'lowestIsBest',
+  /** The lowest, which may be below zero, becomes 0 and the highest 100. */
+  fullRange: 'fullRange',
 } as const;
 export type Normalize = (typeof Normalize)[keyof typeof Normalize];
+
+/** How good a node is for the one pod that it was made for. */
+export type NodeScore = (node: NodeInfo) => number;
 
 export interface Score {
   readonly weight: number;
   readonly normalize: Normalize;
-  /** Whether this plugin has anything to say on the pod; a score that is the same everywhere is not worth computing. */
-  applies?(pod: PodInfo): boolean;
-  score(pod: PodInfo, node: NodeInfo, cluster: Cluster): number;
+  /** What is the same for all nodes is worked out here, once a pod. Undefined where nothing is to be said on the pod. */
+  scorer(pod: PodInfo, cluster: Cluster): NodeScore | undefined;
 }
 
-/** What a score may know of the cluster as a whole; the numbers by zone are counted once a pod, and only if asked for. */
+/** What a score may know of the cluster as a whole. */
 export interface Cluster {
   readonly cache: SchedulerCache;
   readonly candidates: readonly NodeInfo[];
-  /** How many pods of the pod's owner run in this zone. */
-  siblingsIn(zone: string): number;
 }
+
+/** Why a node will not do for the one pod that it was made for; undefined if it will. */
+export type NodeFilter = (node: NodeInfo) => Refusal | undefined;
 
 export interface Plugin {
   /** As Kubernetes names it; it appears in metrics. */
   readonly name: string;
   filter?(pod: PodInfo, node: NodeInfo): Refusal | undefined;
+  /**
+   * The filter of a pod for whom the pods of other nodes matter too: they are counted here, once a pod, and the count is true until the cache
+   * changes. Undefined where nothing is to be said on the pod.
+   */
+  filterFor?(pod: PodInfo, cache: SchedulerCache): NodeFilter | undefined;
   readonly scoring?: Score;
 }

@@ -77,7 +77,8 @@ await runMain(async (signal) => {
   const fieldSelector = 'status.phase!=Succeeded,status.phase!=Failed';
   const pods = new Informer(client, 'pods', { fieldSelector, logger });
   const nodes = new Informer(client, 'nodes', { logger });
-  const scheduler = new Scheduler({ pods, nodes, metrics, logger });
+  const namespaces = new Informer(client, 'namespaces', { logger });
+  const scheduler = new Scheduler({ pods, nodes, namespaces, metrics, logger });
   const elector = new LeaderElector({
     client,
     namespace: 'kube-system',
@@ -94,7 +95,8 @@ await runMain(async (signal) => {
   const health = {
     host: flags.bindAddress,
     readyz: () => {
-      if (!pods.hasSynced || !nodes.hasSynced) throw new Error('the caches are not filled yet');
+      if (!pods.hasSynced || !nodes.hasSynced || !namespaces.hasSynced)
+        throw new Error('the caches are not filled yet');
     },
     configz: () => ({ ...flags, plugins: plugins.map(({ name }) => name) }),
     metrics: metrics.registry,
@@ -113,11 +115,12 @@ await runMain(async (signal) => {
     followApiServers(flags.mastersFile, client, logger, caches.signal),
     pods.run(caches.signal),
     nodes.run(caches.signal),
+    namespaces.run(caches.signal),
     scheduler.run(caches.signal),
   ]);
   try {
     await elector.run(async (term) => {
-      await Promise.race([Promise.all([pods.synced, nodes.synced]), aborted(term.signal)]);
+      await Promise.race([Promise.all([pods.synced, nodes.synced, namespaces.synced]), aborted(term.signal)]);
       if (!term.signal.aborted) await scheduler.lead(term);
     }, signal);
   } finally {

@@ -17,6 +17,8 @@ export class NodeInfo {
   /** Invariant: `requested` and `scored` are the sums over `pods`. */
   readonly requested: Resources = noResources();
   readonly scored: Resources = noResources();
+  /** Those of `pods` that say which other pods they want near or far. */
+  readonly withTerms = new Map<string, PodInfo>();
   readonly #owners = new Map<string, number>();
   readonly #hostPorts: HostPort[] = [];
 
@@ -36,6 +38,7 @@ export class NodeInfo {
   addPod(pod: PodInfo): void {
     if (this.pods.has(pod.key)) throw new Error(`pod ${pod.key} is on node ${this.name} already`);
     this.pods.set(pod.key, pod);
+    if (pod.terms) this.withTerms.set(pod.key, pod);
     this.#count(pod, 1);
     this.#hostPorts.push(...pod.hostPorts);
   }
@@ -44,6 +47,7 @@ export class NodeInfo {
     const pod = this.pods.get(key);
     if (!pod) throw new Error(`pod ${key} is not on node ${this.name}`);
     this.pods.delete(key);
+    this.withTerms.delete(key);
     this.#count(pod, -1);
     for (const port of pod.hostPorts) this.#hostPorts.splice(this.#hostPorts.indexOf(port), 1);
   }

@@ -2,6 +2,14 @@
 import { controllerOf, keyOf } from '../api/meta.ts';
 import { type PreferredNodes, preferredNodes, type RequiredNodes, requiredNodes } from '../api/node-selector.ts';
 import type { Pod, Toleration } from '../api/types.ts';
+import {
+  type Labels,
+  noLabels,
+  type PodTerms,
+  podTerms,
+  type SpreadConstraint,
+  spreadConstraints,
+} from './pod-terms.ts';
 import { podRequests, type Resources, scoredRequests } from './resources.ts';
 
 export interface HostPort {
@@ -24,6 +32,13 @@ export interface PodInfo {
   /** The uid of the controller that made it; its siblings are spread over nodes. */
   readonly owner: string | undefined;
   readonly images: readonly string[];
+  readonly namespace: string;
+  readonly labels: Labels;
+  /** What it says of the pods that it wants near or far; undefined where it says nothing. */
+  readonly terms: PodTerms | undefined;
+  readonly spread: readonly SpreadConstraint[];
+  /** Whether it is being deleted. */
+  readonly terminating: boolean;
 }
 
 export const anyAddress = '0.0.0.0';
@@ -48,6 +63,11 @@ export function podInfo(pod: Pod): PodInfo {
     preferred: preferredNodes(pod),
     owner: controllerOf(pod)?.uid,
     images: containers.map((container) => normalImage(container.image ?? '')),
+    namespace: pod.metadata?.namespace ?? '',
+    labels: pod.metadata?.labels ?? noLabels,
+    terms: podTerms(pod),
+    spread: spreadConstraints(pod),
+    terminating: pod.metadata?.deletionTimestamp !== undefined,
   };
 }
 

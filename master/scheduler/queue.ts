@@ -49,6 +49,8 @@ export class SchedulingQueue {
   readonly #options: Required<Omit<QueueOptions, 'clock'>>;
   /** Invariant: the one truth on where a pod is. What a heap holds beside it is out of date and is skipped. */
   readonly #entries = new Map<string, Entry>();
+  /** Invariant: those of `#entries` whose place is `unschedulable`. */
+  readonly #unschedulable = new Map<string, Entry>();
   readonly #active = new Heap<Entry>(isTriedBefore);
   readonly #backoff = new Heap<Entry>((a, b) => a.backoffUntil < b.backoffUntil);
   readonly #counts: Record<Place, number> = { active: 0, backoff: 0, unschedulable: 0 };
@@ -95,6 +97,7 @@ export class SchedulingQueue {
     const known = this.#entries.get(key);
     if (!known) return;
     this.#entries.delete(key);
+    this.#unschedulable.delete(key);
     this.#counts[known.place] -= 1;
   }
 
@@ -124,11 +127,10 @@ export class SchedulingQueue {
     this.#enter(queued, 'ScheduleAttemptFailure', this.#clock.now() + this.#backoffOf(queued.attempts));
   }
 
-  /** Moves on the unschedulable pods that a change in the cluster could help, as `couldHelp` judges. */
-  moveOn(event: string, couldHelp: (pod: PodInfo) => boolean): void {
-    if (this.#counts.unschedulable === 0) return;
-    for (const entry of this.#entries.values()) {
-      if (entry.place === Place.unschedulable && couldHelp(entry.pod)) this.#enter(entry, event, entry.backoffUntil);
+  /** Moves on the unschedulable pods that a change in the cluster could help, as `couldHelp` judges by the pod and the plugins that refused it. */
+  moveOn(event: string, couldHelp: (pod: PodInfo, refusedBy: ReadonlySet<string>) => boolean): void {
+    for (const entry of [...this.#unschedulable.values()]) {
+      if (couldHelp(entry.pod, entry.refusedBy)) this.#enter(entry, event, entry.backoffUntil);
     }
   }
 
@@ -149,6 +151,7 @@ export class SchedulingQueue {
     this.#counts[entry.place] += 1;
     if (entry.place === Place.active) this.#active.push(entry);
     if (entry.place === Place.backoff) this.#backoff.push(entry);
+    if (entry.place === Place.unschedulable) this.#unschedulable.set(entry.pod.key, entry);
   }
 
   /** Resolves when a pod became active, or the signal is aborted. */
@@ -197,9 +200,7 @@ export class SchedulingQueue {
   }
 
   #flushUnschedulable(now: number): void {
-    if (this.#counts.unschedulable === 0) return;
-    for (const entry of this.#entries.values()) {
-      if (entry.place !== Place.unschedulable) continue;
+    for (const entry of [...this.#unschedulable.values()]) {
       const dueAt = entry.since + this.#options.maxUnschedulableMs;
       if (dueAt <= now) this.#enter(entry, 'UnschedulableTimeout', 0);
       else this.#schedule(dueAt);

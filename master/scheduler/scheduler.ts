@@ -15,7 +15,7 @@ import { kinds } from '../api/kinds.ts';
 import type { Term } from '../api/leader-elector.ts';
 import type { Logger } from '../api/logging.ts';
 import { deepEqual, getCondition, keyOf, metaOf, nowSeconds, setCondition } from '../api/meta.ts';
-import type { Pod } from '../api/types.ts';
+import type { Node, Pod } from '../api/types.ts';
 import { Algorithm } from './algorithm.ts';
 import { SchedulerCache } from './cache.ts';
 import type { SchedulerMetrics } from './metrics.ts';
@@ -29,6 +29,7 @@ import { Slots } from './slots.ts';
 export interface SchedulerOptions {
   readonly pods: Informer<'pods'>;
   readonly nodes: Informer<'nodes'>;
+  readonly namespaces: Informer<'namespaces'>;
   readonly metrics: SchedulerMetrics;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -64,7 +65,7 @@ export class Scheduler {
   readonly #algorithm: Algorithm;
 
   constructor(options: SchedulerOptions) {
-    const { metrics, random, clock = steadyClock, pods, nodes } = options;
+    const { metrics, random, clock = steadyClock, pods, nodes, namespaces } = options;
     this.#options = options;
     this.#clock = clock;
     this.#queue = new SchedulingQueue({ clock, onEnter: (place, event) => metrics.entered(place, event) });
@@ -72,8 +73,16 @@ export class Scheduler {
     metrics.watch(this.#queue, this.#cache);
     nodes.addHandler({
       added: (node) => this.#changed('NodeAdd', this.#cache.setNode(node)),
-      updated: (_, node) => this.#changed('NodeUpdate', this.#cache.setNode(node)),
-      deleted: (node) => this.#cache.removeNode(metaOf(node).name ?? ''),
+      updated: (previous, node) => this.#changed('NodeUpdate', this.#cache.setNode(node), isElsewhere(previous, node)),
+      deleted: (node) => {
+        this.#cache.removeNode(metaOf(node).name ?? '');
+        this.#othersChanged('NodeDelete');
+      },
+    });
+    namespaces.addHandler({
+      added: (namespace) => this.#cache.setNamespace(namespace),
+      updated: (_, namespace) => this.#cache.setNamespace(namespace),
+      deleted: (namespace) => this.#cache.removeNamespace(namespace),
     });
     pods.addHandler({
       added: (pod) => this.#podSeen(undefined, pod),
@@ -205,6 +214,8 @@ export class Scheduler {
     } else if (pod.spec?.nodeName) {
       this.#queue.remove(key);
       this.#cache.setPod(pod);
+      if (!previous?.spec?.nodeName) this.#othersChanged('AssignedPodAdd');
+      else if (isOtherPod(previous, pod)) this.#othersChanged('AssignedPodUpdate');
     } else if (!isForUs(pod)) {
       this.#queue.remove(key);
     } else if (!this.#cache.isAssumed(key)) {
@@ -220,9 +231,20 @@ export class Scheduler {
     if (freed) this.#changed('AssignedPodDelete', freed);
   }
 
-  /** The node may have become better: pods that now fit on it are tried again. */
-  #changed(event: string, node: NodeInfo): void {
-    this.#queue.moveOn(event, (pod) => this.#algorithm.fits(pod, node));
+  /**
+   * The node may have become better: pods that now fit on it are tried again. So are those for whom pods elsewhere matter, unless they
+   * are none of theirs (`elsewhere`).
+   */
+  #changed(event: string, node: NodeInfo, elsewhere = true): void {
+    this.#queue.moveOn(
+      event,
+      (pod, refusedBy) => (elsewhere && isRefusedForOthers(refusedBy)) || this.#algorithm.mayFit(pod, node),
+    );
+  }
+
+  /** Something changed among the pods of nodes that may matter to those that want to be near or far from others. */
+  #othersChanged(event: string): void {
+    this.#queue.moveOn(event, (_, refusedBy) => isRefusedForOthers(refusedBy));
   }
 
   /**
@@ -247,6 +269,21 @@ export class Scheduler {
     }
   }
 }
+
+/** The plugins for whom the pods of other nodes matter. */
+const lookingAround = plugins.filter(({ filterFor }) => filterFor).map(({ name }) => name);
+
+const isRefusedForOthers = (refusedBy: ReadonlySet<string>): boolean =>
+  lookingAround.some((name) => refusedBy.has(name));
+
+/** Whether the node changed in what says which place it is in, and who may be there. */
+const isElsewhere = (previous: Node, node: Node): boolean =>
+  !deepEqual(previous.metadata?.labels, node.metadata?.labels) || !deepEqual(previous.spec?.taints, node.spec?.taints);
+
+/** Whether a pod on a node changed in what other pods choose it by. */
+const isOtherPod = (previous: Pod, pod: Pod): boolean =>
+  previous.metadata?.deletionTimestamp !== pod.metadata?.deletionTimestamp ||
+  !deepEqual(previous.metadata?.labels, pod.metadata?.labels);
 
 /** Whether a waiting pod changed in a way that can matter to a node: its wishes, or its labels. */
 function couldHelp(previous: Pod, pod: Pod): boolean {

@@ -13,15 +13,17 @@ export const imageLocality: Plugin = {
   scoring: {
     weight: 1,
     normalize: Normalize.none,
-    score({ images }, node, { cache }) {
+    scorer({ images }, { cache }) {
       const total = cache.nodes().length;
-      let bytes = 0;
-      for (const image of images) {
-        if (node.images.has(image)) bytes += localBytes(cache.image(image), total);
-      }
       const largest = largestBytesPerContainer * images.length;
-      const counted = Math.min(Math.max(bytes, smallestBytes), largest);
-      return Math.floor((maxScore * (counted - smallestBytes)) / (largest - smallestBytes));
+      return (node) => {
+        let bytes = 0;
+        for (const image of images) {
+          if (node.images.has(image)) bytes += localBytes(cache.image(image), total);
+        }
+        const counted = Math.min(Math.max(bytes, smallestBytes), largest);
+        return Math.floor((maxScore * (counted - smallestBytes)) / (largest - smallestBytes));
+      };
     },
   },
 };

@@ -4,6 +4,7 @@
  */
 import type { Plugin } from '../framework.ts';
 import { imageLocality } from './image-locality.ts';
+import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
 import { nodeName } from './node-name.ts';
 import { nodePorts } from './node-ports.ts';
@@ -16,9 +17,9 @@ import { taintToleration } from './taint-toleration.ts';
 /** Checks a table: every name once, every plugin with something to do. Throws an Error otherwise. */
 export function pluginTable(plugins: readonly Plugin[]): readonly Plugin[] {
   const names = new Set<string>();
-  for (const { name, filter, scoring } of plugins) {
+  for (const { name, filter, filterFor, scoring } of plugins) {
     if (names.has(name)) throw new Error(`the table of scheduler plugins has ${name} twice`);
-    if (!filter && !scoring) throw new Error(`the scheduler plugin ${name} neither filters nor scores`);
+    if (!filter && !filterFor && !scoring) throw new Error(`the scheduler plugin ${name} neither filters nor scores`);
     names.add(name);
   }
   return plugins;
@@ -32,6 +33,7 @@ export const plugins: readonly Plugin[] = pluginTable([
   nodePorts,
   nodeResourcesFit,
   podTopologySpread,
+  interPodAffinity,
   nodeResourcesBalancedAllocation,
   imageLocality,
 ]);

@@ -14,11 +14,13 @@ export const nodeAffinity: Plugin = {
   scoring: {
     weight: 2,
     normalize: Normalize.highestIsBest,
-    applies: (pod) => pod.preferred.length > 0,
-    score(pod, { node }) {
-      let sum = 0;
-      for (const { weight, term } of pod.preferred) if (node && matchesTerm(term, node)) sum += weight;
-      return sum;
+    scorer({ preferred }) {
+      if (preferred.length === 0) return undefined;
+      return ({ node }) => {
+        let sum = 0;
+        for (const { weight, term } of preferred) if (node && matchesTerm(term, node)) sum += weight;
+        return sum;
+      };
     },
   },
 };

@@ -6,12 +6,14 @@ export const nodeResourcesBalancedAllocation: Plugin = {
   scoring: {
     weight: 1,
     normalize: Normalize.none,
-    applies: ({ requests }) => requests.milliCpu > 0 || requests.memory > 0,
-    score({ requests }, { allocatable, requested }) {
-      const cpu = fraction(requested.milliCpu + requests.milliCpu, allocatable.milliCpu);
-      const memory = fraction(requested.memory + requests.memory, allocatable.memory);
-      // The standard deviation of two values is half their distance.
-      return Math.floor((1 - Math.abs(cpu - memory) / 2) * maxScore);
+    scorer({ requests }) {
+      if (requests.milliCpu === 0 && requests.memory === 0) return undefined;
+      return ({ allocatable, requested }) => {
+        const cpu = fraction(requested.milliCpu + requests.milliCpu, allocatable.milliCpu);
+        const memory = fraction(requested.memory + requests.memory, allocatable.memory);
+        // The standard deviation of two values is half their distance.
+        return Math.floor((1 - Math.abs(cpu - memory) / 2) * maxScore);
+      };
     },
   },
 };

@@ -14,11 +14,13 @@ export const nodeResourcesFit: Plugin = {
   scoring: {
     weight: 1,
     normalize: Normalize.none,
-    score({ scored }, node) {
-      const cpu = share(node.allocatable.milliCpu, node.scored.milliCpu + scored.milliCpu);
-      const memory = share(node.allocatable.memory, node.scored.memory + scored.memory);
-      return Math.floor((cpu + memory) / 2);
-    },
+    scorer:
+      ({ scored }) =>
+      (node) => {
+        const cpu = share(node.allocatable.milliCpu, node.scored.milliCpu + scored.milliCpu);
+        const memory = share(node.allocatable.memory, node.scored.memory + scored.memory);
+        return Math.floor((cpu + memory) / 2);
+      },
   },
 };
 

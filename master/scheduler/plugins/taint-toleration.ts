@@ -5,23 +5,27 @@ import { Normalize, type Plugin } from '../framework.ts';
 export const taintToleration: Plugin = {
   name: 'TaintToleration',
   filter(pod, node) {
-    const keepsAway = (taint: Taint): boolean =>
-      taint.effect !== 'PreferNoSchedule' && !tolerates(pod.tolerations, taint);
-    if (node.taints.some(keepsAway)) return { reasons: ['node(s) had untolerated taint(s)'], unresolvable: true };
-    return undefined;
+    if (areTolerated(pod.tolerations, node.taints)) return undefined;
+    return { reasons: ['node(s) had untolerated taint(s)'], unresolvable: true };
   },
   scoring: {
     weight: 3,
     normalize: Normalize.lowestIsBest,
-    score(pod, node) {
-      let untolerated = 0;
-      for (const taint of node.taints) {
-        if (taint.effect === 'PreferNoSchedule' && !tolerates(pod.tolerations, taint)) untolerated += 1;
-      }
-      return untolerated;
-    },
+    scorer:
+      ({ tolerations }) =>
+      (node) => {
+        let untolerated = 0;
+        for (const taint of node.taints) {
+          if (taint.effect === 'PreferNoSchedule' && !tolerates(tolerations, taint)) untolerated += 1;
+        }
+        return untolerated;
+      },
   },
 };
+
+/** Whether none of the taints keeps a pod with these tolerations away. */
+export const areTolerated = (tolerations: readonly Toleration[], taints: readonly Taint[]): boolean =>
+  taints.every((taint) => taint.effect === 'PreferNoSchedule' || tolerates(tolerations, taint));
 
 /** Whether one of the tolerations lets the taint pass. An empty key with `Exists` tolerates everything. */
 export function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {

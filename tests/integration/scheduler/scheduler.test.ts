@@ -99,6 +99,38 @@ test('a pod that waits for a node is bound when one comes', async (t) => {
   t.is((await within(15, () => get('later'), isBound)).spec?.nodeName, 'later-1');
 });
 
+test('a pod that wants to be far from its like waits for a node without one, and goes there', async (t) => {
+  const room = { cpu: '2', memory: '1Gi', pods: '10' };
+  const labelSelector = { matchLabels: { pool: 'far' } };
+  const term = { labelSelector, topologyKey: 'kubernetes.io/hostname', namespaceSelector: {} };
+  const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
+  const label = async (name: string) => {
+    const metadata = { labels: { 'kubernetes.io/hostname': name } };
+    await plane.client.patch('nodes', { name }, { metadata }, { type: 'merge' });
+  };
+  await addNode('far-1', 'far', room);
+  await label('far-1');
+  await openNodes('far');
+  await plane.client.create('pods', podFor('far', 'far-a', '10m', { affinity }));
+  await within(10, () => get('far-a'), isBound);
+  await plane.client.create('pods', podFor('far', 'far-b', '10m', { affinity }));
+  const why = "1 node(s) didn't match pod anti-affinity rules";
+  const said = (events: string[]) => events.some((text) => text.includes(why));
+  await within(10, () => eventsOf('far-b'), said);
+  await addNode('far-2', 'far', room);
+  await label('far-2');
+  await openNodes('far');
+  t.is((await within(10, () => get('far-b'), isBound)).spec?.nodeName, 'far-2');
+  await plane.client.create('pods', podFor('far', 'far-c', '10m', { affinity }));
+  await within(
+    10,
+    () => eventsOf('far-c'),
+    (events) => events.some((text) => text.includes("2 node(s) didn't match")),
+  );
+  await plane.client.delete('pods', { namespace, name: 'far-a' }, { gracePeriodSeconds: 0 });
+  t.is((await within(10, () => get('far-c'), isBound)).spec?.nodeName, 'far-1');
+});
+
 test('pods of another scheduler, and pods with a gate, are left alone until the gate is gone', async (t) => {
   await addNode('gate-1', 'gate', { cpu: '1', memory: '1Gi', pods: '10' });
   await openNodes('gate');
