@@ -6,7 +6,7 @@
  */
 
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import { aborted, sleep, systemClock } from '../api/clock.ts';
 import { isNotFound } from '../api/errors.ts';
 import { flagValues, runMain } from '../api/flags.ts';
@@ -122,6 +122,7 @@ await runMain(async (signal) => {
     logger,
     clock: systemClock,
     advertise,
+    identity: { host: hostname(), port: options.securePort },
     serviceClusterIpRange: options.serviceClusterIpRange,
     serviceNodePortRange: options.serviceNodePortRange,
     defaultNotReadyTolerationSeconds: options.defaultNotReadyTolerationSeconds,

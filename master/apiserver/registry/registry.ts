@@ -25,6 +25,7 @@ import { CustomKinds, nameOf } from './custom/custom-kinds.ts';
 import { runDefinitions } from './custom/definition-controller.ts';
 import { expireEvents } from './event-expiry.ts';
 import { GenericResource } from './generic-resource.ts';
+import { type Identity, keepIdentityLease } from './identity-lease.ts';
 import { paramReader } from './param-reader.ts';
 import type { Resource } from './resource.ts';
 import { type Review, ReviewResource } from './review-resource.ts';
@@ -78,6 +79,8 @@ export interface RegistryOptions {
   readonly reviews?: readonly Review[];
   /** How long events are kept, as Kubernetes' --event-ttl; an hour unless given. */
   readonly eventTtlMs?: number;
+  /** Which API server this is, also after a restart; where it is given, a Lease shows it. */
+  readonly identity?: Identity;
   /** Where this API server can be reached; a function, because an address may change while the server runs. */
   readonly advertise: () => { readonly address: string; readonly port: number };
 }
@@ -136,7 +139,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const all: readonly Resource[] = [...resources, ...unstored, ...reviews];
   const byName = new Map(all.map((resource) => [nameOf(resource.kind), resource]));
   const [events, definitions] = [of(kinds.events), of(kinds.customresourcedefinitions)];
-  const [services, ipAddresses] = [of(kinds.services), of(kinds.ipaddresses)];
+  const [services, ipAddresses, leases] = [of(kinds.services), of(kinds.ipaddresses), of(kinds.leases)];
   const registry: Registry = {
     admission,
     all,
@@ -157,6 +160,9 @@ export function createRegistry(options: RegistryOptions): Registry {
       void runDefinitions({ custom, definitions, store, clock, logger }, systemContext(signal));
       // It ends with the signal and handles its own errors.
       void expireEvents({ events, clock, logger, ttlMs: eventTtlMs }, systemContext(signal));
+      const { identity } = options;
+      // It ends with the signal and handles its own errors.
+      if (identity) void keepIdentityLease({ leases, clock, logger, ...identity }, systemContext(signal));
       // It ends with the signal and handles its own errors.
       void keepServiceAddresses({ services, addresses: ipAddresses, clock, logger }, systemContext(signal));
     },
