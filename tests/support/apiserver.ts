@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { createPki } from '../../compose/pki.ts';
+import { atExit } from './at-exit.ts';
 import { startEtcd, type TestEtcd } from './etcd.ts';
 import { freePorts } from './ports.ts';
 
@@ -43,7 +44,7 @@ export async function startApiServers({
     }),
   );
   const all = new TestApiServers(dir, servers, ownEtcd);
-  process.once('exit', all.killAll);
+  atExit.add(all.killAll);
   for (const server of servers) server.start();
   await Promise.all(servers.map((server) => server.ready()));
   return all;
@@ -73,7 +74,7 @@ export class TestApiServers {
 
   readonly stop = async (): Promise<void> => {
     await Promise.all(this.servers.map((server) => server.end('SIGKILL')));
-    process.removeListener('exit', this.killAll);
+    atExit.delete(this.killAll);
     await this.#ownEtcd?.stop();
     await rm(this.dir, { recursive: true, force: true });
   };

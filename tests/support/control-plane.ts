@@ -12,6 +12,7 @@ import { issue, type KeyPair } from '../../compose/certificates.ts';
 import { createPki } from '../../compose/pki.ts';
 import { Client } from '../../master/api/client.ts';
 import { loadKubeconfig } from '../../master/api/config.ts';
+import { atExit } from './at-exit.ts';
 import { startEtcd, type TestEtcd } from './etcd.ts';
 import { freePort } from './ports.ts';
 import { within } from './within.ts';
@@ -148,7 +149,7 @@ class TestProcess {
   constructor(args: readonly string[]) {
     const shown = process.env.TEST_LOG ? 'inherit' : 'ignore';
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', shown, 'inherit'] });
-    process.once('exit', this.#endWithTest);
+    atExit.add(this.#endWithTest);
   }
 
   get runs(): boolean {
@@ -161,7 +162,7 @@ class TestProcess {
 
   /** Sends the signal and waits for the end. */
   async end(name: NodeJS.Signals): Promise<void> {
-    process.removeListener('exit', this.#endWithTest);
+    atExit.delete(this.#endWithTest);
     if (!this.runs) return;
     const gone = once(this.#child, 'exit');
     this.#child.kill(name);

@@ -9,6 +9,7 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { atExit } from './at-exit.ts';
 import { freePorts } from './ports.ts';
 
 /** Clients must come with certificates of this authority; the members show the certificate to clients and to each other. */
@@ -27,7 +28,7 @@ export interface TestEtcdOptions {
 export async function startEtcd(size: 1 | 3 = 1, options: TestEtcdOptions = {}): Promise<TestEtcd> {
   const dir = await mkdtemp(join(tmpdir(), 'trimaster-etcd-'));
   const etcd = new TestEtcd(dir, await freePorts(size * 3), options);
-  process.once('exit', etcd.killAll);
+  atExit.add(etcd.killAll);
   await etcd.startAll();
   return etcd;
 }
@@ -68,7 +69,7 @@ export class TestEtcd {
   /** Kills what still runs and deletes the data. */
   readonly stop = async (): Promise<void> => {
     await Promise.all(this.members.map((member) => member.kill()));
-    process.removeListener('exit', this.killAll);
+    atExit.delete(this.killAll);
     await rm(this.#dir, { recursive: true, force: true });
   };
 }

@@ -11,6 +11,7 @@ import { Member } from '../../../master/apiserver/store/member.ts';
 import { consistent } from '../../../master/apiserver/store/types.ts';
 import { etcdMember } from '../../../master/etcd/member.ts';
 import { prepareSocket, socketPath } from '../../../master/etcd/socket.ts';
+import { atExit } from '../../support/at-exit.ts';
 import { freePorts } from '../../support/ports.ts';
 import { configMap, startStore } from '../../support/store.ts';
 
@@ -54,10 +55,10 @@ test('members form a cluster over mutual TLS, serve their own API server at a so
   const killNow = (): void => {
     for (const child of running) child.kill('SIGKILL');
   };
-  process.once('exit', killNow);
+  atExit.add(killNow);
   t.teardown(async () => {
     await killAll();
-    process.removeListener('exit', killNow);
+    atExit.delete(killNow);
     await rm(dir, { recursive: true });
   });
   const pki = (file: string) => readFile(join(dir, 'pki', 'master-1', file));
