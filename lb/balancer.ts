@@ -11,15 +11,8 @@ import { Clients } from './clients.ts';
 import { ClientConnection, type ConnectionHost } from './connection.ts';
 import { choose, type PolicyName } from './core/choice.ts';
 import type { EstablishConfig } from './core/establish.ts';
-import {
-  type BackendAddress,
-  createPool,
-  nextWake,
-  type PoolEffect,
-  type PoolEvent,
-  type PoolState,
-  step,
-} from './core/pool.ts';
+import { createPool, nextWake, step } from './core/pool.ts';
+import type { BackendAddress, PoolEffect, PoolEvent, PoolState } from './core/pool-state.ts';
 import { overfull } from './core/rebalance.ts';
 import { createTlsCheck } from './health-check.ts';
 import { Listeners } from './listeners.ts';

@@ -1,5 +1,5 @@
 /** Runs the checks that the pool asks for and tells it the results; a cancelled check tells nothing. */
-import type { PoolEffect, PoolEvent } from './core/pool.ts';
+import type { PoolEffect, PoolEvent } from './core/pool-state.ts';
 import { CheckError, type HealthCheck } from './health-check.ts';
 import type { Metrics } from './metrics.ts';
 

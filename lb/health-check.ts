@@ -2,7 +2,7 @@
 import { Agent, request } from 'node:https';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { BackendAddress, CheckFailure } from './core/pool.ts';
+import type { BackendAddress, CheckFailure } from './core/pool-state.ts';
 import type { Resolver } from './resolver.ts';
 
 export class CheckError extends Error {

@@ -3,7 +3,7 @@
  * taken out there is gone for good, where one that is only dead keeps its place.
  */
 import { readFileSync, statSync } from 'node:fs';
-import type { BackendAddress } from './core/pool.ts';
+import type { BackendAddress } from './core/pool-state.ts';
 
 export type ListedBackends = () => readonly BackendAddress[] | undefined;
 

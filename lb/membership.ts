@@ -9,7 +9,7 @@
 import { request } from 'node:https';
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
-import type { BackendAddress } from './core/pool.ts';
+import type { BackendAddress } from './core/pool-state.ts';
 import type { ListedBackends } from './masters-file.ts';
 import type { Resolver } from './resolver.ts';
 

@@ -1,6 +1,6 @@
 /** The balancer's Prometheus metrics: one row each. Values that the balancer knows anyway are read when they are asked for. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { BackendState } from './core/pool.ts';
+import type { BackendState } from './core/pool-state.ts';
 
 /** What is read at the time of a scrape. */
 export interface MetricsSource {

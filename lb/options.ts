@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { BalancerOptions, ListenAddress } from './balancer.ts';
 import { isPolicyName, type PolicyName, policyNames } from './core/choice.ts';
-import type { BackendAddress } from './core/pool.ts';
+import type { BackendAddress } from './core/pool-state.ts';
 import { backendsReader } from './masters-file.ts';
 import type { ProxyProtocol } from './proxy-protocol.ts';
 

@@ -3,7 +3,7 @@ import type { OnReadOpts, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { PolicyName } from './core/choice.ts';
-import type { BackendAddress } from './core/pool.ts';
+import type { BackendAddress } from './core/pool-state.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { ListedBackends } from './masters-file.ts';
 import type { ProxyProtocol } from './proxy-protocol.ts';

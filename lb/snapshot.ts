@@ -1,6 +1,6 @@
 /** The balancer's state as the admin port shows it. */
 import type { PolicyName } from './core/choice.ts';
-import type { PoolState } from './core/pool.ts';
+import type { PoolState } from './core/pool-state.ts';
 
 export type BalancerStatus = 'stopped' | 'serving' | 'draining';
 

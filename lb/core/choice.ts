@@ -6,7 +6,7 @@
  * All usable backends are in the order, so that a hedge or a retry takes the next one. Backends that are down are in it
  * only when there is no other: a master that answers "not ready" would otherwise win a race and serve errors.
  */
-import type { BackendState, PoolConfig, PoolState } from './pool.ts';
+import type { BackendState, PoolConfig, PoolState } from './pool-state.ts';
 
 /**
  * How to order backends that are equally fit. `turn` grows by one with each choice.

@@ -2,7 +2,7 @@
  * Which backend has too many of the open connections. Clients keep theirs for hours, so a master that returns would stay
  * idle while the others carry its load; moving a connection means closing it, so this is done seldom and one at a time. Pure.
  */
-import type { BackendState, PoolState } from './pool.ts';
+import type { BackendState, PoolState } from './pool-state.ts';
 
 /** A difference of so many is chance. */
 const leastDifference = 2;

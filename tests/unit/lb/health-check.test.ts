@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { createServer, type ServerOptions } from 'node:https';
 import test, { type ExecutionContext } from 'ava';
-import type { BackendAddress } from '../../../lb/core/pool.ts';
+import type { BackendAddress } from '../../../lb/core/pool-state.ts';
 import { CheckError, createTlsCheck, type TlsCheckOptions } from '../../../lb/health-check.ts';
 import { Resolver } from '../../../lb/resolver.ts';
 import { makeCredentials, TestMaster } from './support.ts';

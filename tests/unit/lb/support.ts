@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 import type { ExecutionContext } from 'ava';
 import { Balancer, type BalancerOptions } from '../../../lb/balancer.ts';
-import type { BackendAddress, CheckFailure } from '../../../lb/core/pool.ts';
+import type { BackendAddress, CheckFailure } from '../../../lb/core/pool-state.ts';
 import { CheckError, type CheckOptions, type HealthCheck } from '../../../lb/health-check.ts';
 
 export interface Credentials {

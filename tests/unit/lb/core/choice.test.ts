@@ -1,6 +1,7 @@
 import test from 'ava';
 import { choose, type PolicyName, policies, policyNames } from '../../../../lb/core/choice.ts';
-import { type BackendState, createPool, type Health, type PoolState } from '../../../../lb/core/pool.ts';
+import { createPool } from '../../../../lb/core/pool.ts';
+import type { BackendState, Health, PoolState } from '../../../../lb/core/pool-state.ts';
 
 const up: Health = { kind: 'up' };
 const down = (failure: 'unready' | 'silent'): Health => ({ kind: 'down', failure, passes: 0 });

@@ -1,14 +1,6 @@
 import test from 'ava';
-import {
-  type CheckFailure,
-  createPool,
-  nextWake,
-  type PoolConfig,
-  type PoolEffect,
-  type PoolEvent,
-  type PoolState,
-  step,
-} from '../../../../lb/core/pool.ts';
+import { createPool, nextWake, step } from '../../../../lb/core/pool.ts';
+import type { CheckFailure, PoolConfig, PoolEffect, PoolEvent, PoolState } from '../../../../lb/core/pool-state.ts';
 
 const config: PoolConfig = {
   checkIntervalMs: 1_000,

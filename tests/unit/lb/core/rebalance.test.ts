@@ -1,5 +1,6 @@
 import test from 'ava';
-import { type BackendState, createPool, type PoolState } from '../../../../lb/core/pool.ts';
+import { createPool } from '../../../../lb/core/pool.ts';
+import type { BackendState, PoolState } from '../../../../lb/core/pool-state.ts';
 import { overfull } from '../../../../lb/core/rebalance.ts';
 
 function pool(connections: readonly number[], change: Partial<BackendState> = {}): PoolState {
