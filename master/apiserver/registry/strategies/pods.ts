@@ -13,6 +13,7 @@ import type { Resource } from '../resource.ts';
 import { type Action, type Strategy, type SubresourceStrategy, statusOnly, success } from '../strategy.ts';
 import { FieldErrors } from '../validation/field-errors.ts';
 import { validatePodAnnotations } from '../validation/pod/annotations.ts';
+import { fillInAppArmor, validateAppArmorAnnotations } from '../validation/pod/apparmor.ts';
 import { validatePodSpec } from '../validation/pod/pod-spec.ts';
 import { validatePodStatus } from '../validation/pod/pod-status.ts';
 import { validatePodUpdate } from '../validation/pod/pod-update.ts';
@@ -95,8 +96,9 @@ export const podStrategy: Strategy<Pod> = {
   hasGeneration: true,
 
   setDefaults: defaultPod,
-  prepareForCreate(pod) {
+  prepareForCreate(pod, { warnings }) {
     fillInLabelKeys(pod);
+    fillInAppArmor(pod, warnings);
     pod.status = { phase: 'Pending', qosClass: qosClass(pod.spec) };
     if ((pod.spec?.schedulingGates ?? []).length > 0) {
       const message = 'Scheduling is blocked due to non-empty scheduling gates';
@@ -113,6 +115,7 @@ export const podStrategy: Strategy<Pod> = {
     // What was taken once, under whatever rules, may stay, so that such a pod can still lose its finalizers.
     else if (!old || !deepEqual(spec, old.spec)) validatePodSpec(spec, 'spec', errors, metadata?.name ?? '');
     if (old || !spec) return;
+    validateAppArmorAnnotations(metadata?.annotations, 'metadata.annotations', spec, 'spec', errors);
     if (spec.ephemeralContainers?.length) errors.forbidden('spec.ephemeralContainers', 'cannot be set on create');
     if (spec.nodeName && spec.schedulingGates?.length) {
       errors.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');

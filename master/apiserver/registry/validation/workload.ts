@@ -5,6 +5,7 @@ import type { FieldErrors } from './field-errors.ts';
 import { isReadable, selectsAll, validateLabelSelector } from './label-selector.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
 import { validatePodAnnotations } from './pod/annotations.ts';
+import { validateAppArmorAnnotations } from './pod/apparmor.ts';
 import { validatePodSpec } from './pod/pod-spec.ts';
 
 export interface Workload {
@@ -54,7 +55,9 @@ export function validateTemplate(template: PodTemplateSpec, field: string, error
     errors.required(`${field}.spec.containers`);
     return;
   }
-  validatePodAnnotations(template.metadata?.annotations, template.spec.nodeName, `${field}.annotations`, errors);
+  const { annotations } = template.metadata ?? {};
+  validatePodAnnotations(annotations, template.spec.nodeName, `${field}.annotations`, errors);
+  validateAppArmorAnnotations(annotations, `${field}.annotations`, template.spec, `${field}.spec`, errors);
   validatePodSpec(template.spec, `${field}.spec`, errors);
   if (template.spec.ephemeralContainers?.length) {
     errors.forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');

@@ -1,6 +1,7 @@
 /** The annotations that mean something to whoever runs a pod. */
 import type { Pod } from '../../../../api/types.ts';
 import type { FieldErrors } from '../field-errors.ts';
+import { validateAppArmorUpdate } from './apparmor.ts';
 
 /** On the pods by which a kubelet shows what it runs of its own files. */
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
@@ -31,8 +32,9 @@ function isCost(text: string): boolean {
   return Number(text) < largest && Number(text) >= -largest;
 }
 
-/** A pod stays what it is: a mirror, or none. */
+/** A pod stays what it is: a mirror, or none; and confined as it is. */
 export function validateAnnotationsUpdate({ metadata }: Pod, old: Pod, errors: FieldErrors): void {
+  validateAppArmorUpdate(metadata?.annotations ?? {}, old.metadata?.annotations ?? {}, errors);
   const now = metadata?.annotations?.[mirrorAnnotation];
   const before = old.metadata?.annotations?.[mirrorAnnotation];
   if (now === before) return;

@@ -58,6 +58,58 @@ test('an annotation by which a pod is chosen to go is a number', (t) => {
   ]);
 });
 
+test('an AppArmor annotation names a container and a profile, says what the field says, and stays', (t) => {
+  const key = 'container.apparmor.security.beta.kubernetes.io/';
+  const confined = (profile: string, container: Changes = {}, spec: Changes = {}, name = 'c'): Pod =>
+    podOf(container, spec, { annotations: { [key + name]: profile } });
+  const field = (type: string, localhostProfile?: string): Changes => ({
+    securityContext: { appArmorProfile: { type, ...(localhostProfile && { localhostProfile }) } },
+  });
+  const at = 'spec.containers[0].securityContext.appArmorProfile';
+  for (const profile of ['runtime/default', 'unconfined', 'localhost/a']) t.deepEqual(errorsOf(confined(profile)), []);
+  t.deepEqual(errorsOf(confined('localhost/a', field('Localhost', 'a'))), []);
+  t.deepEqual(errorsOf(confined('other')), [
+    `metadata.annotations[${key}c]: Invalid value: "other": invalid AppArmor profile name: "other"`,
+  ]);
+  t.deepEqual(errorsOf(confined('unconfined', {}, {}, 'd')), [
+    `metadata.annotations[${key}d]: Invalid value: "d": container not found`,
+  ]);
+  t.deepEqual(errorsOf(confined('unconfined', field('RuntimeDefault'))), [
+    `${at}.type: Forbidden: apparmor type in annotation and field must match`,
+  ]);
+  t.deepEqual(errorsOf(confined('unconfined', {}, field('RuntimeDefault'))), [
+    `${at}.type: Forbidden: apparmor type in annotation and field must match`,
+  ]);
+  t.deepEqual(errorsOf(confined('localhost/a', field('Localhost', 'b'))), [
+    `${at}.localhostProfile: Forbidden: apparmor profile in annotation and field must match`,
+  ]);
+  t.deepEqual(errorsOf(confined('unconfined'), confined('localhost/a')), [
+    `metadata.annotations[${key}c]: Forbidden: may not remove or update AppArmor annotations`,
+  ]);
+  t.deepEqual(errorsOf(confined('unconfined'), podOf({})), [
+    `metadata.annotations[${key}c]: Forbidden: may not add AppArmor annotations`,
+  ]);
+});
+
+test('a pod that only its annotations confine has the fields that say so', (t) => {
+  const profileOf = (profile: string, spec: Changes = {}) => {
+    const annotations = { 'container.apparmor.security.beta.kubernetes.io/c': profile };
+    const pod = podOf({}, spec, { annotations });
+    const warnings: string[] = [];
+    podStrategy.prepareForCreate?.(pod, { ...context, warnings }, '2026-01-01T00:00:00Z');
+    t.deepEqual(errorsOf(pod), []);
+    t.is(warnings.length, pod.spec?.containers[0]?.securityContext?.appArmorProfile ? 1 : 0);
+    for (const warning of warnings)
+      t.regex(warning, /: deprecated since v1.30; use the "appArmorProfile" field instead$/);
+    return pod.spec?.containers[0]?.securityContext?.appArmorProfile;
+  };
+  t.deepEqual(profileOf('localhost/a'), { type: 'Localhost', localhostProfile: 'a' });
+  t.deepEqual(profileOf('unconfined', { securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }), {
+    type: 'Unconfined',
+  });
+  t.is(profileOf('unconfined', { securityContext: { appArmorProfile: { type: 'Unconfined' } } }), undefined);
+});
+
 test('a container to debug with can be given only what a running pod still takes', (t) => {
   const old = podOf({});
   const asking = (container: Changes): Pod =>
