@@ -34,6 +34,11 @@ export const initialWindowBytes = 65_535;
 export const smallestMaxFrameBytes = 16_384;
 export const largestWindowBytes = 2 ** 31 - 1;
 
+/** What the other side sent makes no sense here. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
 export interface Frame {
   readonly type: number;
   readonly flags: number;
@@ -183,7 +188,7 @@ class BlockReader {
     const first = this.#block[this.#at] ?? 0;
     if (first >= 0x80) {
       // gRPC's names are in no table that every connection has.
-      if (this.#number(7) >= firstDynamicIndex) throw new Error('a header refers to a table that is empty');
+      if (this.#number(7) >= firstDynamicIndex) throw new ProtocolError('a header refers to a table that is empty');
       return ['', ''];
     }
     if (first >= 0x20 && first < 0x40) {
@@ -191,7 +196,7 @@ class BlockReader {
       return ['', ''];
     }
     const nameIndex = this.#number(first >= 0x40 ? 6 : 4);
-    if (nameIndex >= firstDynamicIndex) throw new Error('a header refers to a table that is empty');
+    if (nameIndex >= firstDynamicIndex) throw new ProtocolError('a header refers to a table that is empty');
     const name = nameIndex === 0 ? this.#text() : '';
     return [name, this.#text()];
   }
@@ -205,14 +210,14 @@ class BlockReader {
       const byte = this.#next();
       value += (byte & 127) * factor;
       if (byte < 128) return value;
-      if (factor > 2 ** 28) throw new Error('a header has a number that is too large');
+      if (factor > 2 ** 28) throw new ProtocolError('a header has a number that is too large');
     }
   }
 
   #text(): string {
     const isHuffman = (this.#block[this.#at] ?? 0) >= 0x80;
     const length = this.#number(7);
-    if (this.#at + length > this.#block.length) throw new Error('a header ends too early');
+    if (this.#at + length > this.#block.length) throw new ProtocolError('a header ends too early');
     const bytes = this.#block.subarray(this.#at, this.#at + length);
     this.#at += length;
     return isHuffman ? fromHuffman(bytes) : bytes.toString('latin1');
@@ -220,7 +225,7 @@ class BlockReader {
 
   #next(): number {
     const byte = this.#block[this.#at];
-    if (byte === undefined) throw new Error('a header ends too early');
+    if (byte === undefined) throw new ProtocolError('a header ends too early');
     this.#at += 1;
     return byte;
   }
@@ -273,7 +278,7 @@ function fromHuffman(bytes: Buffer): string {
       code = code * 2 + ((byte >> bit) & 1);
       const character = huffmanCodes.get(code);
       if (character === undefined) {
-        if (code >= 2 ** 20) throw new Error('a header has a character that gRPC does not send');
+        if (code >= 2 ** 20) throw new ProtocolError('a header has a character that gRPC does not send');
         continue;
       }
       text += character;

@@ -1,16 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { createServer as createPlainServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { type CallEnd, GrpcSocket } from '../../../../master/apiserver/store/grpc-socket.ts';
+import type { CallEnd } from '../../../../master/apiserver/store/grpc-calls.ts';
+import type { GrpcSession } from '../../../../master/apiserver/store/grpc-session.ts';
+import { GrpcSocket } from '../../../../master/apiserver/store/grpc-socket.ts';
 
-type Session = NonNullable<ReturnType<GrpcSocket['session']>>;
 type Answer = (stream: ServerHttp2Stream, message: Buffer, path: string) => void;
 
 /** A gRPC server of Node's own HTTP/2 at a Unix socket. */
-async function serve(t: ExecutionContext, answer: Answer, settings = {}) {
+async function serve(t: ExecutionContext, answer: Answer, settings = {}, watch?: (stream: ServerHttp2Stream) => void) {
   const dir = mkdtempSync(join(tmpdir(), 'trimaster-grpc-'));
   const path = join(dir, 'socket');
   const sessions = new Set<ServerHttp2Session>();
@@ -23,6 +25,7 @@ async function serve(t: ExecutionContext, answer: Answer, settings = {}) {
     server.on('stream', (stream: ServerHttp2Stream, headers) => {
       const chunks: Buffer[] = [];
       stream.on('error', () => {});
+      if (headers[':path'] === '/s/Watch') return watch?.(stream);
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('end', () => answer(stream, Buffer.concat(chunks).subarray(5), String(headers[':path'])));
     });
@@ -45,7 +48,7 @@ async function serve(t: ExecutionContext, answer: Answer, settings = {}) {
 }
 
 /** Waits for the connection, which the first use makes. */
-async function opened(socket: GrpcSocket, bytes = 0): Promise<Session> {
+async function opened(socket: GrpcSocket, bytes = 0): Promise<GrpcSession> {
   for (;;) {
     const session = socket.session(bytes);
     if (session) return session;
@@ -53,7 +56,7 @@ async function opened(socket: GrpcSocket, bytes = 0): Promise<Session> {
   }
 }
 
-const call = (session: Session, text: string, timeoutMs = 60_000, path = '/s/Echo'): Promise<CallEnd> =>
+const call = (session: GrpcSession, text: string, timeoutMs = 60_000, path = '/s/Echo'): Promise<CallEnd> =>
   new Promise((resolve) => session.call(path, Buffer.from(text), timeoutMs, resolve));
 
 const textOf = (end: CallEnd): string =>
@@ -67,9 +70,13 @@ function respond(
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers(trailers));
   const message = Buffer.from(text);
+  stream.end(Buffer.concat([prefixOf(message), message]));
+}
+
+function prefixOf(message: Buffer): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
-  stream.end(Buffer.concat([prefix, message]));
+  return prefix;
 }
 
 test('calls side by side get their own answers, whatever their order and size', async (t) => {
@@ -185,4 +192,83 @@ test('a message that does not fit into a frame, or into what the server has room
   // More than the window of the connection in all: the server gives it back.
   for (let sent = 0; sent < 300_000; sent += 9_000)
     t.is(textOf(await call(await opened(socket, 9_000), 'x'.repeat(9_000))), '9000');
+});
+
+test('messages of a stream come whole and in order, however they are cut, beside other calls', async (t) => {
+  const messages = [0, 1, 7, 20_000, 3, 100_000, 2].map((length, n) => Buffer.alloc(length, 97 + n));
+  const { socket } = await serve(
+    t,
+    (stream, message) => respond(stream, message.toString()),
+    {},
+    (stream) => {
+      stream.respond({ ':status': 200 }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '11', 'grpc-message': 'that was all' }));
+      const all = Buffer.concat(messages.flatMap((message) => [prefixOf(message), message]));
+      for (let at = 0; at < all.length; at += 9_001) stream.write(all.subarray(at, at + 9_001));
+      stream.end();
+    },
+  );
+  const session = await opened(socket);
+  const told: Buffer[] = [];
+  const ended = new Promise<string>((resolve) => {
+    const { write } = session.stream('/s/Watch', {
+      onMessage: (message) => told.push(message),
+      onEnd: ({ code, message }) => resolve(`${code} ${message}`),
+    });
+    write(Buffer.from('begin'));
+  });
+  t.is(textOf(await call(session, 'beside')), 'beside');
+  t.is(await ended, '11 that was all');
+  t.deepEqual(told, messages);
+});
+
+test('a stream takes no more than the server has room for, says once that it is over, and nothing after it is closed', async (t) => {
+  const read: number[] = [];
+  const { socket, stop } = await serve(
+    t,
+    () => {},
+    {},
+    (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.on('data', (chunk: Buffer) => read.push(chunk.length));
+    },
+  );
+  const session = await opened(socket);
+  const ends: string[] = [];
+  const listener = (name: string) => ({ onMessage() {}, onEnd: () => ends.push(name) });
+  const open = session.stream('/s/Watch', listener('open'));
+  const closed = session.stream('/s/Watch', listener('closed'));
+  closed.write(Buffer.alloc(10));
+  const total = (): number => read.reduce((sum, length) => sum + length, 0);
+  // Twice the window: what the server has read makes room again.
+  while (total() < 130_000) {
+    open.write(Buffer.alloc(10_000));
+    await delay(1);
+  }
+  closed.close();
+  stop();
+  await session.greeted;
+  while (session.isOpen) await delay(5);
+  t.deepEqual(ends, ['open']);
+});
+
+test('a server that says nothing when it is connected to has no session', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'trimaster-grpc-'));
+  const path = join(dir, 'socket');
+  const connections: Socket[] = [];
+  const silent = createPlainServer((connection) => connections.push(connection));
+  await new Promise<void>((resolve) => silent.listen(path, resolve));
+  const socket = new GrpcSocket({ path });
+  t.teardown(() => {
+    socket.close();
+    for (const connection of connections) connection.destroy();
+    silent.close();
+    rmSync(dir, { recursive: true });
+  });
+  t.is(socket.session(1), undefined);
+  t.is(await socket.opened(), undefined);
+  const senseless = createPlainServer((connection) => connection.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  t.teardown(() => senseless.close());
+  await new Promise<void>((resolve) => senseless.listen(`${path}-2`, resolve));
+  t.is(await new GrpcSocket({ path: `${path}-2` }).opened(), undefined);
 });
