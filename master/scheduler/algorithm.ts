@@ -3,7 +3,6 @@
  * the draw between equals, and takes nothing but the cache, so that it runs in one go and sees one state.
  */
 import type { SchedulerCache } from './cache.ts';
-import { type Diagnosis, diagnosisOf } from './diagnosis.ts';
 import { type Cluster, maxScore, Normalize, type Plugin, type Refusal, type Score } from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
@@ -14,7 +13,14 @@ export interface Refused {
   readonly refusal: Refusal;
 }
 
-export type Choice = { node: string; feasible: number; evaluated: number } | { diagnosis: Diagnosis };
+export interface RefusedNode extends Refused {
+  readonly node: NodeInfo;
+}
+
+/** The node, or why each of them will not do. */
+export type Choice =
+  | { readonly node: string; readonly feasible: number; readonly evaluated: number }
+  | { readonly refused: readonly RefusedNode[] };
 
 /** Below this number of nodes all are looked at; above, enough to choose well from. */
 const alwaysEnough = 100;
@@ -38,16 +44,16 @@ export class Algorithm {
     const nodes = cache.nodes();
     const wanted = nodesWanted(nodes.length);
     const feasible: NodeInfo[] = [];
-    const refusals: Refused[] = [];
+    const refused: RefusedNode[] = [];
     const filter = this.filterOf(pod, cache);
     let evaluated = 0;
     for (; evaluated < nodes.length && feasible.length < wanted; evaluated++) {
       const node = nodes[(this.#start + evaluated) % nodes.length]!;
-      const refused = filter(node);
-      if (refused) refusals.push(refused);
+      const no = filter(node);
+      if (no) refused.push({ ...no, node });
       else feasible.push(node);
     }
-    if (feasible.length === 0) return { diagnosis: diagnosisOf(refusals, nodes.length) };
+    if (feasible.length === 0) return { refused };
     this.#start = (this.#start + evaluated) % nodes.length;
     const best = feasible.length === 1 ? feasible[0]! : this.#best(pod, feasible, cache);
     return { node: best.name, feasible: feasible.length, evaluated };
@@ -59,7 +65,7 @@ export class Algorithm {
       const filter = filterFor?.(pod, cache);
       return filter ? [{ name, filter }] : [];
     });
-    return (node) => {
+    const asItIs = (node: NodeInfo): Refused | undefined => {
       const refused = this.#refusal(pod, node);
       if (refused) return refused;
       for (const { name, filter } of further) {
@@ -68,11 +74,23 @@ export class Algorithm {
       }
       return undefined;
     };
+    return (node) => (node.nominated.size === 0 ? undefined : this.#asItWillBe(pod, node)) ?? asItIs(node);
   }
 
   /** Whether the pod could run on the node as it is now, as far as no pod of another node has a say. */
   mayFit(pod: PodInfo, node: NodeInfo): boolean {
     return node.node !== undefined && this.#refusal(pod, node) === undefined;
+  }
+
+  /** The same with the pods there that others made room for, unless the pod matters more than they. */
+  #asItWillBe(pod: PodInfo, node: NodeInfo): Refused | undefined {
+    const coming = [...node.nominated.values()].filter(
+      ({ key, priority }) => key !== pod.key && priority >= pod.priority && !node.pods.has(key),
+    );
+    for (const each of coming) node.addPod(each);
+    const refused = this.#refusal(pod, node);
+    for (const { key } of coming) node.removePod(key);
+    return refused;
   }
 
   #refusal(pod: PodInfo, node: NodeInfo): Refused | undefined {

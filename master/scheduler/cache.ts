@@ -30,6 +30,8 @@ export class SchedulerCache {
   readonly #placed = new Map<string, Placed>();
   readonly #images = new Map<string, ImageState>();
   readonly #namespaces = new Map<string, Labels>();
+  /** Invariant: `key` is here exactly if its pod is in the `nominated` of the node. */
+  readonly #nominated = new Map<string, NodeInfo>();
   /** How many pods on nodes say which other pods they want near or far. */
   #withTerms = 0;
   /** The nodes that exist, in a stable order; made anew when a node comes or goes. */
@@ -116,6 +118,21 @@ export class SchedulerCache {
     return this.#placed.has(key);
   }
 
+  /** Others made room for the pod there, or are about to. */
+  nominate(pod: PodInfo, node: string): void {
+    this.withdraw(pod.key);
+    const info = this.#nodes.get(node);
+    if (!info) return;
+    info.nominated.set(pod.key, pod);
+    this.#nominated.set(pod.key, info);
+  }
+
+  /** The pod waits for no room that others make. */
+  withdraw(key: string): void {
+    this.#nominated.get(key)?.nominated.delete(key);
+    this.#nominated.delete(key);
+  }
+
   assume(pod: PodInfo, node: string): void {
     if (this.#placed.has(pod.key)) throw new Error(`pod ${pod.key} has a node already`);
     this.#put(pod, { state: 'assumed', node, pod, expiresAt: undefined });
@@ -150,6 +167,7 @@ export class SchedulerCache {
   }
 
   #put(pod: PodInfo, placed: Placed): NodeInfo {
+    this.withdraw(pod.key);
     const info = this.#nodeInfo(placed.node);
     info.addPod(pod);
     if (pod.terms) this.#withTerms += 1;

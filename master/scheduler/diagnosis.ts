@@ -1,5 +1,6 @@
 /** Why no node would do, and the sentence that Kubernetes makes of it. */
-import type { Refusal } from './framework.ts';
+import type { RefusedNode } from './algorithm.ts';
+import type { Preemption } from './preemption.ts';
 
 export interface Diagnosis {
   readonly message: string;
@@ -10,26 +11,29 @@ export interface Diagnosis {
 /**
  * The message of a pod that fits nowhere, for example `0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were
  * unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not
- * helpful for scheduling.` Pods of lower priority are not looked for yet, so the second half never names a victim.
+ * helpful for scheduling.` The second half says why no room was made, and is left out where it was.
  */
-export function diagnosisOf(
-  refusals: readonly { readonly plugin: string; readonly refusal: Refusal }[],
-  nodes: number,
-): Diagnosis {
+export function diagnosisOf(refused: readonly RefusedNode[], preemption: Preemption): Diagnosis {
+  const nodes = refused.length;
   if (nodes === 0) return { message: 'no nodes available to schedule pods', plugins: new Set() };
-  const reasons = histogram(refusals.flatMap(({ refusal }) => refusal.reasons));
-  const preemption = histogram(
-    refusals.map(({ refusal }) =>
-      refusal.unresolvable
-        ? 'Preemption is not helpful for scheduling'
-        : 'No preemption victims found for incoming pod',
-    ),
-  );
   const none = `0/${nodes} nodes are available:`;
+  const reasons = histogram(refused.flatMap(({ refusal }) => refusal.reasons));
+  const why = whyNoRoom(preemption, none);
   return {
-    message: `${none} ${reasons}. no new claims to deallocate, preemption: ${none} ${preemption}.`,
-    plugins: new Set(refusals.map(({ plugin }) => plugin)),
+    message: `${none} ${reasons}.${why && ` no new claims to deallocate, preemption: ${why}`}`,
+    plugins: new Set(refused.map(({ plugin }) => plugin)),
   };
+}
+
+function whyNoRoom(preemption: Preemption, none: string): string {
+  switch (preemption.kind) {
+    case 'made':
+      return '';
+    case 'waits':
+      return preemption.why;
+    case 'impossible':
+      return `${none} ${histogram(preemption.reasons.flat())}.`;
+  }
 }
 
 /** `1 Insufficient cpu, 2 Too many pods`: sorted as texts, as Kubernetes does. */

@@ -78,7 +78,9 @@ await runMain(async (signal) => {
   const pods = new Informer(client, 'pods', { fieldSelector, logger });
   const nodes = new Informer(client, 'nodes', { logger });
   const namespaces = new Informer(client, 'namespaces', { logger });
-  const scheduler = new Scheduler({ pods, nodes, namespaces, metrics, logger });
+  const budgets = new Informer(client, 'poddisruptionbudgets', { logger });
+  const informers = [pods, nodes, namespaces, budgets];
+  const scheduler = new Scheduler({ pods, nodes, namespaces, budgets, metrics, logger });
   const elector = new LeaderElector({
     client,
     namespace: 'kube-system',
@@ -95,8 +97,7 @@ await runMain(async (signal) => {
   const health = {
     host: flags.bindAddress,
     readyz: () => {
-      if (!pods.hasSynced || !nodes.hasSynced || !namespaces.hasSynced)
-        throw new Error('the caches are not filled yet');
+      if (informers.some(({ hasSynced }) => !hasSynced)) throw new Error('the caches are not filled yet');
     },
     configz: () => ({ ...flags, plugins: plugins.map(({ name }) => name) }),
     metrics: metrics.registry,
@@ -113,14 +114,12 @@ await runMain(async (signal) => {
   const caches = new AbortController();
   const running = Promise.all([
     followApiServers(flags.mastersFile, client, logger, caches.signal),
-    pods.run(caches.signal),
-    nodes.run(caches.signal),
-    namespaces.run(caches.signal),
+    ...informers.map((informer) => informer.run(caches.signal)),
     scheduler.run(caches.signal),
   ]);
   try {
     await elector.run(async (term) => {
-      await Promise.race([Promise.all([pods.synced, nodes.synced, namespaces.synced]), aborted(term.signal)]);
+      await Promise.race([Promise.all(informers.map(({ synced }) => synced)), aborted(term.signal)]);
       if (!term.signal.aborted) await scheduler.lead(term);
     }, signal);
   } finally {

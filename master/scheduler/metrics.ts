@@ -17,6 +17,8 @@ export class SchedulerMetrics {
   readonly #podAttempts: Histogram;
   readonly #incoming: Counter<'queue' | 'event'>;
   readonly #unschedulable: Counter<'plugin' | 'profile'>;
+  readonly #preemptions: Counter;
+  readonly #victims: Histogram;
   readonly #leads: Gauge<'name'>;
 
   constructor() {
@@ -65,6 +67,17 @@ export class SchedulerMetrics {
       labelNames: ['plugin', 'profile'],
       registers,
     });
+    this.#preemptions = new Counter({
+      name: 'scheduler_preemption_attempts_total',
+      help: 'Total preemption attempts in the cluster till now.',
+      registers,
+    });
+    this.#victims = new Histogram({
+      name: 'scheduler_preemption_victims',
+      help: 'Number of selected preemption victims.',
+      buckets: [1, 2, 4, 8, 16, 32, 64],
+      registers,
+    });
     this.#leads = new Gauge({
       name: 'leader_election_master_status',
       help: 'Whether this process leads: 1 if it does.',
@@ -108,6 +121,12 @@ export class SchedulerMetrics {
   attempted(result: AttemptResult, seconds: number): void {
     this.#attempts.inc({ result, profile });
     this.#attemptSeconds.observe({ result, profile }, seconds);
+  }
+
+  /** Room is made for a pod, at the cost of so many others. */
+  preempted(victims: number): void {
+    this.#preemptions.inc();
+    this.#victims.observe(victims);
   }
 
   refused(plugins: Iterable<string>): void {

@@ -19,6 +19,8 @@ export class NodeInfo {
   readonly scored: Resources = noResources();
   /** Those of `pods` that say which other pods they want near or far. */
   readonly withTerms = new Map<string, PodInfo>();
+  /** Pods that wait for room that others made for them here. */
+  readonly nominated = new Map<string, PodInfo>();
   readonly #owners = new Map<string, number>();
   readonly #hostPorts: HostPort[] = [];
 

@@ -16,13 +16,15 @@ import type { Term } from '../api/leader-elector.ts';
 import type { Logger } from '../api/logging.ts';
 import { deepEqual, getCondition, keyOf, metaOf, nowSeconds, setCondition } from '../api/meta.ts';
 import type { Node, Pod } from '../api/types.ts';
-import { Algorithm } from './algorithm.ts';
+import { Algorithm, type RefusedNode } from './algorithm.ts';
 import { SchedulerCache } from './cache.ts';
+import { diagnosisOf } from './diagnosis.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import type { NodeInfo } from './node-info.ts';
 import { plugins } from './plugins/index.ts';
 import { isFinished, isForUs } from './pod-facts.ts';
-import { podInfo } from './pod-info.ts';
+import { type PodInfo, podInfo } from './pod-info.ts';
+import { type Preemption, preempt, preemptionReason } from './preemption.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { Slots } from './slots.ts';
 
@@ -30,6 +32,7 @@ export interface SchedulerOptions {
   readonly pods: Informer<'pods'>;
   readonly nodes: Informer<'nodes'>;
   readonly namespaces: Informer<'namespaces'>;
+  readonly budgets: Informer<'poddisruptionbudgets'>;
   readonly metrics: SchedulerMetrics;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -63,6 +66,8 @@ export class Scheduler {
   readonly #cache = new SchedulerCache();
   readonly #queue: SchedulingQueue;
   readonly #algorithm: Algorithm;
+  /** Pods that room is being made for: what is written for it is under way. */
+  readonly #making = new Set<string>();
 
   constructor(options: SchedulerOptions) {
     const { metrics, random, clock = steadyClock, pods, nodes, namespaces } = options;
@@ -141,11 +146,57 @@ export class Scheduler {
       this.#cache.assume(pod, choice.node);
       return () => this.#bind(attempt, choice.node);
     }
-    const { message, plugins } = choice.diagnosis;
+    const preemption = this.#preempt(pod, choice.refused);
+    const { message, plugins } = diagnosisOf(choice.refused, preemption);
     this.#queue.returnUnschedulable(queued, plugins);
     metrics.refused(plugins);
     metrics.attempted('unschedulable', (performance.now() - startedAt) / 1000);
-    return () => this.#report(attempt, message, 'Unschedulable');
+    if (preemption.kind === 'made') {
+      this.#cache.nominate(pod, preemption.node);
+      this.#making.add(pod.key);
+      return () => this.#makeRoom(attempt, message, preemption.node, preemption.victims);
+    }
+    if (preemption.kind === 'impossible') this.#cache.withdraw(pod.key);
+    return () => this.#report(attempt, message, 'Unschedulable', preemption.kind === 'impossible' ? null : undefined);
+  }
+
+  #preempt(pod: PodInfo, refused: readonly RefusedNode[]): Preemption {
+    if (this.#making.has(pod.key))
+      return { kind: 'waits', why: 'waiting for the preemption for this pod to be finished' };
+    return preempt(pod, refused, this.#cache, this.#algorithm, this.#options.budgets.list());
+  }
+
+  /** Says where the pod is to go before any other goes for it, so that the next leader knows it too. */
+  async #makeRoom(attempt: Attempt, message: string, node: string, victims: readonly PodInfo[]): Promise<void> {
+    const { pod, key } = attempt.queued.pod;
+    try {
+      await this.#report(attempt, message, 'Unschedulable', node);
+      this.#options.metrics.preempted(victims.length);
+      const by = `pod ${pod.metadata?.uid} on node ${node}`;
+      const ended = await Promise.all(victims.map((victim) => this.#end(attempt, victim, by)));
+      if (ended.includes(false)) this.#queue.moveOn('PreemptionFailed', (waiting) => waiting.key === key);
+    } finally {
+      this.#making.delete(key);
+    }
+  }
+
+  /** Ends a pod for another one, and answers whether it ends; one that does already is left to it. */
+  async #end({ client, recorder, signal }: Attempt, { pod, key, terminating }: PodInfo, by: string): Promise<boolean> {
+    if (terminating) return true;
+    const { namespace, name = '', uid } = metaOf(pod);
+    const why = `${schedulerName}: preempting to accommodate a higher priority pod`;
+    const condition = { type: 'DisruptionTarget', status: 'True', reason: preemptionReason, message: why };
+    const conditions = setCondition([], condition, nowSeconds());
+    const patch = { metadata: { uid }, status: { conditions } };
+    try {
+      await client.patch('pods', { namespace, name }, patch, { type: 'strategic', subresource: 'status', signal });
+      await client.delete('pods', { namespace, name }, { preconditions: { uid } });
+      recorder.event(pod, kinds.pods, 'Normal', 'Preempted', `Preempted by ${by}`);
+      return true;
+    } catch (error) {
+      this.#options.logger.debug({ pod: key, err: error }, 'the pod was not preempted');
+      return isNotFound(error) || isConflict(error);
+    }
   }
 
   async #bind(attempt: Attempt, node: string): Promise<void> {
@@ -188,18 +239,29 @@ export class Scheduler {
     await this.#report(attempt, message, 'SchedulerError');
   }
 
-  /** Says why the pod waits: as an event, and in its PodScheduled condition if that says something else so far. */
-  async #report({ queued, client, recorder, signal }: Attempt, message: string, reason: string): Promise<void> {
+  /**
+   * Says why the pod waits: as an event, and in its PodScheduled condition if that says something else so far. `nominated`: the node that
+   * others make room on for it, null for none.
+   */
+  async #report(
+    { queued, client, recorder, signal }: Attempt,
+    message: string,
+    reason: string,
+    nominated?: string | null,
+  ): Promise<void> {
     const { pods, logger } = this.#options;
     const pod = pods.get(queued.pod.key);
     if (!pod || signal.aborted) return;
     recorder.event(pod, kinds.pods, 'Warning', 'FailedScheduling', message);
     const current = getCondition(pod.status?.conditions, 'PodScheduled');
-    if (current?.status === 'False' && current.reason === reason && current.message === message) return;
+    const isNominated = nominated === undefined || (pod.status?.nominatedNodeName ?? null) === nominated;
+    const isSaid = current?.status === 'False' && current.reason === reason && current.message === message;
+    if (isSaid && isNominated) return;
     const condition = { type: 'PodScheduled', status: 'False', reason, message };
     const [set] = setCondition(current ? [current] : [], condition, nowSeconds());
     const { namespace, name = '', uid } = metaOf(pod);
-    const patch = { metadata: { uid }, status: { conditions: [set] } };
+    const nomination = isNominated ? {} : { nominatedNodeName: nominated };
+    const patch = { metadata: { uid }, status: { conditions: [set], ...nomination } };
     try {
       await client.patch('pods', { namespace, name }, patch, { type: 'strategic', subresource: 'status', signal });
     } catch (error) {
@@ -218,7 +280,11 @@ export class Scheduler {
       else if (isOtherPod(previous, pod)) this.#othersChanged('AssignedPodUpdate');
     } else if (!isForUs(pod)) {
       this.#queue.remove(key);
+      this.#cache.withdraw(key);
     } else if (!this.#cache.isAssumed(key)) {
+      const node = pod.status?.nominatedNodeName;
+      if (node) this.#cache.nominate(podInfo(pod), node);
+      else if (previous?.status?.nominatedNodeName) this.#cache.withdraw(key);
       const waits = previous !== undefined && this.#queue.has(key);
       if (waits && !couldHelp(previous, pod)) this.#queue.refresh(podInfo(pod));
       else this.#queue.add(podInfo(pod));
@@ -227,6 +293,7 @@ export class Scheduler {
 
   #podGone(pod: Pod): void {
     this.#queue.remove(keyOf(pod));
+    this.#cache.withdraw(keyOf(pod));
     const freed = this.#cache.removePod(pod);
     if (freed) this.#changed('AssignedPodDelete', freed);
   }

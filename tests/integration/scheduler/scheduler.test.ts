@@ -131,6 +131,43 @@ test('a pod that wants to be far from its like waits for a node without one, and
   t.is((await within(10, () => get('far-c'), isBound)).spec?.nodeName, 'far-1');
 });
 
+test('a pod of a higher priority takes the room of one of a lower, and nobody else gets it meanwhile', async (t) => {
+  await plane.client.create('priorityclasses', { metadata: { name: 'urgent' }, value: 1_000 });
+  await addNode('preempt-1', 'preempt', { cpu: '1', memory: '1Gi', pods: '10' });
+  await openNodes('preempt');
+  await plane.client.create('pods', podFor('preempt', 'preempt-low', '900m'));
+  await within(10, () => get('preempt-low'), isBound);
+  const urgent = await plane.client.create(
+    'pods',
+    podFor('preempt', 'preempt-high', '600m', { priorityClassName: 'urgent' }),
+  );
+  const isEnding = ({ metadata }: Pod): boolean => metadata?.deletionTimestamp !== undefined;
+  const victim = await within(10, () => get('preempt-low'), isEnding);
+  t.like(
+    victim.status?.conditions?.find(({ type }) => type === 'DisruptionTarget'),
+    {
+      status: 'True',
+      reason: 'PreemptionByScheduler',
+      message: 'default-scheduler: preempting to accommodate a higher priority pod',
+    },
+  );
+  t.is((await get('preempt-high')).status?.nominatedNodeName, 'preempt-1');
+  const preempted = `Normal Preempted: Preempted by pod ${urgent.metadata?.uid} on node preempt-1`;
+  await within(
+    10,
+    () => eventsOf('preempt-low'),
+    (events) => events.includes(preempted),
+  );
+  await plane.client.create('pods', podFor('preempt', 'preempt-late', '600m'));
+  await plane.client.delete('pods', { namespace, name: 'preempt-low' }, { gracePeriodSeconds: 0 });
+  const bound = await within(15, () => get('preempt-high'), isBound);
+  t.is(bound.spec?.nodeName, 'preempt-1');
+  t.is(bound.status?.nominatedNodeName, undefined);
+  const isRefused = (events: string[]): boolean => events.some((text) => text.includes('1 Insufficient cpu'));
+  await within(10, () => eventsOf('preempt-late'), isRefused);
+  t.false(isBound(await get('preempt-late')));
+});
+
 test('pods of another scheduler, and pods with a gate, are left alone until the gate is gone', async (t) => {
   await addNode('gate-1', 'gate', { cpu: '1', memory: '1Gi', pods: '10' });
   await openNodes('gate');

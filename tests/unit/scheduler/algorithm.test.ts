@@ -4,7 +4,7 @@ import { SchedulerCache } from '../../../master/scheduler/cache.ts';
 import { plugins, pluginTable } from '../../../master/scheduler/plugins/index.ts';
 import type { PodInfo } from '../../../master/scheduler/pod-info.ts';
 import { Random } from '../../support/random.ts';
-import { info, type NodeWishes, node, type PodWishes, pod } from './objects.ts';
+import { info, type NodeWishes, node, outcome, type PodWishes, pod } from './objects.ts';
 
 function cluster(nodes: Record<string, NodeWishes>): SchedulerCache {
   const cache = new SchedulerCache();
@@ -19,8 +19,7 @@ const algorithm = (seed = 1): Algorithm => {
 
 /** Where the pod goes, or why nowhere. */
 function choose(cache: SchedulerCache, wanted: PodInfo | PodWishes = {}): string {
-  const choice = algorithm().choose('key' in wanted ? wanted : info('new', wanted), cache);
-  return 'node' in choice ? choice.node : choice.diagnosis.message;
+  return outcome(algorithm(), 'key' in wanted ? wanted : info('new', wanted), cache);
 }
 
 const preempt = (text: string): string => `no new claims to deallocate, preemption: 0/${text}`;

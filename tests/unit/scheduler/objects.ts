@@ -1,6 +1,10 @@
 /** Nodes and pods for the scheduler's tests, with as little said as possible. */
 import type { Node, Pod } from '../../../master/api/types.ts';
+import type { Algorithm } from '../../../master/scheduler/algorithm.ts';
+import type { SchedulerCache } from '../../../master/scheduler/cache.ts';
+import { diagnosisOf } from '../../../master/scheduler/diagnosis.ts';
 import { type PodInfo, podInfo } from '../../../master/scheduler/pod-info.ts';
+import { preempt } from '../../../master/scheduler/preemption.ts';
 
 export interface NodeWishes {
   cpu?: string;
@@ -51,3 +55,10 @@ export function pod(name: string, wishes: PodWishes = {}): Pod {
 }
 
 export const info = (name: string, wishes: PodWishes = {}): PodInfo => podInfo(pod(name, wishes));
+
+/** Where the pod goes, or why nowhere. */
+export function outcome(algorithm: Algorithm, wanted: PodInfo, cache: SchedulerCache): string {
+  const choice = algorithm.choose(wanted, cache);
+  if ('node' in choice) return choice.node;
+  return diagnosisOf(choice.refused, preempt(wanted, choice.refused, cache, algorithm, [])).message;
+}

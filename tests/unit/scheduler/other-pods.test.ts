@@ -5,7 +5,7 @@ import { Algorithm } from '../../../master/scheduler/algorithm.ts';
 import { SchedulerCache } from '../../../master/scheduler/cache.ts';
 import { plugins } from '../../../master/scheduler/plugins/index.ts';
 import { podInfo } from '../../../master/scheduler/pod-info.ts';
-import { node, type PodWishes, pod } from './objects.ts';
+import { node, outcome, type PodWishes, pod } from './objects.ts';
 
 type Spec = Partial<NonNullable<Pod['spec']>>;
 type Spread = NonNullable<Spec['topologySpreadConstraints']>[number];
@@ -40,9 +40,9 @@ function place(cache: SchedulerCache, app: string, spec: Spec, count = 1): strin
   const algorithm = new Algorithm(plugins, () => 0.9);
   return Array.from({ length: count }, (_, i) => {
     const info = podInfo(labelled(`${app}-${i}`, app, { spec }));
-    const choice = algorithm.choose(info, cache);
-    if ('node' in choice) cache.assume(info, choice.node);
-    return 'node' in choice ? choice.node : choice.diagnosis.message.replace(/^.*?: |\. no new claims.*$/g, '');
+    const where = outcome(algorithm, info, cache);
+    if (cache.node(where)) cache.assume(info, where);
+    return where.replace(/^.*?: |\. no new claims.*$/g, '');
   });
 }
 

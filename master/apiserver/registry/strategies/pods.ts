@@ -57,6 +57,8 @@ const binding: Action = {
         throw conflict(bindingsKind, name.name, `pod ${name.name} has non-empty .spec.schedulingGates`);
       }
       const conditions = setCondition(old.status?.conditions, { type: 'PodScheduled', status: 'True' }, now);
+      // It said where room was made for the pod; now it has a place.
+      const { nominatedNodeName: _, ...status } = old.status ?? {};
       const meta = { ...old.metadata };
       if (annotations) meta.annotations = { ...meta.annotations, ...annotations };
       if (labels) meta.labels = { ...meta.labels, ...labels };
@@ -64,7 +66,7 @@ const binding: Action = {
         ...old,
         metadata: meta,
         spec: { ...old.spec, containers: old.spec?.containers ?? [], nodeName: target.name ?? '' },
-        status: { ...old.status, conditions },
+        status: { ...status, conditions },
       };
     });
     return success();
