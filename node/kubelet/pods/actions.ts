@@ -3,11 +3,12 @@
  *
  * The rules are those of "Pod Lifecycle" and "Init Containers" in Kubernetes' documentation: one ready sandbox; init
  * containers one after the other, each until it succeeds; sidecars as soon as it is their turn and for ever; then the main containers;
- * restarts as the restart policy says, with back-off.
+ * restarts as the restart policies and rules say, with back-off.
  */
 import type { Container, Pod } from '../../../master/api/types.ts';
 import type { ContainerState, RuntimePod, SandboxState } from '../../runtime/runtime.ts';
 import { allContainersOf, containersOf, initContainersOf, isSidecar, specOf } from './pod.ts';
+import { mayRestart, shouldRestart } from './restarts.ts';
 
 export interface StartAction {
   readonly container: Container;
@@ -70,15 +71,6 @@ export function computeActions(pod: Pod, state: RuntimePod, context: ActionConte
 export const newestOf = (state: RuntimePod, name: string): ContainerState | undefined =>
   state.containers.find((container) => container.name === name);
 
-/** Whether an ended container is to be started again. */
-export function shouldRestart(pod: Pod, container: Container, exitCode: number): boolean {
-  if (isSidecar(container)) return true;
-  const policy = specOf(pod).restartPolicy ?? 'Always';
-  const init = initContainersOf(pod).some(({ name }) => name === container.name);
-  if (policy === 'Never') return false;
-  return policy === 'OnFailure' || init ? exitCode !== 0 : true;
-}
-
 /** The one ready sandbox; two ready ones, or one on the wrong network, are as good as none. */
 export function usableSandbox(pod: Pod, state: RuntimePod): SandboxState | undefined {
   const ready = state.sandboxes.filter((sandbox) => sandbox.ready);
@@ -93,9 +85,10 @@ function withNewSandbox(pod: Pod, state: RuntimePod, context: ActionContext): Ac
   const attempt = (state.sandboxes[0]?.attempt ?? -1) + 1;
   const first = state.sandboxes.length === 0 && state.containers.length === 0;
   const stopPod = first ? 'no' : 'sandbox-changed';
-  // A pod that must not be restarted has had its one run, unless it never came so far as to start a container.
-  if (specOf(pod).restartPolicy === 'Never' && state.containers.length > 0) return { ...nothing, stopPod: 'finished' };
+  // What must not be restarted has had its one run, unless the pod never came so far as to start a container.
+  const ranBefore = state.containers.length > 0;
   const wanted = containersOf(pod).filter((container) => {
+    if (ranBefore && !mayRestart(pod, container)) return false;
     const last = newestOf(state, container.name);
     return last?.state !== 'exited' || shouldRestart(pod, container, last.exitCode);
   });

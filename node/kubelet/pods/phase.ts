@@ -1,6 +1,7 @@
 /** The phase of a pod, from its containers' states ("Pod Lifecycle", pod phase). Pure. */
-import type { ContainerStatus, Pod } from '../../../master/api/types.ts';
-import { initContainersOf, isSidecar } from './pod.ts';
+import type { Container, ContainerStatus, Pod } from '../../../master/api/types.ts';
+import { containersOf, initContainersOf, isSidecar } from './pod.ts';
+import { shouldRestart } from './restarts.ts';
 
 export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
@@ -11,14 +12,20 @@ export function phaseOf(
   statuses: readonly ContainerStatus[],
   over: boolean,
 ): Phase {
-  const policy = pod.spec?.restartPolicy ?? 'Always';
+  const again = (containers: readonly Container[], { name, state, lastState }: ContainerStatus): boolean => {
+    const container = containers.find((one) => one.name === name);
+    const ended = state?.terminated ?? lastState?.terminated;
+    return container !== undefined && ended !== undefined && shouldRestart(pod, container, ended.exitCode);
+  };
   const sidecars = new Set(
     initContainersOf(pod)
       .filter(isSidecar)
       .map(({ name }) => name),
   );
-  const init = initStatuses.filter(({ name }) => !sidecars.has(name)).map(progressOf);
-  if (policy === 'Never' && init.some((progress) => progress === 'failed')) return 'Failed';
+  const ordinary = initStatuses.filter(({ name }) => !sidecars.has(name));
+  const init = ordinary.map(progressOf);
+  const lost = ordinary.some((one, at) => init[at] === 'failed' && !again(initContainersOf(pod), one));
+  if (lost) return 'Failed';
   const progress = statuses.map(progressOf);
   const started = progress.some((one) => one !== 'waiting');
   if (over && !progress.includes('running')) {
@@ -29,9 +36,8 @@ export function phaseOf(
   if (progress.includes('waiting')) return 'Pending';
   if (progress.includes('running')) return 'Running';
   // Nothing runs at the moment.
-  if (policy === 'Always') return 'Running';
-  if (progress.every((one) => one === 'succeeded')) return 'Succeeded';
-  return policy === 'Never' ? 'Failed' : 'Running';
+  if (statuses.some((one) => again(containersOf(pod), one))) return 'Running';
+  return progress.every((one) => one === 'succeeded') ? 'Succeeded' : 'Failed';
 }
 
 type Progress = 'waiting' | 'running' | 'succeeded' | 'failed';

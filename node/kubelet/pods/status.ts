@@ -5,10 +5,11 @@
 import { getCondition, nowSeconds } from '../../../master/api/meta.ts';
 import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../../master/api/types.ts';
 import type { ContainerState, RuntimePod } from '../../runtime/runtime.ts';
-import { shouldRestart, usableSandbox } from './actions.ts';
+import { usableSandbox } from './actions.ts';
 import { phaseOf } from './phase.ts';
 import { containersOf, hasFinished, initContainersOf, isSidecar } from './pod.ts';
 import { qosClassOf } from './qos.ts';
+import { shouldRestart } from './restarts.ts';
 
 export interface WaitingReason {
   readonly reason: string;

@@ -1,4 +1,5 @@
 import test from 'ava';
+import type { Container } from '../../../../master/api/types.ts';
 import {
   type ActionContext,
   computeActions,
@@ -65,6 +66,42 @@ for (const [policy, exit, restarted] of [
     t.is(actions.stopPod, restarted ? 'no' : 'finished');
   });
 }
+
+const rule = (operator: 'In' | 'NotIn', ...values: number[]) => ({
+  restartPolicyRules: [{ action: 'Restart', exitCodes: { operator, values } }],
+});
+
+const restartCases: [string, string, Partial<Container>, number, boolean][] = [
+  ['Always under Never', 'Never', { restartPolicy: 'Always' }, 0, true],
+  ['Never under Always', 'Always', { restartPolicy: 'Never' }, 1, false],
+  ['OnFailure under Always, with success', 'Always', { restartPolicy: 'OnFailure' }, 0, false],
+  ['a rule for its code', 'Never', { restartPolicy: 'Never', ...rule('In', 42) }, 42, true],
+  ['a rule for another code', 'Never', { restartPolicy: 'Never', ...rule('In', 42) }, 1, false],
+  ['a rule for all other codes', 'Never', { restartPolicy: 'Never', ...rule('NotIn', 42) }, 1, true],
+  ['a rule for all codes but its own', 'Always', { restartPolicy: 'Never', ...rule('NotIn', 42) }, 42, false],
+];
+
+for (const [what, pod, own, exit, restarted] of restartCases) {
+  test(`a container with a policy of its own (${what}) is ${restarted ? '' : 'not '}started again`, (t) => {
+    const containers = [container('main', own)];
+    const ended = podWith({ restartPolicy: pod, containers });
+    const actions = computeActions(ended, state([has('main', { exit })]), context);
+    t.deepEqual(starts(actions), restarted ? ['main/1'] : []);
+    t.is(actions.stopPod, restarted ? 'no' : 'finished');
+  });
+}
+
+test('in a new sandbox runs what may be started again, and nothing that may not', (t) => {
+  const containers = [container('once'), container('ever', { restartPolicy: 'Always' })];
+  const lost = state([has('ever', 'running'), has('once', 'running')], [sandbox({ ready: false })]);
+  t.deepEqual(starts(computeActions(podWith({ restartPolicy: 'Never', containers }), lost, context)), ['ever/1']);
+});
+
+test('an init container that may run only once fails a pod that is otherwise restarted', (t) => {
+  const pod = podWith({ initContainers: [container('one', { restartPolicy: 'Never' })] });
+  t.is(computeActions(pod, state([has('one', { exit: 1 })]), context).stopPod, 'finished');
+  t.deepEqual(starts(computeActions(pod, state([has('one', { exit: 0 })]), context)), ['main/0']);
+});
 
 test('one container that has ended does not end a pod whose other one runs', (t) => {
   const pod = podWith({ restartPolicy: 'Never', containers: [container('a'), container('b')] });

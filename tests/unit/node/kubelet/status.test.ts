@@ -121,6 +121,23 @@ for (const [policy, exits, phase] of [
   });
 }
 
+for (const [pod, a, b, phase] of [
+  ['Always', { restartPolicy: 'Never' }, { restartPolicy: 'Never' }, 'Failed'],
+  ['Never', {}, { restartPolicy: 'OnFailure' }, 'Running'],
+  ['Never', { restartPolicy: 'Always' }, {}, 'Running'],
+] as const) {
+  const [first, second] = [JSON.stringify(a), JSON.stringify(b)];
+  test(`with policy ${pod} a pod whose containers (${first}, ${second}) ended with 0 and 1 is ${phase}`, (t) => {
+    const ended = podWith({ restartPolicy: pod, containers: [container('a', a), container('b', b)] });
+    t.is(computeStatus(ended, state([has('a', { exit: 0 }), has('b', { exit: 1 })]), context).phase, phase);
+  });
+}
+
+test('an init container that may run only once fails a pod that is otherwise restarted', (t) => {
+  const pod = podWith({ initContainers: [container('one', { restartPolicy: 'Never' })] });
+  t.is(computeStatus(pod, state([has('one', { exit: 1 })]), context).phase, 'Failed');
+});
+
 test('a pod that is being deleted ends Succeeded or Failed whatever its restart policy', (t) => {
   const over = { ...context, over: true };
   t.is(computeStatus(podWith(), state([has('main', { exit: 0 })]), over).phase, 'Succeeded');
