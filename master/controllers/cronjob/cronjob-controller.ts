@@ -15,7 +15,7 @@ import { podIndex } from '../caches.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
 import { revisionOf } from '../replication/expectations.ts';
 import { type Decision, decide, type Saying, started } from './decision.ts';
-import { type Schedule, scheduleOf } from './schedule.ts';
+import { isTimeZone, type Schedule, scheduleOf } from './schedule.ts';
 
 const concurrency = 5;
 /** A cache that is behind is looked at again after this. */
@@ -111,6 +111,11 @@ class CronJobController {
 
   #scheduleOf(cronJob: CronJob): Schedule | undefined {
     const { schedule = '', timeZone } = cronJob.spec ?? {};
+    if (timeZone !== undefined && !isTimeZone(timeZone)) {
+      const message = `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`;
+      this.#say(cronJob, { type: 'Warning', reason: 'UnknownTimeZone', message });
+      return undefined;
+    }
     try {
       return scheduleOf(schedule, timeZone);
     } catch (error) {

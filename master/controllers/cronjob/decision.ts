@@ -9,7 +9,7 @@ import { deepEqual, newControllerRef, nowSeconds } from '../../api/meta.ts';
 import type { CronJob, Job } from '../../api/types.ts';
 import { isFinished, isTrue } from '../job/facts.ts';
 import { timeOf } from '../pod-facts.ts';
-import type { Schedule } from './schedule.ts';
+import { type Schedule, timeIn } from './schedule.ts';
 
 type Status = NonNullable<CronJob['status']>;
 type JobReference = NonNullable<Status['active']>[number];
@@ -158,7 +158,7 @@ function jobFor(cronJob: CronJob, atMs: number): Job {
       namespace,
       name: `${name}-${Math.floor(atMs / 60_000)}`,
       ...(metadata.labels && { labels: metadata.labels }),
-      annotations: { ...metadata.annotations, [scheduledAnnotation]: nowSeconds(atMs) },
+      annotations: { ...metadata.annotations, [scheduledAnnotation]: timeIn(atMs, cronJob.spec?.timeZone) },
       ownerReferences: [newControllerRef(cronJob, kinds.cronjobs)],
     },
     ...(spec && { spec }),

@@ -1,10 +1,12 @@
 /**
  * When a CronJob is to run, as its schedule and time zone say. Pure.
  *
- * croner reads the five fields and knows the time zones. It differs from Kubernetes in the night in which clocks go forward: a run at a
- * time of day that does not exist comes when the gap ends, and is not left out. `@every`, which is no schedule of cron, is ours.
+ * croner reads the five fields and knows the time zones. In the nights in which clocks change it is corrected to Kubernetes' cron
+ * (robfig/cron): a run at a time of day that the night does not have is left out, and one at a time that it has twice comes twice.
+ * `@every`, which is no schedule of cron, is ours.
  */
 import { Cron } from 'croner';
+import { nowSeconds } from '../../api/meta.ts';
 
 export interface Schedule {
   /** The last run in (sinceMs, nowMs], and how long before it the one before was due; undefined if there is none. */
@@ -21,13 +23,67 @@ export function scheduleOf(schedule: string, timeZone: string | undefined): Sche
   cron.nextRun();
   return {
     last(sinceMs, nowMs) {
-      // It gives what was due before a time, and counts in seconds.
-      const [last, before] = cron.previousRuns(2, new Date(Math.floor(nowMs / 1_000) * 1_000 + 1_000));
-      if (!last || last.getTime() <= sinceMs) return undefined;
-      return { atMs: last.getTime(), everyMs: before ? last.getTime() - before.getTime() : Number.POSITIVE_INFINITY };
+      const [last, before] = runsUntil(cron, timeZone, nowMs);
+      if (last === undefined || last <= sinceMs) return undefined;
+      return { atMs: last, everyMs: before === undefined ? Number.POSITIVE_INFINITY : last - before };
     },
-    next: (_, afterMs) => cron.nextRun(new Date(afterMs))?.getTime(),
+    next(_, afterMs) {
+      const second = runsUntil(cron, timeZone, afterMs, 1)
+        .map((atMs) => againAt(atMs, timeZone))
+        .find((atMs) => atMs !== undefined && atMs > afterMs);
+      let next = cron.nextRun(new Date(afterMs));
+      while (next && !cron.match(next)) next = cron.nextRun(next);
+      if (second === undefined) return next?.getTime();
+      return next ? Math.min(second, next.getTime()) : second;
+    },
   };
+}
+
+/** The last times at which it was due, the latest first: `count` of them, if there were as many. */
+function runsUntil(cron: Cron, timeZone: string | undefined, untilMs: number, count = 2): number[] {
+  // It gives what was due before a time, and counts in seconds.
+  const runs = cron.previousRuns(count + 2, new Date(Math.floor(untilMs / 1_000) * 1_000 + 1_000));
+  const due = runs.filter((run) => cron.match(run)).flatMap((run) => [againAt(run.getTime(), timeZone), run.getTime()]);
+  const times = due.filter((atMs) => atMs !== undefined).filter((atMs) => atMs <= untilMs);
+  return [...new Set(times)].toSorted((a, b) => b - a).slice(0, count);
+}
+
+/** RFC 3339 as the clocks of a time zone show it; without one in UTC. */
+export function timeIn(atMs: number, timeZone: string | undefined): string {
+  const format = new Intl.DateTimeFormat('en-GB', { timeZone: timeZone ?? 'UTC', timeZoneName: 'longOffset' });
+  // `GMT+02:00`, or `GMT` alone; some zones count seconds in their past, which no run is in.
+  const name = format.formatToParts(atMs).find(({ type }) => type === 'timeZoneName')?.value ?? '';
+  const [, sign, hours = '0', minutes = '0'] = /^GMT([+-])(\d\d):(\d\d)$/.exec(name) ?? [];
+  if (sign === undefined) return nowSeconds(atMs);
+  const aheadMs = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
+  return `${nowSeconds(atMs + aheadMs).slice(0, -1)}${sign}${hours}:${minutes}`;
+}
+
+/** Whether there is such a time zone. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return clockOf(name) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+const hourMs = 3_600_000;
+
+/** When the clocks show the same again because they were put back meanwhile; undefined if they were not. */
+function againAt(atMs: number, timeZone: string | undefined): number | undefined {
+  const clock = clockOf(timeZone);
+  return clock.format(atMs) === clock.format(atMs + hourMs) ? atMs + hourMs : undefined;
+}
+
+const clocks = new Map<string | undefined, Intl.DateTimeFormat>();
+
+function clockOf(timeZone: string | undefined): Intl.DateTimeFormat {
+  const known = clocks.get(timeZone);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat('en-GB', { dateStyle: 'short', timeStyle: 'short', timeZone });
+  clocks.set(timeZone, made);
+  return made;
 }
 
 function every(periodMs: number): Schedule {

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { CronJob, Job } from '../../../master/api/types.ts';
 import { decide, started } from '../../../master/controllers/cronjob/decision.ts';
-import { scheduleOf } from '../../../master/controllers/cronjob/schedule.ts';
+import { isTimeZone, scheduleOf } from '../../../master/controllers/cronjob/schedule.ts';
 
 type Spec = Partial<NonNullable<CronJob['spec']>>;
 
@@ -96,7 +96,7 @@ for (const [what, schedule, zone, now, last, following] of [
     '30 2 * * *',
     'Europe/Berlin',
     '2026-03-29T08:00:00Z',
-    '2026-03-29T01:00:00Z',
+    '2026-03-28T01:30:00Z',
     '2026-03-30T00:30:00Z',
   ],
   [
@@ -104,8 +104,24 @@ for (const [what, schedule, zone, now, last, following] of [
     '30 2 * * *',
     'Europe/Berlin',
     '2026-10-25T01:40:00Z',
-    '2026-10-25T00:30:00Z',
+    '2026-10-25T01:30:00Z',
     '2026-10-26T01:30:00Z',
+  ],
+  [
+    'a time that a night has twice, between the two',
+    '30 2 * * *',
+    'Europe/Berlin',
+    '2026-10-25T00:40:00Z',
+    '2026-10-25T00:30:00Z',
+    '2026-10-25T01:30:00Z',
+  ],
+  [
+    'minutes of the night in which clocks go forward',
+    '*/30 * * * *',
+    'Europe/Berlin',
+    '2026-03-29T01:10:00Z',
+    '2026-03-29T01:00:00Z',
+    '2026-03-29T01:30:00Z',
   ],
   ['a period', '@every 1h30m', undefined, '2026-01-01T04:00:00Z', '2026-01-01T03:00:00Z', '2026-01-01T04:30:00Z'],
 ] as const) {
@@ -133,6 +149,18 @@ test('a run has the name of its minute, and the next one is awaited', (t) => {
   t.is(next(cronJob(), [], '2026-01-01T00:04:59Z').start, undefined);
   t.is(next(cronJob({}, { lastScheduleTime: '2026-01-01T00:05:00Z' }), [], '2026-01-01T00:06:00Z').start, undefined);
   t.is(next(cronJob({ suspend: true }), [], '2026-01-01T00:06:00Z').start, undefined);
+});
+
+test('a run says its time as the clocks of its zone show it', (t) => {
+  const said = (timeZone: string | undefined, now: string): string | undefined =>
+    next(cronJob({ timeZone }), [], now).start?.job.metadata?.annotations?.[
+      'batch.kubernetes.io/cronjob-scheduled-timestamp'
+    ];
+  t.is(said('Europe/Berlin', '2026-07-01T00:06:00Z'), '2026-07-01T02:05:00+02:00');
+  t.is(said('America/St_Johns', '2026-01-02T00:06:00Z'), '2026-01-01T20:35:00-03:30');
+  t.is(said('Etc/UTC', '2026-01-02T00:06:00Z'), '2026-01-02T00:05:00Z');
+  t.true(isTimeZone('Europe/Berlin'));
+  t.false(isTimeZone('Nowhere/Land'));
 });
 
 test('of runs that were missed the last is made up for, unless it is too late', (t) => {
