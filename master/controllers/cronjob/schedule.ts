@@ -51,10 +51,10 @@ function runsUntil(cron: Cron, timeZone: string | undefined, untilMs: number, co
 /** RFC 3339 as the clocks of a time zone show it; without one in UTC. */
 export function timeIn(atMs: number, timeZone: string | undefined): string {
   const format = new Intl.DateTimeFormat('en-GB', { timeZone: timeZone ?? 'UTC', timeZoneName: 'longOffset' });
-  // `GMT+02:00`, or `GMT` alone; some zones count seconds in their past, which no run is in.
+  // `GMT+02:00`; `GMT` or `GMT+00:00` for UTC. Some zones count seconds in their past, which no run is in.
   const name = format.formatToParts(atMs).find(({ type }) => type === 'timeZoneName')?.value ?? '';
   const [, sign, hours = '0', minutes = '0'] = /^GMT([+-])(\d\d):(\d\d)$/.exec(name) ?? [];
-  if (sign === undefined) return nowSeconds(atMs);
+  if (Number(hours) + Number(minutes) === 0) return nowSeconds(atMs);
   const aheadMs = (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes)) * 60_000;
   return `${nowSeconds(atMs + aheadMs).slice(0, -1)}${sign}${hours}:${minutes}`;
 }
