@@ -52,8 +52,11 @@ const helloLimitBytes = 64 * 1024;
 
 /** How long a connection that is moved may take to end by itself. */
 const lingerMs = 1_000;
-/** Whoever has only just connected has a request to make; a master that shuts down ends the connection with its answer. */
-const newMs = 300;
+/**
+ * Whoever has only just connected has a request to make, however long a busy machine takes from the handshake to it; a master that
+ * shuts down ends the connection with its answer.
+ */
+const newMs = lingerMs;
 
 /**
  * A peer that has vanished without a word is found within five seconds: the first probe after two, then one a second, and
@@ -177,7 +180,7 @@ export class ClientConnection {
     }
     this.#leaving = reason;
     const waitMs = Math.min(lingerMs, this.#traffic.worthWaitingMs(now));
-    this.#lingerTimer ??= setTimeout(() => this.close(reason), waitMs);
+    this.#lingerTimer ??= setTimeout(() => (this.unanswered ? this.close(reason) : this.move(reason)), waitMs);
   }
 
   /** Closes both sides at once. */
