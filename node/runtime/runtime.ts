@@ -66,6 +66,8 @@ export interface ContainerConfig {
   readonly security: SecurityConfig;
   /** Sees the processes of the pod's other containers. */
   readonly shareProcesses: boolean;
+  /** The id of a running container whose processes it sees, and only those. */
+  readonly processesOf?: string;
   /** The pod's grace, kept so that leftovers whose Pod is gone can be stopped as it asked. */
   readonly gracePeriodSeconds: number;
   /** Where on this machine the file lies that is mounted at the container's terminationMessagePath. */

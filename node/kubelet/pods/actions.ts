@@ -7,7 +7,7 @@
  */
 import type { Container, Pod } from '../../../master/api/types.ts';
 import type { ContainerState, RuntimePod, SandboxState } from '../../runtime/runtime.ts';
-import { allContainersOf, containersOf, initContainersOf, isSidecar, specOf } from './pod.ts';
+import { allContainersOf, containersOf, ephemeralContainersOf, initContainersOf, isSidecar, specOf } from './pod.ts';
 import { mayRestart, shouldRestart } from './restarts.ts';
 
 export interface StartAction {
@@ -54,6 +54,16 @@ const nothing: Actions = { stopPod: 'no', stop: [], start: [], backOff: [] };
 export function computeActions(pod: Pod, state: RuntimePod, context: ActionContext): Actions {
   const sandbox = usableSandbox(pod, state);
   if (!sandbox) return withNewSandbox(pod, state, context);
+  const actions = inSandbox(pod, state, sandbox, context);
+  if (actions.stopPod !== 'no') return actions;
+  const added = ephemeralContainersOf(pod).filter(
+    ({ name }) => newestOf(state, name) === undefined && context.knownRestarts(name) === undefined,
+  );
+  if (added.length === 0) return actions;
+  return { ...actions, start: [...added.map((container) => ({ container, attempt: 0 })), ...actions.start] };
+}
+
+function inSandbox(pod: Pod, state: RuntimePod, sandbox: SandboxState, context: ActionContext): Actions {
   const init = initStep(pod, state, sandbox, context);
   if (init.outcome === 'failed') return { ...nothing, stopPod: 'finished' };
   if (init.outcome === 'waiting') return { ...nothing, ...init.actions };

@@ -26,6 +26,7 @@ export interface ContainerParts {
   readonly variables: readonly Variable[];
   readonly mounts: readonly Mount[];
   readonly terminationMessageFile?: string;
+  readonly processesOf?: string;
 }
 
 export function containerConfig(pod: Pod, container: Container, parts: ContainerParts): ContainerConfig {
@@ -51,6 +52,7 @@ export function containerConfig(pod: Pod, container: Container, parts: Container
     resources: resourcesOf(container),
     security: securityOf(pod, container),
     shareProcesses: spec.shareProcessNamespace ?? false,
+    ...(parts.processesOf ? { processesOf: parts.processesOf } : {}),
     gracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 30,
     ...(parts.terminationMessageFile ? { terminationMessageFile: parts.terminationMessageFile } : {}),
   };

@@ -3,12 +3,12 @@ import type { Clock } from '../../../master/api/clock.ts';
 import type { ConfigMap, Container, Node, Pod, Secret, Service } from '../../../master/api/types.ts';
 import type { Mount, Runtime, SandboxState } from '../../runtime/runtime.ts';
 import type { Volumes } from '../volumes/volumes.ts';
-import type { StartAction } from './actions.ts';
+import { newestOf, type StartAction } from './actions.ts';
 import { containerConfig } from './container-config.ts';
 import { ConfigError, type EnvironmentContext, environmentOf } from './environment.ts';
 import { runHook } from './hooks.ts';
 import { type ImagePuller, StartError, type Tell } from './image-puller.ts';
-import { gracePeriodOf, namespaceOf } from './pod.ts';
+import { gracePeriodOf, namespaceOf, uidOf } from './pod.ts';
 
 /** Where the objects come from that pods refer to. */
 export interface Objects {
@@ -98,7 +98,17 @@ export class ContainerStarter {
     const files: { mounts: Mount[]; terminationMessageFile?: string } = runtime.real
       ? await volumes.mountsOf(pod, container, { paths, variables, attempt, podIp })
       : { mounts: [] };
-    return containerConfig(pod, container, { attempt, variables, ...files });
+    return containerConfig(pod, container, { attempt, variables, ...files, ...(await this.#target(pod, container)) });
+  }
+
+  /** The running container that an ephemeral one is to look into. */
+  async #target(pod: Pod, { name }: Container): Promise<{ processesOf?: string }> {
+    const target = pod.spec?.ephemeralContainers?.find((added) => added.name === name)?.targetContainerName;
+    if (!target) return {};
+    const state = await this.#options.runtime.podState(uidOf(pod));
+    const found = state && newestOf(state, target);
+    if (found?.state !== 'running') throw new Error(`unable to find target container "${target}"`);
+    return { processesOf: found.id };
   }
 
   async #postStart(pod: Pod, container: Container, id: string, sandbox: SandboxState, tell: Tell): Promise<void> {

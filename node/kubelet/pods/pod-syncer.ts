@@ -92,11 +92,23 @@ export class PodSyncer {
     if (isTerminating(pod)) return await this.#terminate(work, pod, state, signal);
     if (!memory.admitted && !memory.rejected) this.#admit(work, pod, state);
     const view = this.#options.statuses.view(pod);
-    if (memory.rejected || hasFinished(view)) {
+    if (!hasFinished(view)) this.#checkDeadline(work, view);
+    if (memory.rejected || memory.overdue || hasFinished(view)) {
       await this.#finish(work, view, state, signal);
       return {};
     }
     return await this.#run(work, view, state, signal);
+  }
+
+  /** A pod that has run for longer than it may is ended, and has failed. */
+  #checkDeadline({ memory }: PodWork, pod: Pod): void {
+    const deadline = deadlineOf(pod);
+    if (memory.overdue || deadline === undefined || this.#options.clock.now() < deadline) return;
+    memory.overdue = {
+      reason: 'DeadlineExceeded',
+      message: 'Pod was active on the node longer than the specified deadline',
+    };
+    this.#options.tell(pod, undefined, 'Normal', memory.overdue.reason, memory.overdue.message);
   }
 
   #admit({ memory }: PodWork, pod: Pod, state: RuntimePod): void {
@@ -127,6 +139,8 @@ export class PodSyncer {
     const now = this.#options.clock.now();
     const next = [...waits, ...actions.backOff.map(({ until }) => until)].map((until) => Math.max(until - now, 0));
     if (actions.stop.length > 0) next.push(0);
+    const deadline = deadlineOf(this.#options.statuses.view(pod));
+    if (deadline !== undefined) next.push(Math.max(deadline - now, 0));
     const renewAt = this.#options.tokens.nextDue(pod);
     if (renewAt !== undefined) next.push(Math.max(renewAt - now, 0));
     return next.length > 0 ? { requeueAfterMs: Math.min(...next) } : {};
@@ -335,6 +349,7 @@ export class PodSyncer {
       terminationMessage: ({ id }) => messages.get(id) || undefined,
       over,
       ...(work.memory.rejected ? { rejected: work.memory.rejected } : {}),
+      ...(work.memory.overdue ? { failed: work.memory.overdue } : {}),
     };
     const view = statuses.view(pod);
     statuses.set(pod, computeStatus(view, state, context));
@@ -342,7 +357,8 @@ export class PodSyncer {
 
   #actionContext(pod: Pod): ActionContext {
     const { prober, clock } = this.#options;
-    const reported = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
+    const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+    const reported = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses];
     return {
       hashOf,
       failedProbe: (id) => prober.failedProbe(id),
@@ -368,6 +384,12 @@ export class PodSyncer {
   #tellOf(pod: Pod, container: string): Tell {
     return (type, reason, message) => this.#options.tell(pod, container, type, reason, message);
   }
+}
+
+/** Until when (milliseconds since the epoch) the pod may run; undefined where nothing limits it. */
+function deadlineOf({ spec, status }: Pod): number | undefined {
+  if (spec?.activeDeadlineSeconds === undefined || !status?.startTime) return undefined;
+  return Date.parse(String(status.startTime)) + spec.activeDeadlineSeconds * 1000;
 }
 
 const restartKey = (uid: string, container: string, hash: string): string => `${uid}/${container}/${hash}`;

@@ -14,6 +14,8 @@ import type { WaitingReason } from './status.ts';
 export interface PodMemory {
   admitted: boolean;
   rejected?: WaitingReason;
+  /** It has run for longer than it may: it is ended, and has failed for this. */
+  overdue?: Required<WaitingReason>;
   /** Everything of the pod has been stopped and removed. */
   removed: boolean;
   /** Why containers that should run do not. */

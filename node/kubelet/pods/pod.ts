@@ -32,7 +32,13 @@ export const isSidecar = (container: Container): boolean => container.restartPol
 
 export const initContainersOf = (pod: Pod): readonly Container[] => pod.spec?.initContainers ?? [];
 export const containersOf = (pod: Pod): readonly Container[] => pod.spec?.containers ?? [];
-export const allContainersOf = (pod: Pod): readonly Container[] => [...initContainersOf(pod), ...containersOf(pod)];
+/** Containers that somebody added to the running pod to look into it. They run once, and the pod's fate is not theirs. */
+export const ephemeralContainersOf = (pod: Pod): readonly Container[] => pod.spec?.ephemeralContainers ?? [];
+export const allContainersOf = (pod: Pod): readonly Container[] => [
+  ...initContainersOf(pod),
+  ...containersOf(pod),
+  ...ephemeralContainersOf(pod),
+];
 
 /** How long the pod's containers get to end, in seconds: what the deletion asked for, else what the spec says. */
 export const gracePeriodOf = (pod: Pod): number =>
@@ -40,6 +46,8 @@ export const gracePeriodOf = (pod: Pod): number =>
 
 /** `spec.containers{name}`: where an event about a container points. */
 export function fieldPathOf(pod: Pod, container: string): string {
-  const list = initContainersOf(pod).some(({ name }) => name === container) ? 'initContainers' : 'containers';
+  const isIn = (containers: readonly Container[]): boolean => containers.some(({ name }) => name === container);
+  const others = isIn(ephemeralContainersOf(pod)) ? 'ephemeralContainers' : 'containers';
+  const list = isIn(initContainersOf(pod)) ? 'initContainers' : others;
   return `spec.${list}{${container}}`;
 }

@@ -1,11 +1,11 @@
 /** Quality of service classes ("Configure Quality of Service for Pods"). Pure. */
 import { quantityToNumber } from '../../../master/api/quantity.ts';
 import type { Pod } from '../../../master/api/types.ts';
-import { allContainersOf } from './pod.ts';
+import { containersOf, initContainersOf } from './pod.ts';
 
 /** The API server sets the class too; this is for a Pod that came without. */
 export function qosClassOf(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const containers = allContainersOf(pod);
+  const containers = [...initContainersOf(pod), ...containersOf(pod)];
   const any = containers.some(({ resources }) =>
     [resources?.requests, resources?.limits].some((list) => positive(list?.cpu) || positive(list?.memory)),
   );

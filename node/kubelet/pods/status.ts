@@ -7,7 +7,7 @@ import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '.
 import type { ContainerState, RuntimePod } from '../../runtime/runtime.ts';
 import { usableSandbox } from './actions.ts';
 import { phaseOf } from './phase.ts';
-import { containersOf, hasFinished, initContainersOf, isSidecar } from './pod.ts';
+import { containersOf, ephemeralContainersOf, hasFinished, initContainersOf, isSidecar } from './pod.ts';
 import { qosClassOf } from './qos.ts';
 import { shouldRestart } from './restarts.ts';
 
@@ -30,13 +30,15 @@ export interface StatusContext {
   readonly over: boolean;
   /** The status was decided elsewhere (rejected at admission): only phase, reason and message are told. */
   readonly rejected?: WaitingReason;
+  /** The pod has failed for this reason, however its containers ended. */
+  readonly failed?: WaitingReason;
 }
 
 type State = NonNullable<ContainerStatus['state']>;
 type Terminated = NonNullable<State['terminated']>;
 
 export function computeStatus(pod: Pod, state: RuntimePod, context: StatusContext): PodStatus {
-  const { rejected } = context;
+  const { rejected, failed } = context;
   const base = {
     ...(pod.metadata?.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     startTime: pod.status?.startTime ?? nowSeconds(context.now),
@@ -53,7 +55,8 @@ export function computeStatus(pod: Pod, state: RuntimePod, context: StatusContex
   }
   const initStatuses = initContainersOf(pod).map((container) => statusOf(pod, container, state, context));
   const statuses = containersOf(pod).map((container) => statusOf(pod, container, state, context));
-  const computed = phaseOf(pod, initStatuses, statuses, context.over);
+  const ephemeral = ephemeralContainersOf(pod).map((container) => statusOf(pod, container, state, context));
+  const computed = failed ? 'Failed' : phaseOf(pod, initStatuses, statuses, context.over);
   // Invariant: a pod that has finished never runs again, whatever is found later.
   const phase = hasFinished(pod) ? (pod.status?.phase ?? computed) : computed;
   const sandbox = usableSandbox(pod, state);
@@ -67,14 +70,17 @@ export function computeStatus(pod: Pod, state: RuntimePod, context: StatusContex
     ...(podIp ? { podIP: podIp, podIPs: [{ ip: podIp }] } : {}),
     ...(initStatuses.length > 0 ? { initContainerStatuses: initStatuses } : {}),
     containerStatuses: statuses,
+    ...(ephemeral.length > 0 ? { ephemeralContainerStatuses: ephemeral } : {}),
     ...(pod.status?.reason ? { reason: pod.status.reason } : {}),
     ...(pod.status?.message ? { message: pod.status.message } : {}),
+    ...failed,
   };
 }
 
 function statusOf(pod: Pod, container: Container, state: RuntimePod, context: StatusContext): ContainerStatus {
   const [newest, previous] = state.containers.filter(({ name }) => name === container.name);
-  const reported = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find(
+  const { containerStatuses = [], initContainerStatuses = [], ephemeralContainerStatuses = [] } = pod.status ?? {};
+  const reported = [...containerStatuses, ...initContainerStatuses, ...ephemeralContainerStatuses].find(
     ({ name }) => name === container.name,
   );
   if (!newest) return lostOrNew(pod, container, reported, context);
@@ -94,7 +100,7 @@ function statusOf(pod: Pod, container: Container, state: RuntimePod, context: St
   }
   if (newest.state === 'running') {
     status.started = context.hasStarted(newest.id);
-    status.ready = status.started && context.isReady(container, newest.id);
+    status.ready = status.started && !isEphemeral(pod, container) && context.isReady(container, newest.id);
   } else if (newest.state === 'exited') {
     if (isInit(pod, container) && !isSidecar(container)) status.ready = newest.exitCode === 0;
     // What was noted before its start says nothing of a container that has ended for good.
@@ -135,7 +141,7 @@ function lostOrNew(
       message: 'The container could not be located when the pod was terminated',
       ...(reported.containerID ? { containerID: reported.containerID } : {}),
     };
-    if (context.over) return { ...status, state: { terminated } };
+    if (context.over || isEphemeral(pod, container)) return { ...status, state: { terminated } };
     status.lastState = { terminated };
   }
   const waiting = context.waiting.get(container.name);
@@ -174,6 +180,8 @@ function exitReason(container: ContainerState & { state: 'exited' }): string {
 }
 
 const containerIdOf = (id: string, { runtimeName }: StatusContext): string => `${runtimeName}://${id}`;
+const isEphemeral = (pod: Pod, container: Container): boolean =>
+  ephemeralContainersOf(pod).some(({ name }) => name === container.name);
 const isInit = (pod: Pod, container: Container): boolean =>
   initContainersOf(pod).some(({ name }) => name === container.name);
 

@@ -73,7 +73,9 @@ export function containerOptions(
     HostConfig: {
       NetworkMode: `container:${sandboxId}`,
       IpcMode: `container:${sandboxId}`,
-      ...(config.shareProcesses ? { PidMode: `container:${sandboxId}` } : {}),
+      ...(config.shareProcesses || config.processesOf
+        ? { PidMode: `container:${config.processesOf ?? sandboxId}` }
+        : {}),
       Binds: config.mounts.map(bind),
       RestartPolicy: { Name: 'no' },
       ...securityOptions(security),

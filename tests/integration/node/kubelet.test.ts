@@ -138,6 +138,29 @@ test('a pod that is never restarted succeeds or fails as its containers did, and
   }
 });
 
+test('a container is added to a running pod, and a pod that runs for longer than it may fails', async (t) => {
+  const { client } = t.context;
+  const name = { namespace, name: 'limited' };
+  await client.create('pods', pod('limited'));
+  await within(10, () => client.get('pods', name), isReady);
+  const added = { name: 'debug', image: 'debug:1', targetContainerName: 'main' };
+  const patch = { spec: { ephemeralContainers: [added] } };
+  await client.patch('pods', name, patch, { type: 'strategic', subresource: 'ephemeralcontainers' });
+  const debugged = await within(
+    10,
+    () => client.get('pods', name),
+    ({ status }) => status?.ephemeralContainerStatuses?.[0]?.state?.running !== undefined,
+  );
+  t.is(debugged.status?.containerStatuses?.[0]?.restartCount, 0);
+  await client.patch('pods', name, { spec: { activeDeadlineSeconds: 1 } }, { type: 'merge' });
+  const failed = await within(10, () => client.get('pods', name), phaseIs('Failed'));
+  t.like(failed.status, {
+    reason: 'DeadlineExceeded',
+    message: 'Pod was active on the node longer than the specified deadline',
+  });
+  t.truthy(failed.status?.containerStatuses?.[0]?.state?.terminated);
+});
+
 test('an image that cannot be had and a ConfigMap that is not there hold a container up, until it is there', async (t) => {
   const { client } = t.context;
   const missing = { name: 'X', valueFrom: { configMapKeyRef: { name: 'comes-later', key: 'k' } } };

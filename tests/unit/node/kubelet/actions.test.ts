@@ -179,6 +179,20 @@ test('a sidecar does not keep a pod alive whose main containers are done', (t) =
   t.is(computeActions(pod, done, context).stopPod, 'finished');
 });
 
+test('a container that was added to a running pod starts once, beside whatever goes on, and its end is nobody’s', (t) => {
+  const debugged = podWith({ ephemeralContainers: [container('debug')], initContainers: [container('init')] });
+  const initializing = state([has('init', 'running')]);
+  t.deepEqual(starts(computeActions(debugged, initializing, context)), ['debug/0']);
+  const ended = state([has('main', 'running'), has('debug', { exit: 1 })]);
+  t.deepEqual(computeActions(debugged, ended, context), { stopPod: 'no', stop: [], start: [], backOff: [] });
+  t.deepEqual(surplusContainers(debugged, ended), []);
+  const known = { ...context, knownRestarts: (name: string) => (name === 'debug' ? 0 : undefined) };
+  t.deepEqual(starts(computeActions(debugged, state([has('main', 'running')]), known)), []);
+  const done = podWith({ ephemeralContainers: [container('debug')], restartPolicy: 'Never' });
+  const over = state([has('main', { exit: 0 }), has('debug', 'running')]);
+  t.is(computeActions(done, over, context).stopPod, 'finished');
+});
+
 test('the newest two containers of a name are kept for their logs, older ones go', (t) => {
   const containers = [2, 1, 0].map((attempt) => has('main', { exit: 1 }, { attempt }));
   t.deepEqual(

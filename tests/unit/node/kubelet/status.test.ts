@@ -155,6 +155,17 @@ test('a rejected pod is Failed, with reason and message', (t) => {
   t.like(status, { phase: 'Failed', ...rejected });
 });
 
+test('a container that was added to the pod is told of beside the others, and changes nothing of the pod’s state', (t) => {
+  const debugged = podWith({ ephemeralContainers: [container('debug')] });
+  const coming = computeStatus(debugged, state([has('main', 'running')]), context);
+  t.is(conditions(coming).Ready, 'True');
+  t.deepEqual(coming.ephemeralContainerStatuses?.[0]?.state, { waiting: { reason: 'ContainerCreating' } });
+  const ended = computeStatus(debugged, state([has('main', 'running'), has('debug', { exit: 1 })]), context);
+  t.is(ended.phase, 'Running');
+  t.like(ended.ephemeralContainerStatuses?.[0], { ready: false, state: { terminated: { exitCode: 1 } } });
+  t.is(ended.containerStatuses?.length, 1);
+});
+
 test('a pod is Pending and not initialized while its init containers run', (t) => {
   const pod = podWith({ initContainers: [container('one'), container('two')] });
   const status = computeStatus(pod, state([has('one', { exit: 0 })]), context);
