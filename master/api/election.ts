@@ -56,7 +56,9 @@ export interface ElectionState {
   /** When this process saw `lease` change last. */
   readonly observedMs: number;
   /** The write under way, and when it was sent. */
-  readonly writing: { readonly purpose: WritePurpose; readonly sentMs: number } | undefined;
+  readonly writing:
+    | { readonly purpose: WritePurpose; readonly sentMs: number; readonly expectedVersion: string | undefined }
+    | undefined;
   /** The acquisition that was tried last: its generation, and when it was first sent, or when the one that succeeded was. */
   readonly claim: { readonly generation: number; readonly sentMs: number } | undefined;
   /** No write before this time. */
@@ -89,7 +91,7 @@ export type ElectionEffect =
       /** The version to compare with; undefined: the Lease must not exist. */
       readonly expectedVersion: string | undefined;
     }
-  /** Read the Lease: a write failed, so what is known of it may be wrong. */
+  /** Read the Lease: a write failed, and nothing that was seen since says why, so what is known of it may be wrong. */
   | { readonly type: 'read' }
   | { readonly type: 'lead'; readonly generation: number }
   | { readonly type: 'stepDown'; readonly reason: string }
@@ -152,7 +154,9 @@ function take(state: ElectionState, event: ElectionEvent, now: number, config: E
       const next = { ...state, writing: undefined, notBeforeMs: now + wait };
       // A release is tried once: the lease runs out by itself.
       if (isReleased(state)) return { state: { ...next, role: { name: 'stopped' } }, effects: [] };
-      return { state: next, effects: [{ type: 'read' }] };
+      // Who lost a race has seen the winner already, as a rule. That needs no question, in a moment in which everybody has enough to do.
+      const seenSince = state.lease?.version !== state.writing?.expectedVersion;
+      return { state: next, effects: seenSince ? [] : [{ type: 'read' }] };
     }
   }
 }
@@ -284,7 +288,7 @@ function write(
   const isNewClaim = purpose === 'acquire' && state.claim?.generation !== generation;
   const claim = isNewClaim ? { generation, sentMs: now } : state.claim;
   return {
-    state: { ...state, writing: { purpose, sentMs: now }, claim },
+    state: { ...state, writing: { purpose, sentMs: now, expectedVersion }, claim },
     effects: [{ type: 'write', purpose, holder, generation, expectedVersion }],
   };
 }

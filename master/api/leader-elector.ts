@@ -47,6 +47,11 @@ export interface Term {
   readonly client: Client;
   /** Aborted when leadership is lost or given up. */
   readonly signal: AbortSignal;
+  /**
+   * Resolves when the watch of the Lease has come to `revision`, or the signal is aborted: what its API server sends to other watchers is
+   * then as new as that, or on its way.
+   */
+  shown(signal: AbortSignal): Promise<void>;
   /** To be called when the work itself begins: it ends the part of a takeover that waits for caches. */
   begun(): void;
 }
@@ -66,6 +71,7 @@ export class LeaderElector {
   /** How the last takeover by this process went. */
   readonly takeover: Takeover;
   #state: ElectionState = initialElection;
+  readonly #leases: Informer<'leases'>;
   #lead: Lead | undefined;
   #term: AbortController | undefined;
   #wake: NodeJS.Timeout | undefined;
@@ -77,6 +83,8 @@ export class LeaderElector {
     checkTimings(options);
     this.#options = options;
     this.takeover = new Takeover(options.name, options.logger);
+    const { client, namespace, name, logger } = options;
+    this.#leases = new Informer(client, 'leases', { namespace, fieldSelector: `metadata.name=${name}`, logger });
     const { identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs } = options;
     this.#config = { identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs, random: Math.random };
   }
@@ -116,8 +124,7 @@ export class LeaderElector {
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
-    const { client, namespace, name, logger } = this.#options;
-    const informer = new Informer(client, 'leases', { namespace, fieldSelector: `metadata.name=${name}`, logger });
+    const informer = this.#leases;
     informer.addHandler({
       added: (lease) => this.#observe(lease),
       updated: (_, lease) => this.#observe(lease),
@@ -186,7 +193,8 @@ export class LeaderElector {
       const fenced = client.fenced({ namespace, lease: name, generation }, () => this.takeover.acted(generation));
       const begun = (): void => this.takeover.synced();
       const revision = this.#state.lease?.version ?? '0';
-      await this.#lead?.({ generation, revision, client: fenced, signal: term.signal, begun });
+      const shown = (signal: AbortSignal): Promise<void> => this.#leases.reached(revision, signal);
+      await this.#lead?.({ generation, revision, client: fenced, signal: term.signal, shown, begun });
       // A lead that ends by itself has given up its term.
       if (!term.signal.aborted) this.#on({ type: 'stop' });
     } catch (error) {

@@ -58,7 +58,8 @@ const expiryPeriodMs = 5_000;
 const lastAnswersMs = 1_000;
 /** How long a new leader waits at most to have seen what its predecessor wrote last. */
 const catchUpMs = 500;
-const streamLagMs = 20;
+/** Deliveries to watchers may be put off by so much, one collection's longer than another's. */
+const streamLagMs = 25;
 
 export class Scheduler {
   readonly #options: SchedulerOptions;
@@ -109,12 +110,13 @@ export class Scheduler {
   }
 
   /** Schedules for one term of leadership; returns when it is over and nothing is under way any more. */
-  async lead({ client, signal, generation, revision, begun }: Term): Promise<void> {
+  async lead(term: Term): Promise<void> {
+    const { client, signal, generation, begun } = term;
     const { metrics, logger, concurrency = 64 } = this.#options;
     const recorder = new EventRecorder(client, { component: schedulerName }, logger);
     const slots = new Slots(concurrency);
     const lastAnswers = new AbortController();
-    await this.#catchUp(client, revision, signal);
+    await this.#catchUp(term);
     begun();
     logger.info({ generation, ...this.#queue.counts() }, 'scheduling');
     metrics.leads(true);
@@ -315,25 +317,16 @@ export class Scheduler {
   }
 
   /**
-   * What the former leader bound last may still be on its way here: all of it is older than the term, so the first newer event says
-   * that it has come. Where there is none, a consistent read makes the API server see it, and it is then in this process's
-   * stream already. If that fails, the kubelets still refuse what does not fit.
+   * What the former leader bound last may still be on its way here: all of it is older than the term, so the first newer event of a pod
+   * says that it has come. Where there is none, the term's begin itself shows in the watch of the Lease: the API server has seen
+   * then all that is older, and it is in this process's stream already. If neither comes, the kubelets still refuse what does not fit.
    */
-  async #catchUp(client: Client, revision: string, signal: AbortSignal): Promise<void> {
+  async #catchUp({ revision, shown, signal }: Term): Promise<void> {
     const over = new AbortController();
-    const reached = this.#options.pods.reached(revision, AbortSignal.any([signal, over.signal]));
-    // The read is not aborted when it is too late: that would cost its connection.
-    await Promise.race([reached, this.#readOnce(client, signal)]);
+    const limit = AbortSignal.any([signal, over.signal, AbortSignal.timeout(catchUpMs)]);
+    const lag = (): Promise<void> => sleep(streamLagMs, limit, this.#clock);
+    await Promise.race([this.#options.pods.reached(revision, limit), shown(limit).then(lag)]);
     over.abort();
-  }
-
-  async #readOnce(client: Client, signal: AbortSignal): Promise<void> {
-    try {
-      await client.list('pods', { limit: 1 }, AbortSignal.any([signal, AbortSignal.timeout(catchUpMs)]));
-      await sleep(streamLagMs, signal, this.#clock);
-    } catch (error) {
-      if (!signal.aborted) this.#options.logger.debug({ err: error }, 'no consistent read at the start of the term');
-    }
   }
 }
 

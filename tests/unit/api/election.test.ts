@@ -83,3 +83,30 @@ test('a lead counts from when its acquisition was sent, however late the answer 
   t.is(tooLate.state.role.name, 'standby');
   t.like(tooLate.effects[0], { purpose: 'acquire', generation: 2 });
 });
+
+test('who lost a race asks for the Lease only where nothing has shown who won', (t) => {
+  const released = { holder: '', generation: 4, version: '8' };
+  const trying = after([[10, { type: 'observed', lease: released }]]);
+  t.deepEqual(writes(trying.effects), ['acquire']);
+  const reads = ({ effects }: { effects: readonly ElectionEffect[] }) => effects.filter(({ type }) => type === 'read');
+  t.is(reads(after([[30, { type: 'writeFailed' }]], trying.state)).length, 1);
+  const winner = { holder: 'other', generation: 5, version: '9' };
+  const lost = after(
+    [
+      [20, { type: 'observed', lease: winner }],
+      [30, { type: 'writeFailed' }],
+    ],
+    trying.state,
+  );
+  t.deepEqual(lost.effects, [{ type: 'wake', atMs: 20 + defaultTimings.leaseDurationMs }]);
+});
+
+test('an acquisition whose answer was lost and that has shown itself is a lead, counted from when it was sent', (t) => {
+  const { state, effects } = after([
+    [10, { type: 'observed', lease: { holder: '', generation: 4, version: '8' } }],
+    [40, { type: 'observed', lease: { holder: 'me', generation: 5, version: '9' } }],
+    [90, { type: 'writeFailed' }],
+  ]);
+  t.deepEqual(effects[0], { type: 'lead', generation: 5 });
+  t.like(state.role, { name: 'leading', generation: 5, renewedMs: 10 });
+});
