@@ -50,7 +50,7 @@ export function matchesTerm(term: CompiledTerm, node: Node): boolean {
   return term.fields.length === 0 || matchesLabels(term.fields, { 'metadata.name': node.metadata?.name ?? '' });
 }
 
-function compileTerm(term: Term): CompiledTerm {
+export function compileTerm(term: Term): CompiledTerm {
   const labels = (term.matchExpressions ?? []).map(compileExpression);
   const fields = (term.matchFields ?? []).map(compileExpression);
   return { labels, fields, empty: labels.length + fields.length === 0 };

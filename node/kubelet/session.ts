@@ -26,6 +26,7 @@ import { PodWorkers } from './pods/pod-workers.ts';
 import { StatusWriter } from './pods/status-writer.ts';
 import { Prober } from './probes/prober.ts';
 import { serve } from './serve.ts';
+import { Claims, claimReader } from './volumes/claims.ts';
 import { PodTokens, requestFrom } from './volumes/pod-tokens.ts';
 import { Volumes } from './volumes/volumes.ts';
 
@@ -127,6 +128,7 @@ export class Session {
       volumes: this.#volumes,
       objects: this.#objects,
       tokens: new PodTokens({ request: requestFrom(this.#client), clock, logger }),
+      claims: new Claims(claimReader(this.#client)),
       prober: this.#prober,
       statuses: this.#statuses,
       puller: new ImagePuller({ runtime, clock, signal: this.#stop.signal }),

@@ -11,6 +11,7 @@ import type { Logger } from '../../../master/api/logging.ts';
 import type { Pod } from '../../../master/api/types.ts';
 import type { ContainerState, Runtime, RuntimePod } from '../../runtime/runtime.ts';
 import type { Prober } from '../probes/prober.ts';
+import type { Claims } from '../volumes/claims.ts';
 import { payloadOf } from '../volumes/payloads.ts';
 import type { PodTokens } from '../volumes/pod-tokens.ts';
 import { MountError, type Volumes } from '../volumes/volumes.ts';
@@ -54,6 +55,7 @@ export interface PodSyncerOptions {
   readonly volumes: Volumes;
   readonly objects: ObjectCache;
   readonly tokens: PodTokens;
+  readonly claims: Claims;
   readonly prober: Prober;
   readonly statuses: StatusWriter;
   readonly puller: ImagePuller;
@@ -148,12 +150,13 @@ export class PodSyncer {
 
   /** Directories of the volumes; undefined when one cannot be made yet. */
   async #mount(pod: Pod, state: RuntimePod): Promise<ReadonlyMap<string, string> | undefined> {
-    const { runtime, volumes, tokens, tell } = this.#options;
+    const { runtime, volumes, tokens, claims, facts, tell } = this.#options;
     const context = this.#starter.context(pod, state.sandboxes.find(({ ready }) => ready)?.ip ?? '');
     try {
       if (runtime.real) {
         await tokens.use(pod);
-        return await volumes.setUp(pod, { ...context, token: (projection) => tokens.token(pod, projection) });
+        const resolved = await claims.resolve(pod, facts.node());
+        return await volumes.setUp(resolved, { ...context, token: (projection) => tokens.token(pod, projection) });
       }
       for (const volume of pod.spec?.volumes ?? []) payloadOf(pod, volume, { ...context, token: () => '' });
       return new Map();
@@ -273,6 +276,7 @@ export class PodSyncer {
     this.#options.prober.untrack(work.uid);
     this.#options.objects.release(work.uid);
     this.#options.tokens.release(work.uid);
+    this.#options.claims.release(work.uid);
     await this.#killer.stop(pod, state, () => gracePeriodOf(pod), signal);
     const after = await this.#options.runtime.podState(work.uid);
     // How a pod has ended is told by its containers; where there are none, what was told stays told.
@@ -316,10 +320,11 @@ export class PodSyncer {
   }
 
   async #remove({ uid, memory }: PodWork, state: RuntimePod): Promise<void> {
-    const { volumes, objects, tokens, runtime } = this.#options;
+    const { volumes, objects, tokens, claims, runtime } = this.#options;
     await this.#killer.remove(state);
     objects.release(uid);
     tokens.release(uid);
+    claims.release(uid);
     this.#restarts.forgetAll(`${uid}/`);
     if (runtime.real) await volumes.tearDown(uid);
     memory.removed = true;

@@ -71,7 +71,7 @@ export class Volumes {
       mounts.push({
         source: subPath ? await within(base, subPath) : base,
         target: mount.mountPath,
-        readOnly: mount.readOnly ?? false,
+        readOnly: (mount.readOnly ?? false) || isReadOnly(pod, mount.name),
         ...(propagation ? { propagation } : {}),
       });
     }
@@ -157,6 +157,10 @@ const propagations: Readonly<Record<string, Mount['propagation']>> = {
   HostToContainer: 'rslave',
   Bidirectional: 'rshared',
 };
+
+/** A claim may say so for all containers of the pod. */
+const isReadOnly = (pod: Pod, volume: string): boolean =>
+  pod.spec?.volumes?.find(({ name }) => name === volume)?.persistentVolumeClaim?.readOnly ?? false;
 
 function pluginOf(volume: Volume): string {
   if (volume.emptyDir) return 'empty-dir';

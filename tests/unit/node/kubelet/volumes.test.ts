@@ -118,6 +118,18 @@ test('a subPath does not lead out of its volume, not even through a link', async
   }
 });
 
+test('a claim that is read-only is so for all containers of the pod', async (t) => {
+  const volumes = new Volumes({ rootDirectory: await temporary(t), logger: createLogger('test', 'silent') });
+  const main = container('main', { volumeMounts: [{ name: 'v', mountPath: '/v' }] });
+  const readOnlyOf = async (readOnly: boolean): Promise<boolean | undefined> => {
+    const pod = podWith({ volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'c', readOnly } }] });
+    const options = { paths: new Map([['v', '/x']]), variables: [], attempt: 0, podIp: '' };
+    return (await volumes.mountsOf(pod, main, options)).mounts[0]?.readOnly;
+  };
+  t.true(await readOnlyOf(true));
+  t.false(await readOnlyOf(false));
+});
+
 test('a volume of an unknown kind says so', async (t) => {
   const volumes = new Volumes({ rootDirectory: await temporary(t), logger: createLogger('test', 'silent') });
   const pod = podWith({ volumes: [{ name: 'v', nfs: { server: 's', path: '/' } }] });
