@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import type { Container, Probe } from '../../../master/api/types.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { grpcProbe } from './grpc-probe.ts';
 
 /** `unknown`: the probe itself could not be made, which counts neither for nor against the container. */
 export interface ProbeResult {
@@ -30,6 +31,7 @@ export async function runProbe(probe: Probe, target: ProbeTarget): Promise<Probe
   try {
     if (probe.httpGet) return await httpProbe(probe.httpGet, timeoutMs, target);
     if (probe.tcpSocket) return await tcpProbe(probe.tcpSocket, timeoutMs, target);
+    if (probe.grpc) return await grpcProbe(probe.grpc, target.podIp, timeoutMs);
   } catch (error) {
     return { outcome: 'unknown', output: String(error) };
   }
