@@ -22,14 +22,16 @@ export class GrpcSocket {
 
   /** The connection, if it takes a message of so many bytes now. One that is lost is made anew meanwhile. */
   session(bytes: number): GrpcSession | undefined {
-    const session = this.#present();
-    return session?.takes(bytes) ? session : undefined;
+    const session = this.#session;
+    if (session?.takes(bytes)) return session;
+    if (!session?.isOpen && performance.now() >= this.#notBefore) this.#connect();
+    return undefined;
   }
 
-  /** The same, once the server has greeted it; undefined when it does not do so soon. */
+  /** The connection once the server has greeted it, for what lasts; undefined when it does not do so soon. */
   async opened(): Promise<GrpcSession | undefined> {
-    const session = this.#present();
-    return (await session?.greeted) ? session : undefined;
+    const session = this.#session?.isOpen ? this.#session : this.#connect();
+    return (await session.greeted) ? session : undefined;
   }
 
   /** Ends all calls. The next use connects anew. */
@@ -39,11 +41,8 @@ export class GrpcSocket {
     this.#notBefore = 0;
   }
 
-  #present(): GrpcSession | undefined {
-    if (this.#session?.isOpen) return this.#session;
-    const now = performance.now();
-    if (now < this.#notBefore) return undefined;
-    this.#notBefore = now + reconnectPauseMs;
+  #connect(): GrpcSession {
+    this.#notBefore = performance.now() + reconnectPauseMs;
     this.#session = new GrpcSession(this.#address);
     return this.#session;
   }

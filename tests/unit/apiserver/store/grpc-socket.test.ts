@@ -160,6 +160,8 @@ test('calls whose connection ends fail once, and the next ones go over a new con
   t.not(second, first);
   t.is(textOf(await call(second, 'again')), 'again');
   t.is(sessions.size, 2);
+  t.is(textOf(await call(second, 'cut')).slice(0, 3), '14 ');
+  t.truthy(await socket.opened(), 'who needs one for long gets one at once');
 });
 
 test('a server that goes away answers what it has, and gets no new calls', async (t) => {
