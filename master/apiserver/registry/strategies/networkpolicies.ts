@@ -1,6 +1,6 @@
 /** NetworkPolicies (networking.k8s.io/v1). */
 
-import { isStrictlyWithin, parseCidr } from '../../../api/addresses.ts';
+import { isNetwork, isStrictlyWithin, parseCidr } from '../../../api/addresses.ts';
 import { kinds } from '../../../api/kinds.ts';
 import type { NetworkPolicy } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
@@ -38,7 +38,8 @@ export const networkPolicyStrategy: Strategy<NetworkPolicy> = {
       for (const port of ports) port.protocol ??= 'TCP';
     }
   },
-  validate({ spec }, errors) {
+  validate({ spec }, errors, old) {
+    validateNetworks(spec, old?.spec, errors);
     validateLabelSelector(spec?.podSelector, 'spec.podSelector', errors);
     (spec?.ingress ?? []).forEach(({ ports = [], from = [] }, index) => {
       validateRule(ports, from, `spec.ingress[${index}]`, 'from', errors);
@@ -100,6 +101,29 @@ function validatePeer({ ipBlock, podSelector, namespaceSelector }: Peer, field: 
   else if (ipBlock && (podSelector || namespaceSelector)) {
     errors.forbidden(field, 'may not specify both ipBlock and another peer');
   }
+}
+
+/** A block says no more than its network (KEP-4858); what was taken before may stay. */
+function validateNetworks(spec: Spec | undefined, old: Spec | undefined, errors: FieldErrors): void {
+  const known = new Set(blocksOf(old).map(([cidr]) => cidr));
+  for (const [cidr, field] of blocksOf(spec)) {
+    if (known.has(cidr) || !parseCidr(cidr) || isNetwork(cidr)) continue;
+    errors.invalid(field, cidr, 'must not have bits set beyond the prefix length');
+  }
+}
+
+/** Every block of addresses, with where it stands. */
+function blocksOf(spec: Spec | undefined): [cidr: string, field: string][] {
+  const of = (peers: readonly Peer[], at: string): [string, string][] =>
+    peers.flatMap(({ ipBlock }, index): [string, string][] => {
+      const field = `${at}[${index}].ipBlock`;
+      const { cidr = '', except = [] } = ipBlock ?? {};
+      return [[cidr, `${field}.cidr`], ...except.map((inner, i): [string, string] => [inner, `${field}.except[${i}]`])];
+    });
+  return [
+    ...(spec?.ingress ?? []).flatMap(({ from = [] }, index) => of(from, `spec.ingress[${index}].from`)),
+    ...(spec?.egress ?? []).flatMap(({ to = [] }, index) => of(to, `spec.egress[${index}].to`)),
+  ];
 }
 
 const noCidr = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
