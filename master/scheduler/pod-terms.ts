@@ -63,14 +63,14 @@ export function podTerms(pod: Pod): PodTerms | undefined {
   return terms.near.length + terms.far.length + terms.preferred.length === 0 ? undefined : terms;
 }
 
-export function spreadConstraints({ metadata, spec }: Pod): readonly SpreadConstraint[] {
+export function spreadConstraints({ spec }: Pod): readonly SpreadConstraint[] {
   if (!spec?.topologySpreadConstraints?.length) return none;
   return spec.topologySpreadConstraints.map((constraint) => ({
     topologyKey: constraint.topologyKey,
     maxSkew: constraint.maxSkew,
     minDomains: constraint.minDomains ?? 1,
     hard: constraint.whenUnsatisfiable === 'DoNotSchedule',
-    selector: selectorOf(constraint.labelSelector, constraint.matchLabelKeys, [], metadata?.labels),
+    selector: selectorOf(constraint.labelSelector),
     honoursAffinity: constraint.nodeAffinityPolicy !== 'Ignore',
     honoursTaints: constraint.nodeTaintsPolicy === 'Honor',
   }));
@@ -79,28 +79,19 @@ export function spreadConstraints({ metadata, spec }: Pod): readonly SpreadConst
 const none: readonly SpreadConstraint[] = [];
 
 function readTerm(term: Term, { metadata }: Pod): PodTerm {
-  const { topologyKey, labelSelector, namespaces = [], namespaceSelector, matchLabelKeys, mismatchLabelKeys } = term;
+  const { topologyKey, labelSelector, namespaces = [], namespaceSelector } = term;
   const own = namespaces.length === 0 && !namespaceSelector;
   return {
     topologyKey,
-    selector: selectorOf(labelSelector, matchLabelKeys, mismatchLabelKeys, metadata?.labels),
+    selector: selectorOf(labelSelector),
     namespaces: own ? [metadata?.namespace ?? ''] : namespaces,
-    namespaceSelector: namespaceSelector && labelSelectorFromObject(namespaceSelector),
+    namespaceSelector: selectorOf(namespaceSelector),
   };
 }
 
-/** The selector, with the pod's own values of the labels that are to be the same, or to differ (KEP-3633, KEP-3243). */
-function selectorOf(
-  selector: LabelSelector | undefined,
-  same: readonly string[] = [],
-  different: readonly string[] = [],
-  labels: Labels = noLabels,
-): readonly LabelRequirement[] | undefined {
-  if (!selector) return undefined;
-  const own = (keys: readonly string[], operator: 'In' | 'NotIn'): LabelRequirement[] =>
-    keys.flatMap((key) => (labels[key] === undefined ? [] : [{ key, operator, values: [labels[key]] }]));
-  return [...labelSelectorFromObject(selector), ...own(same, 'In'), ...own(different, 'NotIn')];
-}
+/** The API server has written into it what `matchLabelKeys` and `mismatchLabelKeys` say. */
+const selectorOf = (selector: LabelSelector | undefined): readonly LabelRequirement[] | undefined =>
+  selector && labelSelectorFromObject(selector);
 
 /** Whether a term is about a pod of that namespace with those labels. */
 export function matchesTerm(

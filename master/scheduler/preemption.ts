@@ -21,7 +21,7 @@ export const preemptionReason = 'PreemptionByScheduler';
 
 export type Preemption =
   | { readonly kind: 'made'; readonly node: string; readonly victims: readonly PodInfo[] }
-  /** Nothing is to be done for now: what was done before stands. */
+  /** The pod is to wait: what was done before stands. */
   | { readonly kind: 'waits'; readonly why: string }
   /** For each node that was looked at, why its pods would not help. */
   | { readonly kind: 'impossible'; readonly reasons: readonly (readonly string[])[] };
