@@ -162,11 +162,11 @@ export const serviceUnavailable = (message: string, retryAfterSeconds?: number, 
 export const timeout = (message: string, options?: ErrorOptions): StatusError =>
   statusError('Timeout', message, {}, options);
 
-export const isStatusError = (error: unknown): error is StatusError => error instanceof StatusError;
-const hasReason = (error: unknown, reason: StatusReason): boolean => isStatusError(error) && error.reason === reason;
 /** What an error says, for people. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+export const isStatusError = (error: unknown): error is StatusError => error instanceof StatusError;
+const hasReason = (error: unknown, reason: StatusReason): boolean => isStatusError(error) && error.reason === reason;
 export const isNotFound = (error: unknown): boolean => hasReason(error, 'NotFound');
 /** Refused because the namespace is on its way out: it takes nothing new. */
 export const isNamespaceTerminating = (error: unknown): boolean =>

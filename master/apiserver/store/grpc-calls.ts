@@ -1,8 +1,6 @@
 /** gRPC's two kinds of calls, as what comes on their streams makes them: messages, each after a prefix, and a status in the end. */
+import { grpcPrefixBytes } from '../../api/grpc.ts';
 import { type GrpcStatus, ProtocolError } from './http2-frames.ts';
-
-/** Whether the message is compressed, which nobody asks for, and its length. */
-export const grpcPrefixBytes = 5;
 
 export const statuses = {
   well: { code: 0, message: '' },

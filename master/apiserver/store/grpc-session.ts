@@ -5,7 +5,8 @@
  * the server does that is not understood ends the connection and with it all its calls, whose outcome is then unknown.
  */
 import { connect, type Socket } from 'node:net';
-import { failure, GrpcCall, GrpcStream, type GrpcStreamListener, grpcPrefixBytes, statuses } from './grpc-calls.ts';
+import { grpcPrefixBytes } from '../../api/grpc.ts';
+import { failure, GrpcCall, GrpcStream, type GrpcStreamListener, statuses } from './grpc-calls.ts';
 import {
   decodeSettings,
   encodeFrame,

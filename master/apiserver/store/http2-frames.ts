@@ -1,9 +1,11 @@
 /**
- * HTTP/2's frames (RFC 9113) and header blocks (RFC 7541), as far as a gRPC client without streams needs them. Pure: bytes in, bytes out.
+ * HTTP/2's frames (RFC 9113) and header blocks (RFC 7541), as far as a gRPC client of etcd needs them. Pure: bytes in, bytes out.
  *
  * Not here: padding and priorities, which etcd's server never sends, and continuations, which only headers beyond 16 KiB need. Whatever
  * is not understood throws, and its connection is given up.
  */
+import { grpcMessageText } from '../../api/grpc.ts';
+
 export const frameTypes = {
   data: 0,
   headers: 1,
@@ -166,7 +168,7 @@ export function readStatus(block: Buffer): GrpcStatus | undefined {
   while (!reader.atEnd) {
     const [name, value] = reader.field();
     if (name === 'grpc-status') code = Number(value);
-    else if (name === 'grpc-message') message = unescaped(value);
+    else if (name === 'grpc-message') message = grpcMessageText(value);
   }
   return code === undefined ? undefined : { code, message };
 }
@@ -228,15 +230,6 @@ class BlockReader {
     if (byte === undefined) throw new ProtocolError('a header ends too early');
     this.#at += 1;
     return byte;
-  }
-}
-
-/** gRPC percent-encodes what a header cannot hold. */
-function unescaped(message: string): string {
-  try {
-    return decodeURIComponent(message);
-  } catch {
-    return message;
   }
 }
 

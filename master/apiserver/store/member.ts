@@ -1,10 +1,11 @@
 /**
- * One etcd member, reached over etcd3's connections. Every call has a deadline. etcd3's own retries, breakers and Watcher are not
+ * One etcd member, reached over etcd3's connections, or by the cheaper way of `grpc-socket.ts` where there is no TLS. Every call has a deadline. etcd3's own retries, breakers and Watcher are not
  * used: a retry there sends a write twice whose first outcome is unknown, and its Watcher goes on from the header's revision
  * after a reconnect, which skips the events that an unsynced watch had still to deliver.
  */
 import { isIP } from 'node:net';
 import { Etcd3, type IOptions } from 'etcd3';
+import { messageOf } from '../../api/errors.ts';
 import type { CallEnd } from './grpc-calls.ts';
 import type { PlainAddress } from './grpc-session.ts';
 import { GrpcSocket } from './grpc-socket.ts';
@@ -288,11 +289,7 @@ export class Member {
       waiting?.set(call, performance.now());
     } catch (error) {
       // The connection was reset in between.
-      throw new EtcdError(
-        this.url,
-        grpcCodes.unavailable,
-        `${notSent}: ${error instanceof Error ? error.message : error}`,
-      );
+      throw new EtcdError(this.url, grpcCodes.unavailable, `${notSent}: ${messageOf(error)}`);
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
     }
@@ -369,7 +366,7 @@ function decodedWatch(message: Buffer, failed: (reason: string) => void): WatchR
   try {
     return decodeWatch(message);
   } catch (error) {
-    failed(`broke: ${error instanceof Error ? error.message : error}`);
+    failed(`broke: ${messageOf(error)}`);
     return undefined;
   }
 }

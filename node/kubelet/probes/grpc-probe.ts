@@ -1,14 +1,15 @@
 /**
  * A probe by gRPC's own health protocol (`grpc.health.v1.Health/Check`, https://github.com/grpc/grpc/blob/master/doc/health-checking.md), over plain HTTP/2 as
- * Kubernetes' probes are. The one message asked and the one answered are small enough to be read without a library.
+ * Kubernetes' probes are. The one message asked and the one answered are small enough to be written and read without a library.
  */
 import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import { messageOf } from '../../../master/api/errors.ts';
+import { grpcMessageText, grpcPrefixBytes } from '../../../master/api/grpc.ts';
+import { Wire } from '../../../master/api/protobuf-wire.ts';
 import type { Probe } from '../../../master/api/types.ts';
 import type { ProbeResult } from './probe.ts';
 
 const path = '/grpc.health.v1.Health/Check';
-/** Every gRPC message has a flag for its compression and its length before it. */
-const prefixBytes = 5;
 const Code = { ok: 0, unimplemented: 12 } as const;
 /** What is answered is a few bytes; whoever sends more is not listened to. */
 const mostChunks = 16;
@@ -27,8 +28,7 @@ export async function grpcProbe(
     if (answer === undefined) return failure(late);
     return verdictOf(answer);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return failure(`error: failed to connect service at "${host}:${port}": ${why}`);
+    return failure(`error: failed to connect service at "${host}:${port}": ${messageOf(error)}`);
   }
 }
 
@@ -64,7 +64,7 @@ async function call(authority: string, body: Buffer, timeoutMs: number): Promise
   });
   stream.on('error', reject);
   stream.on('end', () => {
-    const message = plain(String(last['grpc-message'] ?? ''));
+    const message = grpcMessageText(String(last['grpc-message'] ?? ''));
     resolve({ code: Number(last['grpc-status'] ?? 2), message, body: Buffer.concat(chunks) });
   });
   stream.on('close', () => reject(new Error('the stream was closed without an answer')));
@@ -77,15 +77,6 @@ async function call(authority: string, body: Buffer, timeoutMs: number): Promise
   }
 }
 
-/** Text without gRPC's percent-encoding, or as it is where that is broken. */
-function plain(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
 function verdictOf({ code, message, body }: Answer): ProbeResult {
   if (code === Code.unimplemented) {
     return failure(
@@ -93,11 +84,21 @@ function verdictOf({ code, message, body }: Answer): ProbeResult {
     );
   }
   if (code !== Code.ok) return failure(`error: health rpc probe failed: rpc error: code = ${code} desc = ${message}`);
-  // The only field is the first one, the status; a status of 0 is left out.
-  const status = body.length >= prefixBytes + 2 ? (body[prefixBytes + 1] ?? 0) : 0;
+  const status = statusIn(body.subarray(grpcPrefixBytes));
   const name = statuses[status] ?? String(status);
   if (name === 'SERVING') return { outcome: 'success', output: 'service healthy' };
   return failure(`service unhealthy (responded with "${name}")`);
+}
+
+/** HealthCheckResponse: its first field is the status, left out where it is 0. */
+function statusIn(message: Buffer): number {
+  let status = 0;
+  for (const wire = new Wire(message); !wire.done; ) {
+    const { number, wireType } = wire.tag();
+    if (number === 1) status = wire.integer(wireType);
+    else wire.skip(wireType);
+  }
+  return status;
 }
 
 /** HealthCheckRequest: the service's name is its first field, left out where it is empty. */
@@ -105,7 +106,7 @@ function requestOf(service: string): Buffer {
   const name = Buffer.from(service);
   const lengths = name.length < 0x80 ? [name.length] : [(name.length & 0x7f) | 0x80, name.length >> 7];
   const message = name.length === 0 ? name : Buffer.concat([Buffer.from([0x0a, ...lengths]), name]);
-  const prefix = Buffer.alloc(prefixBytes);
+  const prefix = Buffer.alloc(grpcPrefixBytes);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
 }
