@@ -12,9 +12,8 @@ import type { Pod } from '../../../master/api/types.ts';
 import type { ContainerState, Runtime, RuntimePod } from '../../runtime/runtime.ts';
 import type { Prober } from '../probes/prober.ts';
 import type { Claims } from '../volumes/claims.ts';
-import { payloadOf } from '../volumes/payloads.ts';
 import type { PodTokens } from '../volumes/pod-tokens.ts';
-import { MountError, type Volumes } from '../volumes/volumes.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import {
   type ActionContext,
   type Actions,
@@ -33,6 +32,7 @@ import { type ImagePuller, StartError, type Tell } from './image-puller.ts';
 import type { ObjectCache } from './object-cache.ts';
 import { gracePeriodOf, hasFinished, identityOf, isTerminating, nameOf, namespaceOf, podTitle, uidOf } from './pod.ts';
 import { PodKiller } from './pod-killer.ts';
+import { PodMounts } from './pod-mounts.ts';
 import type { PodWork, SyncOutcome } from './pod-workers.ts';
 import { computeStatus, type StatusContext, type WaitingReason } from './status.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -79,12 +79,14 @@ export class PodSyncer {
   readonly #restarts: BackOff;
   readonly #killer: PodKiller;
   readonly #starter: ContainerStarter;
+  readonly #mounts: PodMounts;
 
   constructor(options: PodSyncerOptions) {
     this.#options = options;
     this.#restarts = options.restartBackOff ?? new BackOff();
     this.#killer = new PodKiller(options);
     this.#starter = new ContainerStarter(options);
+    this.#mounts = new PodMounts(options, this.#starter);
   }
 
   async sync(work: PodWork, signal: AbortSignal): Promise<SyncOutcome> {
@@ -130,7 +132,7 @@ export class PodSyncer {
     await this.#report(work, pod, state, false);
     await objects.use(pod, signal);
     if (signal.aborted) return {};
-    const volumes = await this.#mount(pod, state);
+    const volumes = await this.#mounts.mount(pod, state);
     if (!volumes) return { requeueAfterMs: retryMountMs };
     const actions = computeActions(pod, state, this.#actionContext(pod));
     const waits = await this.#act(work, pod, state, actions, volumes, signal);
@@ -146,26 +148,6 @@ export class PodSyncer {
     const renewAt = this.#options.tokens.nextDue(pod);
     if (renewAt !== undefined) next.push(Math.max(renewAt - now, 0));
     return next.length > 0 ? { requeueAfterMs: Math.min(...next) } : {};
-  }
-
-  /** Directories of the volumes; undefined when one cannot be made yet. */
-  async #mount(pod: Pod, state: RuntimePod): Promise<ReadonlyMap<string, string> | undefined> {
-    const { runtime, volumes, tokens, claims, facts, tell } = this.#options;
-    const context = this.#starter.context(pod, state.sandboxes.find(({ ready }) => ready)?.ip ?? '');
-    try {
-      if (runtime.real) {
-        await tokens.use(pod);
-        const resolved = await claims.resolve(pod, facts.node());
-        return await volumes.setUp(resolved, { ...context, token: (projection) => tokens.token(pod, projection) });
-      }
-      for (const volume of pod.spec?.volumes ?? []) payloadOf(pod, volume, { ...context, token: () => '' });
-      return new Map();
-    } catch (error) {
-      const volume = error instanceof MountError ? error.volume : (pod.spec?.volumes?.[0]?.name ?? '');
-      const why = error instanceof Error ? error.message : String(error);
-      tell(pod, undefined, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${volume}" : ${why}`);
-      return undefined;
-    }
   }
 
   /** Carries the actions out; gives the times at which something is to be tried again. */
@@ -274,9 +256,7 @@ export class PodSyncer {
   /** The pod has had its run, or may never have one: nothing of it goes on, its containers stay for their logs. */
   async #finish(work: PodWork, pod: Pod, state: RuntimePod, signal: AbortSignal): Promise<void> {
     this.#options.prober.untrack(work.uid);
-    this.#options.objects.release(work.uid);
-    this.#options.tokens.release(work.uid);
-    this.#options.claims.release(work.uid);
+    this.#mounts.release(work.uid);
     await this.#killer.stop(pod, state, () => gracePeriodOf(pod), signal);
     const after = await this.#options.runtime.podState(work.uid);
     // How a pod has ended is told by its containers; where there are none, what was told stays told.
@@ -320,11 +300,9 @@ export class PodSyncer {
   }
 
   async #remove({ uid, memory }: PodWork, state: RuntimePod): Promise<void> {
-    const { volumes, objects, tokens, claims, runtime } = this.#options;
+    const { volumes, runtime } = this.#options;
     await this.#killer.remove(state);
-    objects.release(uid);
-    tokens.release(uid);
-    claims.release(uid);
+    this.#mounts.release(uid);
     this.#restarts.forgetAll(`${uid}/`);
     if (runtime.real) await volumes.tearDown(uid);
     memory.removed = true;
