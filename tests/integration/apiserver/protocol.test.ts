@@ -1,4 +1,4 @@
-/** The API as a client sees it on the wire: what is wrong with a request, how lists answer, and how watches behave. */
+/** The API as a client sees it on the wire: what is wrong with a request, and how lists answer. */
 import test from 'ava';
 import { ApiClient } from '../../support/api-client.ts';
 import { startApiServers, type TestApiServers } from '../../support/apiserver.ts';
@@ -317,92 +317,6 @@ test('what is wrong with a patch is told as Kubernetes tells it', async (t) => {
   const strict = await admin.send('PATCH', `${configMaps}/patched?fieldValidation=Strict`, unknown, json);
   t.is(strict.status, 422);
   t.regex(strict.text, /strict decoding error: json patch unknown field \\"\[0\].vaule\\"/);
-});
-
-test('a watch begins where it is told, marks how far it is, and ends in time', async (t) => {
-  const first = await admin.json<{ metadata: { resourceVersion: string } }>('POST', configMaps, configMap('w-1'));
-  await admin.json('POST', configMaps, configMap('w-2'));
-  await admin.json('PATCH', `${configMaps}/w-2`, { data: { a: 'b' } }, 'application/merge-patch+json');
-  await admin.send('DELETE', `${configMaps}/w-1`);
-  const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=${first.metadata.resourceVersion}`;
-  const seen: string[] = [];
-  for await (const line of admin.watch(`${configMaps}?${query}`, new AbortController().signal)) {
-    const { type, object } = JSON.parse(line);
-    if (type === 'BOOKMARK' || object.metadata.name.startsWith('w-')) seen.push(`${type} ${object.metadata.name}`);
-  }
-  t.deepEqual(seen, ['ADDED w-2', 'MODIFIED w-2', 'DELETED w-1', 'BOOKMARK undefined']);
-});
-
-test('the bookmark of an idle watch moves on with writes to other resources, and a watch from there misses nothing', async (t) => {
-  const idle = '/api/v1/namespaces/default/podtemplates';
-  const { metadata } = await admin.json<{ metadata: { resourceVersion: string } }>('GET', idle);
-  const other = await admin.json<{ metadata: { resourceVersion: string } }>('POST', configMaps, configMap('other'));
-  await admin.json('GET', idle);
-  const watch = (from: string): AsyncIterable<string> => {
-    const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=1&resourceVersion=${from}`;
-    return admin.watch(`${idle}?${query}`, new AbortController().signal);
-  };
-  const bookmarks: string[] = [];
-  for await (const line of watch(metadata.resourceVersion)) {
-    const { type, object } = JSON.parse(line);
-    t.is(type, 'BOOKMARK');
-    bookmarks.push(object.metadata.resourceVersion);
-  }
-  t.is(bookmarks.length, 1);
-  t.true(Number(bookmarks[0]) >= Number(other.metadata.resourceVersion), `${bookmarks[0]}`);
-  const spec = { containers: [{ name: 'c', image: 'i' }] };
-  await admin.json('POST', idle, { metadata: { name: 'p' }, template: { metadata: {}, spec } });
-  const seen: string[] = [];
-  for await (const line of watch(bookmarks[0] ?? '')) seen.push(JSON.parse(line).type);
-  t.deepEqual(seen, ['ADDED', 'BOOKMARK']);
-});
-
-test('a watch of the initial state says where that ends', async (t) => {
-  const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true';
-  const types: string[] = [];
-  const stop = new AbortController();
-  for await (const line of admin.watch(`/api/v1/namespaces?${query}`, stop.signal)) {
-    const { type, object } = JSON.parse(line);
-    types.push(type);
-    if (object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true') break;
-  }
-  t.deepEqual(types, ['ADDED', 'ADDED', 'ADDED', 'ADDED', 'BOOKMARK']);
-});
-
-test('a hundred watchers that do not read are closed, and those that read miss nothing', async (t) => {
-  const url = '/api/v1/namespaces/default/secrets';
-  const { metadata } = await admin.json<{ metadata: { resourceVersion: string } }>('GET', `${url}?limit=1`);
-  const path = `${url}?watch=1&resourceVersion=${metadata.resourceVersion}`;
-  const watchers = async (): Promise<number> => {
-    const { text } = await admin.send('GET', '/metrics');
-    return Number(/^apiserver_registered_watchers\{.*kind="Secret"\} (\d+)$/m.exec(text)?.[1] ?? 0);
-  };
-  const before = await watchers();
-  // Begun, and never read from again.
-  const idle = new AbortController();
-  const idlers = new ApiClient(api.first.kubeconfig, { connections: 100, timeoutMs: 30_000 });
-  const stuck = Array.from({ length: 100 }, () => idlers.watch(path, idle.signal));
-  const first = Promise.all(stuck.map((watch) => watch.next()));
-  while ((await watchers()) < before + 100) await new Promise(setImmediate);
-  const count = 60;
-  const reading = (async () => {
-    let seen = 0;
-    for await (const line of admin.watch(path, new AbortController().signal)) {
-      if (JSON.parse(line).type === 'ADDED') seen += 1;
-      if (seen === count) return seen;
-    }
-    return seen;
-  })();
-  for (let index = 0; index < count; index += 1) {
-    const data = { a: Buffer.alloc(700_000, index).toString('base64') };
-    await admin.json('POST', url, { metadata: { name: `large-${index}` }, data });
-  }
-  await first;
-  t.is(await reading, count);
-  for (let tries = 0; (await watchers()) > before && tries < 100; tries += 1) await new Promise(setImmediate);
-  t.is(await watchers(), before);
-  idle.abort();
-  await idlers.close();
 });
 
 test('answers are written over several lines for a person, and on one for a program', async (t) => {
