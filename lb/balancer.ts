@@ -19,6 +19,7 @@ import { Listeners } from './listeners.ts';
 import { followMembers, givenBackends } from './membership.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { endsOf, proxyHeader } from './proxy-protocol.ts';
+import { reset } from './relay.ts';
 import { Resolver } from './resolver.ts';
 import { type BalancerOptions, defaults, type ListenAddress } from './settings.ts';
 import { type BalancerSnapshot, type BalancerStatus, snapshotOf } from './snapshot.ts';
@@ -233,7 +234,7 @@ export class Balancer implements ConnectionHost {
     if (!this.#clients.mayHaveMore(client.remoteAddress ?? '')) {
       this.metrics.rejected.inc();
       this.#logger.debug({ client: client.remoteAddress }, 'client has too many connections');
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const connection = new ClientConnection(client, this);

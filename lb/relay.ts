@@ -165,8 +165,14 @@ function pump(from: Channel, to: Socket, note: () => void): void {
   });
 }
 
-/** Ends a connection with a reset, also one that is not connected yet. */
+/** Ends a connection at once: with a reset, unless there is nothing that it could cut. */
 export function reset(socket: Socket): void {
   if (socket.destroyed) return;
-  socket.resetAndDestroy();
+  // Node would put the reset off until it is connected, and keep a socket open for ever whose end is just being told to the kernel.
+  if (socket.connecting || isEnding(socket)) socket.destroy();
+  else socket.resetAndDestroy();
 }
+
+/** Every byte is with the kernel, and so will be the end in a moment. */
+const isEnding = ({ writableEnded, writableFinished, writableLength }: Socket): boolean =>
+  writableEnded && !writableFinished && writableLength === 0;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import { reset } from '../../../lb/relay.ts';
 import { bench, TestMaster, until } from './support.ts';
 
 const mebibyte = 1024 * 1024;
@@ -142,4 +143,43 @@ test('connections that come and go use the same memory, and never see each other
     const whole = await Promise.all(Array.from({ length: 20 }, (_, i) => talk(round * 20 + i)));
     t.true(whole.every(Boolean));
   }
+});
+
+const closed = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('close', () => resolve()));
+
+/** A connection of which the other side reads. */
+async function connected(t: ExecutionContext): Promise<{ socket: Socket; client: Socket; address: AddressInfo }> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }).listen(0, '127.0.0.1');
+  t.teardown(() => server.close());
+  await once(server, 'listening');
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('a TCP server has no address');
+  const client = connect(address.port, address.address).on('error', () => {});
+  const [socket]: Socket[] = await once(server, 'connection');
+  if (!socket) throw new Error('there is no connection');
+  t.teardown(() => void socket.destroy());
+  return { socket, client: client.resume(), address };
+}
+
+for (const [state, ended] of [
+  ['is open', undefined],
+  ['has just been ended', Buffer.alloc(0)],
+  ['has just been ended, with bytes on their way', Buffer.alloc(64 * mebibyte)],
+] as const) {
+  test(`a connection that ${state} is gone for both sides when it is reset`, async (t) => {
+    const { socket, client } = await connected(t);
+    const gone = Promise.all([closed(socket), closed(client)]);
+    if (ended) socket.end(ended);
+    reset(socket);
+    await gone;
+    t.true(client.destroyed);
+  });
+}
+
+test('an attempt to connect is not waited for when it is reset', async (t) => {
+  const { address } = await connected(t);
+  const socket = connect(address.port, address.address);
+  reset(socket);
+  t.true(socket.destroyed);
+  await closed(socket);
 });

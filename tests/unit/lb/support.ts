@@ -10,6 +10,7 @@ import type { ExecutionContext } from 'ava';
 import { Balancer, type BalancerOptions } from '../../../lb/balancer.ts';
 import type { BackendAddress, CheckFailure } from '../../../lb/core/pool-state.ts';
 import { CheckError, type CheckOptions, type HealthCheck } from '../../../lb/health-check.ts';
+import { reset } from '../../../lb/relay.ts';
 
 export interface Credentials {
   readonly ca: string;
@@ -71,7 +72,7 @@ export class TestMaster {
       socket.on('close', () => this.sockets.delete(socket));
       socket.on('error', () => {});
       if (this.mode === 'silent') return;
-      if (this.mode === 'rude') socket.resetAndDestroy();
+      if (this.mode === 'rude') reset(socket);
       else if (this.mode === 'closing') socket.end();
       else serve(socket);
     });
@@ -93,7 +94,7 @@ export class TestMaster {
   async kill(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
-    for (const socket of this.sockets) socket.resetAndDestroy();
+    for (const socket of this.sockets) reset(socket);
     await closed;
   }
 }
