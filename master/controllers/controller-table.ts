@@ -30,6 +30,7 @@ import { startServiceCidrs } from './service-cidrs.ts';
 import { startStatefulSets } from './statefulset/statefulset-controller.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
 import { startClaimProtection, startVolumeProtection } from './volume-protection.ts';
+import { startEphemeralVolumes } from './volumes/ephemeral-volumes.ts';
 import { startVolumeBinder } from './volumes/volume-binder.ts';
 
 export interface ControllerRow {
@@ -65,6 +66,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'certificatesigningrequest-signing-controller', start: startCsrSigning },
   { name: 'certificatesigningrequest-cleaner-controller', start: startCsrCleaner },
   { name: 'persistentvolume-binder-controller', start: startVolumeBinder },
+  { name: 'ephemeral-volume-controller', start: startEphemeralVolumes },
   { name: 'persistentvolumeclaim-protection-controller', start: startClaimProtection },
   { name: 'persistentvolume-protection-controller', start: startVolumeProtection },
   { name: 'clusterrole-aggregation-controller', start: startClusterRoleAggregation },

@@ -5,6 +5,7 @@
 import { keyOf } from '../api/meta.ts';
 import { unlessOvertaken } from '../api/overtaken.ts';
 import type { KubeObject, PersistentVolume, Pod } from '../api/types.ts';
+import { claimNameOf } from '../api/volume-claims.ts';
 import { podIndex } from './caches.ts';
 import { type ControllerContext, newQueue, work } from './context.ts';
 
@@ -70,9 +71,4 @@ export function uses(pod: Pod, claim: string): boolean {
 }
 
 /** The claims that a pod's volumes name, those that are made for it among them. */
-function claimsOf({ metadata, spec }: Pod): string[] {
-  return (spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim) return [persistentVolumeClaim.claimName];
-    return ephemeral ? [`${metadata?.name}-${name}`] : [];
-  });
-}
+const claimsOf = (pod: Pod): string[] => (pod.spec?.volumes ?? []).flatMap((volume) => claimNameOf(pod, volume) ?? []);

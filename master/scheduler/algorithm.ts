@@ -3,7 +3,15 @@
  * the draw between equals, and takes nothing but the cache, so that it runs in one go and sees one state.
  */
 import type { SchedulerCache } from './cache.ts';
-import { type Cluster, maxScore, Normalize, type Plugin, type Refusal, type Score } from './framework.ts';
+import {
+  type Cluster,
+  maxScore,
+  type NodeFilter,
+  Normalize,
+  type Plugin,
+  type Refusal,
+  type Score,
+} from './framework.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { PodInfo } from './pod-info.ts';
 
@@ -61,10 +69,12 @@ export class Algorithm {
 
   /** For a node the first filter that refuses it, and why; undefined if the pod can run there. It is true until the cache changes. */
   filterOf(pod: PodInfo, cache: SchedulerCache): (node: NodeInfo) => Refused | undefined {
-    const further = this.#clusterFilters.flatMap(({ name, filterFor }) => {
+    const further: { readonly name: string; readonly filter: NodeFilter }[] = [];
+    for (const { name, filterFor } of this.#clusterFilters) {
       const filter = filterFor?.(pod, cache);
-      return filter ? [{ name, filter }] : [];
-    });
+      if (typeof filter === 'function') further.push({ name, filter });
+      else if (filter) return () => ({ plugin: name, refusal: filter });
+    }
     const asItIs = (node: NodeInfo): Refused | undefined => {
       const refused = this.#refusal(pod, node);
       if (refused) return refused;

@@ -12,6 +12,7 @@ import type { Namespace, Node, Pod } from '../api/types.ts';
 import { NodeInfo } from './node-info.ts';
 import { type PodInfo, podInfo } from './pod-info.ts';
 import { type Labels, noLabels } from './pod-terms.ts';
+import { VolumeCache } from './volumes/volume-cache.ts';
 
 /** The place of a pod: told by the watch, or assumed (then, once the binding is over, with the time when it expires). */
 type Placed =
@@ -24,6 +25,7 @@ export interface ImageState {
 }
 
 export class SchedulerCache {
+  readonly volumes = new VolumeCache();
   readonly #assumedForMs: number;
   readonly #nodes = new Map<string, NodeInfo>();
   /** Invariant: `key` is here exactly if its pod is in the `pods` of the node that is named. */

@@ -11,13 +11,16 @@ export interface Diagnosis {
 /**
  * The message of a pod that fits nowhere, for example `0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were
  * unschedulable. no new claims to deallocate, preemption: 0/2 nodes are available: 1 No preemption victims found for incoming pod, 1 Preemption is not
- * helpful for scheduling.` The second half says why no room was made, and is left out where it was.
+ * helpful for scheduling.` What holds for all nodes is said once, without a number. The second half says why no room was made, and is left out where it was.
  */
 export function diagnosisOf(refused: readonly RefusedNode[], preemption: Preemption): Diagnosis {
   const nodes = refused.length;
   if (nodes === 0) return { message: 'no nodes available to schedule pods', plugins: new Set() };
   const none = `0/${nodes} nodes are available:`;
-  const reasons = histogram(refused.flatMap(({ refusal }) => refusal.reasons));
+  const [first] = refused;
+  const reasons = first?.refusal.everywhere
+    ? first.refusal.reasons.join(', ')
+    : histogram(refused.flatMap(({ refusal }) => refusal.reasons));
   const why = whyNoRoom(preemption, none);
   return {
     message: `${none} ${reasons}.${why && ` no new claims to deallocate, preemption: ${why}`}`,

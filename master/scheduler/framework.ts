@@ -13,7 +13,12 @@ export interface Refusal {
   readonly reasons: readonly string[];
   /** Whether removing pods from the node could not change it. */
   readonly unresolvable: boolean;
+  /** Whether it is not for the node: every other one refuses the pod for the same. */
+  readonly everywhere?: boolean;
 }
+
+/** What a filter may look at beside the node and the pods there. */
+export type Surroundings = 'otherPods' | 'volumes';
 
 export const maxScore = 100;
 
@@ -54,9 +59,11 @@ export interface Plugin {
   readonly name: string;
   filter?(pod: PodInfo, node: NodeInfo): Refusal | undefined;
   /**
-   * The filter of a pod for whom the pods of other nodes matter too: they are counted here, once a pod, and the count is true until the cache
-   * changes. Undefined where nothing is to be said on the pod.
+   * The filter of a pod for whom more matters than the node: it is looked up here, once a pod, and true until the cache
+   * changes. Undefined where nothing is to be said on the pod; a refusal where no node will do.
    */
-  filterFor?(pod: PodInfo, cache: SchedulerCache): NodeFilter | undefined;
+  filterFor?(pod: PodInfo, cache: SchedulerCache): NodeFilter | Refusal | undefined;
+  /** What `filterFor` looks at: a change of it may help those whom it refused. */
+  readonly looksAt?: Surroundings;
   readonly scoring?: Score;
 }

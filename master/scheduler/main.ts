@@ -79,8 +79,11 @@ await runMain(async (signal) => {
   const nodes = new Informer(client, 'nodes', { logger });
   const namespaces = new Informer(client, 'namespaces', { logger });
   const budgets = new Informer(client, 'poddisruptionbudgets', { logger });
-  const informers = [pods, nodes, namespaces, budgets];
-  const scheduler = new Scheduler({ pods, nodes, namespaces, budgets, metrics, logger });
+  const claims = new Informer(client, 'persistentvolumeclaims', { logger });
+  const volumes = new Informer(client, 'persistentvolumes', { logger });
+  const classes = new Informer(client, 'storageclasses', { logger });
+  const informers = [pods, nodes, namespaces, budgets, claims, volumes, classes];
+  const scheduler = new Scheduler({ pods, nodes, namespaces, budgets, claims, volumes, classes, metrics, logger });
   const elector = new LeaderElector({
     client,
     namespace: 'kube-system',

@@ -2,6 +2,7 @@
 import { controllerOf, keyOf } from '../api/meta.ts';
 import { type PreferredNodes, preferredNodes, type RequiredNodes, requiredNodes } from '../api/node-selector.ts';
 import type { Pod, Toleration } from '../api/types.ts';
+import { claimNameOf } from '../api/volume-claims.ts';
 import {
   type Labels,
   noLabels,
@@ -16,6 +17,14 @@ export interface HostPort {
   readonly protocol: string;
   readonly ip: string;
   readonly port: number;
+}
+
+/** A claim that a pod names. */
+export interface PodClaim {
+  readonly key: string;
+  readonly name: string;
+  /** Whether it is made for the pod, and for no other. */
+  readonly isOwn: boolean;
 }
 
 export interface PodInfo {
@@ -37,6 +46,8 @@ export interface PodInfo {
   /** What it says of the pods that it wants near or far; undefined where it says nothing. */
   readonly terms: PodTerms | undefined;
   readonly spread: readonly SpreadConstraint[];
+  /** The claims of its volumes, in their order. */
+  readonly claims: readonly PodClaim[];
   /** Whether it is being deleted. */
   readonly terminating: boolean;
 }
@@ -67,8 +78,17 @@ export function podInfo(pod: Pod): PodInfo {
     labels: pod.metadata?.labels ?? noLabels,
     terms: podTerms(pod),
     spread: spreadConstraints(pod),
+    claims: claimsOf(pod),
     terminating: pod.metadata?.deletionTimestamp !== undefined,
   };
+}
+
+function claimsOf(pod: Pod): PodClaim[] {
+  return (pod.spec?.volumes ?? []).flatMap((volume) => {
+    const name = claimNameOf(pod, volume);
+    if (name === undefined) return [];
+    return [{ key: `${pod.metadata?.namespace}/${name}`, name, isOwn: volume.ephemeral !== undefined }];
+  });
 }
 
 /** An image's name with its tag, as nodes report it: `echo` is `echo:latest`. */

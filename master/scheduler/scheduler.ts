@@ -19,6 +19,7 @@ import type { Node, Pod } from '../api/types.ts';
 import { Algorithm, type RefusedNode } from './algorithm.ts';
 import { SchedulerCache } from './cache.ts';
 import { diagnosisOf } from './diagnosis.ts';
+import type { Surroundings } from './framework.ts';
 import type { SchedulerMetrics } from './metrics.ts';
 import type { NodeInfo } from './node-info.ts';
 import { plugins } from './plugins/index.ts';
@@ -27,8 +28,10 @@ import { type PodInfo, podInfo } from './pod-info.ts';
 import { type Preemption, preempt, preemptionReason } from './preemption.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
 import { Slots } from './slots.ts';
+import { followVolumes, type VolumeInformers } from './volumes/follow.ts';
+import { type Reservation, VolumeBinder } from './volumes/volume-binder.ts';
 
-export interface SchedulerOptions {
+export interface SchedulerOptions extends VolumeInformers {
   readonly pods: Informer<'pods'>;
   readonly nodes: Informer<'nodes'>;
   readonly namespaces: Informer<'namespaces'>;
@@ -47,6 +50,8 @@ interface Attempt {
   readonly client: Client;
   readonly recorder: EventRecorder;
   readonly signal: AbortSignal;
+  /** Ends with the term. */
+  readonly term: AbortSignal;
   readonly startedAt: number;
 }
 
@@ -67,6 +72,7 @@ export class Scheduler {
   readonly #cache = new SchedulerCache();
   readonly #queue: SchedulingQueue;
   readonly #algorithm: Algorithm;
+  readonly #volumes: VolumeBinder;
   /** Pods that room is being made for: what is written for it is under way. */
   readonly #making = new Set<string>();
 
@@ -76,6 +82,10 @@ export class Scheduler {
     this.#clock = clock;
     this.#queue = new SchedulingQueue({ clock, onEnter: (place, event) => metrics.entered(place, event) });
     this.#algorithm = new Algorithm(plugins, random);
+    this.#volumes = new VolumeBinder(this.#cache.volumes, clock);
+    followVolumes(options, this.#cache.volumes, (event, concerns) =>
+      this.#queue.moveOn(event, (pod, refusedBy) => isRefusedBy(lookingAtVolumes, refusedBy) && concerns(pod)),
+    );
     metrics.watch(this.#queue, this.#cache);
     nodes.addHandler({
       added: (node) => this.#changed('NodeAdd', this.#cache.setNode(node)),
@@ -124,7 +134,8 @@ export class Scheduler {
     let turnStarted = performance.now();
     for (let queued = await this.#queue.pop(signal); queued; queued = await this.#queue.pop(signal)) {
       const startedAt = performance.now();
-      const task = this.#attempt({ queued, client, recorder, startedAt, signal: lastAnswers.signal });
+      const attempt = { queued, client, recorder, startedAt, signal: lastAnswers.signal, term: signal };
+      const task = this.#attempt(attempt, slots);
       if (task) await slots.start(task);
       if (performance.now() - turnStarted < longestTurnMs) continue;
       await nextTurn();
@@ -136,8 +147,8 @@ export class Scheduler {
     this.#clock.clearTimeout(timer);
   }
 
-  /** Chooses a node, and answers what is then to be done with the API server. */
-  #attempt(attempt: Attempt): (() => Promise<void>) | undefined {
+  /** Chooses a node, and answers what is then to be done with the API server. What may take long is begun beside the slots. */
+  #attempt(attempt: Attempt, slots: Slots): (() => Promise<void>) | undefined {
     const { queued, startedAt } = attempt;
     const { pod } = queued;
     const { metrics, pods } = this.#options;
@@ -146,7 +157,10 @@ export class Scheduler {
     metrics.chosen((performance.now() - startedAt) / 1000);
     if ('node' in choice) {
       this.#cache.assume(pod, choice.node);
-      return () => this.#bind(attempt, choice.node);
+      const reservation = this.#volumes.reserve(pod, this.#cache.node(choice.node)?.node);
+      if (!reservation) return () => this.#bind(attempt, choice.node);
+      slots.beside(() => this.#bindWithVolumes(attempt, choice.node, reservation));
+      return undefined;
     }
     const preemption = this.#preempt(pod, choice.refused);
     const { message, plugins } = diagnosisOf(choice.refused, preemption);
@@ -201,6 +215,21 @@ export class Scheduler {
     }
   }
 
+  /** The pod has its place on the node while its volumes are bound, which may take whoever makes them minutes. */
+  async #bindWithVolumes(attempt: Attempt, node: string, reservation: Reservation): Promise<void> {
+    const isPlaced = (): boolean => this.#cache.isAssumed(attempt.queued.pod.key);
+    try {
+      await this.#volumes.bind(reservation, attempt.client, attempt.term, isPlaced);
+    } catch (error) {
+      this.#volumes.release(reservation);
+      if (!isPlaced()) return;
+      this.#options.metrics.attempted('error', (performance.now() - attempt.startedAt) / 1000);
+      await this.#bindingFailed(attempt, error, 'running PreBind plugin "VolumeBinding"');
+      return;
+    }
+    await this.#bind(attempt, node);
+  }
+
   async #bind(attempt: Attempt, node: string): Promise<void> {
     const { queued, client, recorder, signal, startedAt } = attempt;
     const { pod, key } = queued.pod;
@@ -225,19 +254,19 @@ export class Scheduler {
    * The room is free again and the pod tries again. If the binding took place after all (its answer was lost), the watch
    * tells so before the back-off is over, and the next try would only be refused with a conflict.
    */
-  async #bindingFailed(attempt: Attempt, error: unknown): Promise<void> {
-    const { queued, signal } = attempt;
+  async #bindingFailed(attempt: Attempt, error: unknown, step = 'binding rejected'): Promise<void> {
+    const { queued, term } = attempt;
     const { key, uid } = queued.pod;
     const { pods, logger } = this.#options;
     const freed = this.#cache.forget(queued.pod);
     const pod = pods.get(key);
     const stillWaits = pod?.metadata?.uid === uid && isForUs(pod) && !this.#cache.has(key);
     if (stillWaits) this.#queue.returnFailed({ ...queued, pod: podInfo(pod) });
-    if (freed) this.#changed('AssignedPodDelete', freed);
-    const expected = isConflict(error) || isNotFound(error) || signal.aborted;
+    if (freed) this.#freed(freed);
+    const expected = isConflict(error) || isNotFound(error) || term.aborted;
     logger[expected ? 'debug' : 'warn']({ pod: key, err: error }, 'binding failed');
     if (expected) return;
-    const message = `binding rejected: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `${step}: ${error instanceof Error ? error.message : String(error)}`;
     await this.#report(attempt, message, 'SchedulerError');
   }
 
@@ -297,23 +326,36 @@ export class Scheduler {
     this.#queue.remove(keyOf(pod));
     this.#cache.withdraw(keyOf(pod));
     const freed = this.#cache.removePod(pod);
-    if (freed) this.#changed('AssignedPodDelete', freed);
+    if (freed) this.#freed(freed);
+    this.#cache.volumes.told();
+  }
+
+  /** A pod left the node; to those who wait for a volume alone that is nothing. */
+  #freed(node: NodeInfo): void {
+    this.#changed('AssignedPodDelete', node, true, (refusedBy) => !isSubsetOf(refusedBy, lookingAtVolumes));
   }
 
   /**
    * The node may have become better: pods that now fit on it are tried again. So are those for whom pods elsewhere matter, unless they
    * are none of theirs (`elsewhere`).
    */
-  #changed(event: string, node: NodeInfo, elsewhere = true): void {
+  #changed(
+    event: string,
+    node: NodeInfo,
+    elsewhere = true,
+    concerns: (refusedBy: ReadonlySet<string>) => boolean = () => true,
+  ): void {
     this.#queue.moveOn(
       event,
-      (pod, refusedBy) => (elsewhere && isRefusedForOthers(refusedBy)) || this.#algorithm.mayFit(pod, node),
+      (pod, refusedBy) =>
+        concerns(refusedBy) &&
+        ((elsewhere && isRefusedBy(lookingAround, refusedBy)) || this.#algorithm.mayFit(pod, node)),
     );
   }
 
   /** Something changed among the pods of nodes that may matter to those that want to be near or far from others. */
   #othersChanged(event: string): void {
-    this.#queue.moveOn(event, (_, refusedBy) => isRefusedForOthers(refusedBy));
+    this.#queue.moveOn(event, (_, refusedBy) => isRefusedBy(lookingAround, refusedBy));
   }
 
   /**
@@ -330,11 +372,18 @@ export class Scheduler {
   }
 }
 
+const lookingAt = (what: Surroundings): ReadonlySet<string> =>
+  new Set(plugins.flatMap(({ name, looksAt }) => (looksAt === what ? [name] : [])));
 /** The plugins for whom the pods of other nodes matter. */
-const lookingAround = plugins.filter(({ filterFor }) => filterFor).map(({ name }) => name);
+const lookingAround = lookingAt('otherPods');
+const lookingAtVolumes = lookingAt('volumes');
 
-const isRefusedForOthers = (refusedBy: ReadonlySet<string>): boolean =>
-  lookingAround.some((name) => refusedBy.has(name));
+const isRefusedBy = (some: ReadonlySet<string>, refusedBy: ReadonlySet<string>): boolean =>
+  !some.isDisjointFrom(refusedBy);
+
+/** Whether there are any, and all of them are of `all`. */
+const isSubsetOf = (some: ReadonlySet<string>, all: ReadonlySet<string>): boolean =>
+  some.size > 0 && some.isSubsetOf(all);
 
 /** Whether the node changed in what says which place it is in, and who may be there. */
 const isElsewhere = (previous: Node, node: Node): boolean =>

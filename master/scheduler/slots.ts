@@ -1,4 +1,4 @@
-/** A bounded number of tasks at a time. */
+/** A bounded number of tasks at a time, and those beside them that mostly wait. */
 export class Slots {
   #free: number;
   readonly #running = new Set<Promise<void>>();
@@ -12,16 +12,26 @@ export class Slots {
   async start(task: () => Promise<void>): Promise<void> {
     if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#free -= 1;
-    const running = task().finally(() => {
-      this.#running.delete(running);
-      this.#free += 1;
-      this.#waiting.shift()?.();
-    });
-    this.#running.add(running);
+    this.#keep(
+      task().finally(() => {
+        this.#free += 1;
+        this.#waiting.shift()?.();
+      }),
+    );
+  }
+
+  /** Starts the task at once, without a slot. */
+  beside(task: () => Promise<void>): void {
+    this.#keep(task());
   }
 
   /** Resolves when no task runs. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  #keep(task: Promise<void>): void {
+    const running = task.finally(() => this.#running.delete(running));
+    this.#running.add(running);
   }
 }

@@ -10,18 +10,33 @@ import type { EventRecorder } from '../../api/events.ts';
 import { kinds } from '../../api/kinds.ts';
 import { deepEqual, keyOf } from '../../api/meta.ts';
 import { unlessOvertaken } from '../../api/overtaken.ts';
-import type { PersistentVolume, PersistentVolumeClaim } from '../../api/types.ts';
+import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from '../../api/types.ts';
+import {
+  annotated,
+  bindCompleted,
+  boundByController,
+  boundTo,
+  candidatesFor,
+  claimNameOf,
+  classOf,
+  isFor,
+  selectedNode,
+  waitsForConsumer,
+  whyNot,
+} from '../../api/volume-claims.ts';
 import type { WorkQueue } from '../../api/workqueue.ts';
+import { podIndex } from '../caches.ts';
 import { type ControllerContext, newQueue, newRecorder, work } from '../context.ts';
-import { classOf, findVolume, isFor, whyNot } from './matching.ts';
 
 type Pv = PersistentVolume;
 type Pvc = PersistentVolumeClaim;
 type Phase = 'Available' | 'Bound' | 'Released' | 'Failed';
 
-const bindCompleted = 'pv.kubernetes.io/bind-completed';
-const boundByController = 'pv.kubernetes.io/bound-by-controller';
 const provisionedBy = 'pv.kubernetes.io/provisioned-by';
+/** On a claim: who is to make a volume for it; also under the name that older provisioners know. */
+const provisionerKeys = ['volume.kubernetes.io/storage-provisioner', 'volume.beta.kubernetes.io/storage-provisioner'];
+/** The provisioners that Kubernetes had in itself; here there are none. */
+const builtIn = 'kubernetes.io/';
 
 export async function startVolumeBinder(context: ControllerContext): Promise<void> {
   const binder = new VolumeBinder(context);
@@ -67,6 +82,12 @@ class VolumeBinder {
         if (wanted === keyOf(one) || (!wanted && classOf(waiting) === classOf(one))) this.claims.add(keyOf(waiting));
       }
     };
+    const storageClass = ({ metadata }: StorageClass): void => {
+      for (const waiting of this.#pvcs.list()) {
+        if (!waiting.spec?.volumeName && classOf(waiting) === metadata?.name) this.claims.add(keyOf(waiting));
+      }
+    };
+    this.#classes.addHandler({ added: storageClass }, signal);
     this.#pvcs.addHandler({ added: claim, updated: (_, one) => claim(one), deleted: gone }, signal);
     this.#pvs.addHandler({ added: volume, updated: (_, one) => volume(one), deleted: volume }, signal);
   }
@@ -77,6 +98,10 @@ class VolumeBinder {
 
   get #pvcs() {
     return this.#context.caches.informers.for('persistentvolumeclaims');
+  }
+
+  get #classes() {
+    return this.#context.caches.informers.for('storageclasses');
   }
 
   async syncClaim(key: string): Promise<void> {
@@ -102,16 +127,14 @@ class VolumeBinder {
   }
 
   async #choose(claim: Pvc): Promise<void> {
-    const found = findVolume(claim, this.#pvs.list());
+    const { kept, free } = candidatesFor(claim, this.#pvs.list());
+    if (kept) return this.#bind(kept, claim);
     const className = classOf(claim);
-    const storageClass =
-      className === '' ? undefined : this.#context.caches.informers.for('storageclasses').get(className);
-    const waits = storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && !(found && isFor(found, claim));
-    if (waits) {
-      const message = 'waiting for first consumer to be created before binding';
-      return this.#say(claim, 'Normal', 'WaitForFirstConsumer', message);
-    }
-    if (found) return this.#bind(found, claim);
+    const storageClass = className === '' ? undefined : this.#classes.get(className);
+    if (waitsForConsumer(storageClass)) {
+      // The scheduler chooses: a volume, which is then kept for the claim, or the node where one is to be made.
+      if (claim.metadata?.annotations?.[selectedNode] === undefined) return this.#sayWaiting(claim);
+    } else if (free[0]) return this.#bind(free[0], claim);
     if (className === '') {
       const message = 'no persistent volumes available for this claim and no storage class is set';
       return this.#say(claim, 'Normal', 'FailedBinding', message);
@@ -120,9 +143,34 @@ class VolumeBinder {
       const message = `storageclass.storage.k8s.io ${JSON.stringify(className)} not found`;
       return this.#say(claim, 'Warning', 'ProvisioningFailed', message);
     }
-    const by = storageClass.provisioner;
+    await this.#haveMade(claim, storageClass.provisioner);
+  }
+
+  /** Says who is to make a volume for the claim; that one waits for it to be said. */
+  async #haveMade(claim: Pvc, by: string): Promise<void> {
+    if (by.startsWith(builtIn)) {
+      return this.#say(claim, 'Warning', 'ProvisioningFailed', `no volume plugin matched name: ${by}`);
+    }
+    const metadata = annotated(claim, Object.fromEntries(provisionerKeys.map((key) => [key, by])));
+    if (!deepEqual(metadata.annotations, claim.metadata?.annotations)) {
+      await this.#context.client.update('persistentvolumeclaims', { ...claim, metadata });
+    }
     const message = `Waiting for a volume to be created either by the external provisioner '${by}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered.`;
     this.#say(claim, 'Normal', 'ExternalProvisioning', message);
+  }
+
+  #sayWaiting(claim: Pvc): void {
+    const { namespace = '', name } = claim.metadata ?? {};
+    const consumer = this.#context.caches.pods
+      .byIndex(podIndex.namespace, namespace)
+      .find((pod) => pod.spec?.volumes?.some((volume) => claimNameOf(pod, volume) === name));
+    if (!consumer) {
+      const message = 'waiting for first consumer to be created before binding';
+      this.#say(claim, 'Normal', 'WaitForFirstConsumer', message);
+    } else {
+      const message = `waiting for pod ${consumer.metadata?.name} to be scheduled`;
+      this.#say(claim, 'Normal', 'WaitForPodScheduled', message);
+    }
   }
 
   /** First the volume, then the claim: whoever sees a bound claim sees a volume that is its own. */
@@ -131,18 +179,7 @@ class VolumeBinder {
     const name = keyOf(volume);
     let own = volume;
     if (volume.spec?.claimRef?.uid !== claim.metadata?.uid) {
-      const { namespace, name: claimName, uid, resourceVersion } = claim.metadata ?? {};
-      const claimRef = {
-        kind: 'PersistentVolumeClaim',
-        apiVersion: 'v1',
-        namespace,
-        name: claimName,
-        uid,
-        resourceVersion,
-      };
-      const kept = volume.spec?.claimRef !== undefined;
-      const metadata = kept ? volume.metadata : annotated(volume, { [boundByController]: 'yes' });
-      own = await client.update('persistentvolumes', { ...volume, metadata, spec: { ...volume.spec, claimRef } });
+      own = await client.update('persistentvolumes', boundTo(volume, claim));
     }
     await this.#setPhase(own, 'Bound');
     const { accessModes, capacity } = own.spec ?? {};
@@ -236,8 +273,4 @@ class VolumeBinder {
   #say(claim: Pvc, type: 'Normal' | 'Warning', reason = '', message = ''): void {
     this.#recorder.event(claim, kinds.persistentvolumeclaims, type, reason, message);
   }
-}
-
-function annotated({ metadata = {} }: Pv | Pvc, more: Record<string, string>): NonNullable<Pv['metadata']> {
-  return { ...metadata, annotations: { ...metadata.annotations, ...more } };
 }

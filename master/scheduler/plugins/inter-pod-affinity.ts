@@ -17,6 +17,7 @@ const demandWeight = 1;
 
 export const interPodAffinity: Plugin = {
   name: 'InterPodAffinity',
+  looksAt: 'otherPods',
   filterFor(pod, cache) {
     const { near = [], far = [] } = pod.terms ?? {};
     if (near.length + far.length === 0 && !cache.hasTerms) return undefined;

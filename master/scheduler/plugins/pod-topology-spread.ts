@@ -24,6 +24,7 @@ const zoneSiblings = 2;
 
 export const podTopologySpread: Plugin = {
   name: 'PodTopologySpread',
+  looksAt: 'otherPods',
   filterFor(pod, cache) {
     const constraints = pod.spread.filter(({ hard }) => hard);
     if (constraints.length === 0) return undefined;

@@ -5,10 +5,9 @@
  * Volumes", node affinity). What was found once for a pod holds as long as the pod lives: bindings do not change.
  */
 import type { Client } from '../../../master/api/client.ts';
-import { controllerOf } from '../../../master/api/meta.ts';
-import { compileTerm, matchesTerm } from '../../../master/api/node-selector.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../../master/api/types.ts';
-import { nameOf, namespaceOf, uidOf } from '../pods/pod.ts';
+import { claimNameOf, reaches, whyNotMadeFor } from '../../../master/api/volume-claims.ts';
+import { namespaceOf, uidOf } from '../pods/pod.ts';
 import { MountError } from './volumes.ts';
 
 export interface ClaimReader {
@@ -59,9 +58,8 @@ export class Claims {
     if (name === undefined) return volume;
     const namespace = namespaceOf(pod);
     const claim = await this.#read.claim(namespace, name);
-    if (volume.ephemeral && controllerOf(claim)?.uid !== uidOf(pod)) {
-      throw new Error(`PVC ${namespace}/${name} was not created for pod ${namespace}/${nameOf(pod)}`);
-    }
+    const other = volume.ephemeral && whyNotMadeFor(pod, claim);
+    if (other) throw new Error(other);
     const bound = claim.spec?.volumeName;
     if (claim.status?.phase !== 'Bound' || !bound)
       throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
@@ -73,22 +71,17 @@ export class Claims {
 export function sourceOf(
   name: string,
   claim: PersistentVolumeClaim,
-  { metadata, spec }: PersistentVolume,
+  volume: PersistentVolume,
   node: Node | undefined,
 ): Volume {
+  const { metadata, spec } = volume;
   const title = metadata?.name ?? '';
   if (spec?.claimRef?.uid !== claim.metadata?.uid) throw new Error(`PV ${title} is bound to another claim`);
-  const terms = spec?.nodeAffinity?.required?.nodeSelectorTerms;
-  if (terms && !(node && terms.some((term) => matchesTerm(compileTerm(term), node)))) {
+  if (spec?.nodeAffinity?.required && !(node && reaches(volume, node))) {
     throw new Error(`MountVolume.NodeAffinity check failed for volume "${title}" : no matching NodeSelectorTerms`);
   }
   if (spec?.volumeMode === 'Block') throw new Error(`volume ${title} has volumeMode Block, which is not supported`);
   if (spec?.hostPath) return { name, hostPath: spec.hostPath };
   if (spec?.local) return { name, hostPath: { path: spec.local.path, type: 'Directory' } };
   throw new Error('no volume plugin matched');
-}
-
-/** Undefined for a volume that is no claim. */
-function claimNameOf(pod: Pod, { name, persistentVolumeClaim, ephemeral }: Volume): string | undefined {
-  return persistentVolumeClaim?.claimName ?? (ephemeral ? `${nameOf(pod)}-${name}` : undefined);
 }

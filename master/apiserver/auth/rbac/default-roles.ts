@@ -168,6 +168,11 @@ const roles: Readonly<Record<string, readonly PolicyRule[]>> = {
     on(read, 'policy', 'poddisruptionbudgets'),
     on(read, 'storage.k8s.io', 'csidrivers,csinodes,csistoragecapacities,storageclasses,volumeattachments'),
   ],
+  'system:volume-scheduler': [
+    on(`patch,update,${read}`, 'core', 'persistentvolumes'),
+    on(read, 'storage.k8s.io', 'storageclasses'),
+    on(`patch,update,${read}`, 'core', 'persistentvolumeclaims'),
+  ],
   'system:kube-controller-manager': [
     on(all, '*', '*'),
     on('approve,sign', csr, 'signers', builtinSigners),
@@ -206,6 +211,7 @@ const bindings: readonly (readonly [role: string, subjects: readonly string[], n
   ['system:node', []],
   ['system:node-proxier', ['user:system:kube-proxy']],
   ['system:kube-scheduler', ['user:system:kube-scheduler']],
+  ['system:volume-scheduler', ['user:system:kube-scheduler']],
   ['system:kube-controller-manager', ['user:system:kube-controller-manager']],
   ['system:node-bootstrapper', ['group:system:bootstrappers'], 'trimaster:kubelet-bootstrap'],
 ];

@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../../master/api/types.ts';
-import { findVolume, whyNot } from '../../../master/controllers/volumes/matching.ts';
+import { candidatesFor, whyNot } from '../../../master/api/volume-claims.ts';
 
 const volume = (name: string, storage: string, spec: PersistentVolume['spec'] = {}, labels = {}): PersistentVolume => ({
   metadata: { name, labels },
@@ -11,8 +11,10 @@ const claim = (storage: string, spec: PersistentVolumeClaim['spec'] = {}): Persi
   metadata: { namespace: 'ns', name: 'c', uid: 'u' },
   spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage } }, ...spec },
 });
-const found = (wanted: PersistentVolumeClaim, ...volumes: PersistentVolume[]): string | undefined =>
-  findVolume(wanted, volumes)?.metadata?.name;
+const found = (wanted: PersistentVolumeClaim, ...volumes: PersistentVolume[]): string | undefined => {
+  const { kept, free } = candidatesFor(wanted, volumes);
+  return (kept ?? free[0])?.metadata?.name;
+};
 
 test('of the free volumes the smallest does that can least', (t) => {
   const modes = ['ReadWriteOnce', 'ReadWriteMany'];
