@@ -94,6 +94,6 @@ test('a volume for one pod only is the claim that was made for it', async (t) =>
   t.deepEqual((await own.claims.resolve(pod, node)).spec?.volumes?.[0]?.hostPath, { path: '/x' });
   const foreign = world([bound('pod-scratch', 'host')], [host]);
   await t.throwsAsync(foreign.claims.resolve(pod, node), {
-    message: 'PVC default/pod-scratch was not created for pod default/pod',
+    message: 'PVC default/pod-scratch was not created for pod default/pod (pod is not owner)',
   });
 });
