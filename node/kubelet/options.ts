@@ -27,6 +27,8 @@ export interface KubeletFlags {
   capacity: Record<string, string>;
   imagesDir: string;
   resolvConf: string;
+  clusterDns: string[];
+  clusterDomain: string;
   nodeStatusUpdateFrequency: number;
   nodeStatusReportFrequency: number;
   nodeLeaseRenewInterval: number;
@@ -71,6 +73,13 @@ export const kubeletCommand = (defaultName: string) =>
     .option('--capacity <resources>', 'instead of what the machine has, such as cpu=4,memory=8Gi', quantities, {})
     .option('--images-dir <dir>', 'archives to load into the engine at the start', '/usr/share/trimaster/images')
     .option('--resolv-conf <file>', 'how pods resolve names; empty for the engine’s own', '/etc/resolv.conf')
+    .option(
+      '--cluster-dns <ips>',
+      'resolvers of pods that ask for the cluster’s; the Service kube-system/kube-dns, if there is one, if left out',
+      commaList,
+      [],
+    )
+    .option('--cluster-domain <domain>', 'the domain of the names of Services and pods', 'cluster.local')
     .option(
       '--node-status-update-frequency <duration>',
       "how often the node's status is computed; a change is told at once",

@@ -17,6 +17,7 @@ import { availableMemory, diskOf } from './node/machine.ts';
 import type { NodeIdentity } from './node/node-object.ts';
 import { NodeReporter } from './node/node-reporter.ts';
 import { BackOff, type BackOffOptions } from './pods/back-off.ts';
+import type { ClusterNames, Resolver } from './pods/dns.ts';
 import { ImagePuller } from './pods/image-puller.ts';
 import { LifecycleEvents } from './pods/lifecycle-events.ts';
 import { ObjectCache } from './pods/object-cache.ts';
@@ -44,7 +45,8 @@ export interface KubeletOptions {
   /** Where the serving certificate is kept. */
   readonly servingCertificatePath: string;
   readonly server: { readonly host: string; readonly port: number; readonly clientCa: string } | undefined;
-  readonly resolvConf?: string;
+  /** How names are resolved on the node, where pods can do the same, and in the cluster. */
+  readonly names: { readonly node: Resolver | undefined } & ClusterNames;
   readonly relistMs: number;
   readonly statusUpdateMs: number;
   readonly statusReportMs: number;
@@ -111,7 +113,7 @@ export class Session {
       this.#recorder.event(pod, kinds.pods, type, reason, message, container && fieldPathOf(pod, container));
     this.#statuses = new StatusWriter({ client: this.#client, logger, clock });
     this.#objects = new ObjectCache({ client: this.#client, logger, changed: poke });
-    this.#volumes = new Volumes({ rootDirectory: options.rootDirectory, logger });
+    this.#volumes = new Volumes({ rootDirectory: options.rootDirectory, clusterDomain: options.names.domain, logger });
     this.#prober = new Prober({
       runtime,
       clock,
@@ -141,7 +143,10 @@ export class Session {
       networkReady: () => this.#podCidr !== undefined,
       admitted: () => this.#admitted(),
       restartBackOff: new BackOff(options.restartBackOff),
-      ...(options.resolvConf === undefined ? {} : { resolvConf: options.resolvConf }),
+      names: () => {
+        const { node, servers, domain } = options.names;
+        return { node, cluster: { domain, servers: servers.length > 0 ? servers : this.#clusterDns() } };
+      },
     });
     this.#workers = new PodWorkers({
       clock,
@@ -281,6 +286,12 @@ export class Session {
     const { name } = this.#options.identity;
     const state = ready ? 'NodeReady' : 'NodeNotReady';
     this.#recorder.event(node, kinds.nodes, 'Normal', state, `Node ${name} status is now: ${state}`);
+  }
+
+  /** The addresses of the Service by which add-ons give a cluster its DNS. */
+  #clusterDns(): string[] {
+    const { clusterIPs = [] } = this.#services?.get('kube-system/kube-dns')?.spec ?? {};
+    return clusterIPs.filter((ip) => ip !== 'None');
   }
 
   #admitted(): Pod[] {

@@ -13,6 +13,7 @@ import { createMetrics, type KubeletMetrics } from './metrics.ts';
 import { defaultAddress, type Machine, readMachine } from './node/machine.ts';
 import type { NodeIdentity } from './node/node-object.ts';
 import type { KubeletFlags } from './options.ts';
+import { parseResolvConf, type Resolver } from './pods/dns.ts';
 
 /** Runs until the signal is aborted. Rejects for flags and files that cannot work. */
 export async function runKubelets(flags: KubeletFlags, signal: AbortSignal): Promise<void> {
@@ -79,7 +80,6 @@ function makeKubelet(flags: KubeletFlags, { name, directory, runtime, machine, m
   const identity = identityOf(flags, name, machine);
   // Simulated nodes of one machine each serve on their own loopback address.
   const host = runtime.real || flags.address !== '0.0.0.0' ? flags.address : identity.ip;
-  const resolvConf = readResolvConf(flags.resolvConf);
   return new Kubelet({
     identity,
     runtime,
@@ -98,7 +98,7 @@ function makeKubelet(flags: KubeletFlags, { name, directory, runtime, machine, m
     }),
     servingCertificatePath: join(directory, 'pki', 'kubelet-server.pem'),
     server: flags.port === 0 ? undefined : { host, port: flags.port, clientCa },
-    ...(resolvConf === undefined ? {} : { resolvConf }),
+    names: { node: nodeResolver(flags.resolvConf), servers: flags.clusterDns, domain: flags.clusterDomain },
     // Simulated engines lose no events.
     relistMs: runtime.real ? 10_000 : 60_000,
     statusUpdateMs: flags.nodeStatusUpdateFrequency,
@@ -138,11 +138,12 @@ export function loopbackAddress(name: string): string {
 }
 
 /** What a pod cannot use (resolvers on the node's loopback) is left to the engine. */
-function readResolvConf(path: string): string | undefined {
+function nodeResolver(path: string): Resolver | undefined {
   if (path === '') return undefined;
   try {
     const text = readFileSync(path, 'utf8');
-    return /^nameserver\s+127\./m.test(text) ? undefined : text;
+    const resolver = parseResolvConf(text);
+    return resolver.nameservers.some((server) => server.startsWith('127.')) ? undefined : resolver;
   } catch {
     return undefined;
   }

@@ -58,12 +58,17 @@ export function containerConfig(pod: Pod, container: Container, parts: Container
   };
 }
 
-export function sandboxConfig(pod: Pod, attempt: number, resolvConf: string | undefined): SandboxConfig {
+export function sandboxConfig(
+  pod: Pod,
+  attempt: number,
+  hostname: string,
+  resolvConf: string | undefined,
+): SandboxConfig {
   const spec = specOf(pod);
   return {
     pod: identityOf(pod),
     attempt,
-    hostname: hostnameOf(pod),
+    hostname,
     hostNetwork: spec.hostNetwork ?? false,
     hostPid: spec.hostPID ?? false,
     hostIpc: spec.hostIPC ?? false,
@@ -76,7 +81,7 @@ export function sandboxConfig(pod: Pod, attempt: number, resolvConf: string | un
 
 /** The kernel takes 63 characters; a longer name of a pod is cut, and does not end on a dash or a dot. */
 export const hostnameOf = (pod: Pod): string =>
-  (pod.spec?.hostname || pod.metadata?.name || '').slice(0, 63).replace(/[-.]+$/, '');
+  pod.spec?.hostnameOverride || (pod.spec?.hostname || pod.metadata?.name || '').slice(0, 63).replace(/[-.]+$/, '');
 
 function portMappings({ ports = [] }: Container): PortMapping[] {
   return ports.flatMap(({ containerPort, hostPort, hostIP, protocol = 'TCP' }) => {

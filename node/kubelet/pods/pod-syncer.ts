@@ -28,6 +28,7 @@ import { rejectionOf } from './admission.ts';
 import { BackOff, goDuration } from './back-off.ts';
 import { hashOf, sandboxConfig } from './container-config.ts';
 import { ContainerStarter, type NodeFacts } from './container-starter.ts';
+import { type ClusterNames, kernelHostname, type Resolver, resolvConfOf, resolverOf } from './dns.ts';
 import { type ImagePuller, StartError, type Tell } from './image-puller.ts';
 import type { ObjectCache } from './object-cache.ts';
 import { gracePeriodOf, hasFinished, identityOf, isTerminating, nameOf, namespaceOf, podTitle, uidOf } from './pod.ts';
@@ -64,7 +65,7 @@ export interface PodSyncerOptions {
   readonly networkReady: () => boolean;
   /** The pods that count against the node's room. */
   readonly admitted: () => readonly Pod[];
-  readonly resolvConf?: string;
+  readonly names: () => { readonly node: Resolver | undefined; readonly cluster: ClusterNames };
   readonly restartBackOff?: BackOff;
 }
 
@@ -192,14 +193,18 @@ export class PodSyncer {
   }
 
   async #makeSandbox(pod: Pod, attempt: number): Promise<boolean> {
-    const { runtime, tell, networkReady, resolvConf } = this.#options;
+    const { runtime, tell, networkReady } = this.#options;
     if (!networkReady() && !pod.spec?.hostNetwork) {
       const why = 'container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady';
       tell(pod, undefined, 'Warning', 'NetworkNotReady', `network is not ready: ${why} message:no podCIDR`);
       return false;
     }
     try {
-      await runtime.runSandbox(sandboxConfig(pod, attempt, resolvConf));
+      const { node, cluster } = this.#options.names();
+      const { resolver, warnings } = resolverOf(pod, node, cluster);
+      for (const warning of warnings) tell(pod, undefined, 'Warning', 'DNSConfigForming', warning);
+      const hostname = kernelHostname(pod, cluster.domain);
+      await runtime.runSandbox(sandboxConfig(pod, attempt, hostname, resolver && resolvConfOf(resolver)));
       return true;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

@@ -13,6 +13,7 @@ import { quantityToNumber } from '../../../master/api/quantity.ts';
 import type { Container, Pod, Volume } from '../../../master/api/types.ts';
 import type { Mount } from '../../runtime/runtime.ts';
 import { hostnameOf } from '../pods/container-config.ts';
+import { fullNameOf } from '../pods/dns.ts';
 import { ConfigError, type Variable } from '../pods/environment.ts';
 import { expand } from '../pods/expand.ts';
 import { uidOf } from '../pods/pod.ts';
@@ -34,10 +35,12 @@ export class MountError extends Error {
 
 export class Volumes {
   readonly #podsDirectory: string;
+  readonly #clusterDomain: string;
   readonly #logger: Logger;
 
-  constructor(options: { rootDirectory: string; logger: Logger }) {
+  constructor(options: { rootDirectory: string; clusterDomain?: string; logger: Logger }) {
     this.#podsDirectory = join(options.rootDirectory, 'pods');
+    this.#clusterDomain = options.clusterDomain ?? 'cluster.local';
     this.#logger = options.logger;
   }
 
@@ -145,7 +148,7 @@ export class Volumes {
 
   async #hostsFile(pod: Pod, podIp: string): Promise<string> {
     const path = join(this.#podDirectory(uidOf(pod)), 'etc-hosts');
-    const text = pod.spec?.hostNetwork ? await hostsOfNode(pod) : hostsText(pod, podIp);
+    const text = pod.spec?.hostNetwork ? await hostsOfNode(pod) : hostsText(pod, podIp, this.#clusterDomain);
     await mkdir(dirname(path), { recursive: true });
     // Written in place: a container that runs has this very file mounted.
     if ((await readFile(path, 'utf8').catch(() => undefined)) !== text) await writeFile(path, text);
@@ -222,10 +225,9 @@ async function within(base: string, subPath: string): Promise<string> {
   return real;
 }
 
-function hostsText(pod: Pod, podIp: string): string {
+function hostsText(pod: Pod, podIp: string, domain: string): string {
   const hostname = hostnameOf(pod);
-  const { subdomain } = pod.spec ?? {};
-  const full = subdomain ? `${hostname}.${subdomain}.${pod.metadata?.namespace}.svc.cluster.local\t` : '';
+  const full = fullNameOf(pod, domain);
   const lines = [
     '# Kubernetes-managed hosts file.',
     '127.0.0.1\tlocalhost',
@@ -234,7 +236,7 @@ function hostsText(pod: Pod, podIp: string): string {
     'fe00::0\tip6-mcastprefix',
     'fe00::1\tip6-allnodes',
     'fe00::2\tip6-allrouters',
-    ...(podIp ? [`${podIp}\t${full}${hostname}`] : []),
+    ...(podIp ? [`${podIp}\t${full === undefined ? '' : `${full}\t`}${hostname}`] : []),
   ];
   return `${lines.join('\n')}\n${aliases(pod)}`;
 }
