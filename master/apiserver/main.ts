@@ -211,6 +211,7 @@ await runMain(async (signal) => {
         return options.serviceAccountJwksUri ?? `https://${address}:${port}/openid/v1/jwks`;
       }),
       health: healthChecks(store, () => bootstrapped),
+      address: authority(advertise()),
       host: options.bindAddress,
       port: options.securePort,
       tls: {
@@ -311,6 +312,10 @@ function textOf(path: string): string {
 }
 
 /** The address of this machine that others can reach; it may change while the server runs. */
+function authority({ address, port }: { readonly address: string; readonly port: number }): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
 function ownAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';

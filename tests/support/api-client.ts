@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 
 export interface Answer {
   readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
 }
 
@@ -59,19 +60,23 @@ export class ApiClient {
 
   /** Rejects when the connection fails, with NeverConnected when none was made; any status is an answer. A body that is a text is sent as it is. */
   async send(
-    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     body?: unknown,
     type = 'application/json',
     headers: Readonly<Record<string, string>> = {},
   ): Promise<Answer> {
-    const { statusCode, body: stream } = await this.#pool.request({
+    const {
+      statusCode,
+      headers: given,
+      body: stream,
+    } = await this.#pool.request({
       method,
       path,
       headers: body === undefined ? headers : { ...headers, 'content-type': type },
       body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     });
-    return { status: statusCode, text: await stream.text() };
+    return { status: statusCode, headers: given, text: await stream.text() };
   }
 
   /** The answer's JSON; rejects unless it is a success. */

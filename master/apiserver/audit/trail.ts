@@ -5,7 +5,6 @@
  * Guarantees: a request that is refused is recorded too; lines of one request are in order and share its audit ID.
  * Not its business: a server without a policy and a path has no trail, and its requests do not pass through here.
  */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { KubeObject, Status } from '../../api/types.ts';
 import { userInfo } from '../auth/access-reviews.ts';
@@ -23,6 +22,8 @@ export interface Audited {
   readonly user: UserInfo;
   /** Where the connection comes from. */
   readonly remoteAddress: string;
+  /** What the answer names the request. */
+  readonly auditId: string;
 }
 
 export class AuditTrail {
@@ -77,7 +78,6 @@ export class AuditRecord {
   readonly #verdict: Verdict;
   readonly #write: (line: string) => void;
   readonly #receivedAt = microTime();
-  readonly auditId: string;
   /** What is said of the request beside its facts; admission adds to it. */
   readonly annotations = new Map<string, string>();
   #impersonated: Impersonated | undefined;
@@ -91,8 +91,6 @@ export class AuditRecord {
     this.#audited = audited;
     this.#verdict = verdict;
     this.#write = write;
-    const given = audited.request.headers['audit-id'];
-    this.auditId = (typeof given === 'string' && given.slice(0, 64)) || randomUUID();
   }
 
   impersonating(impersonated: Impersonated): void {
@@ -137,12 +135,12 @@ export class AuditRecord {
   /** Writes the entry of a stage. `code` is the answer's, once there is one. */
   stage(stage: Stage, code?: number): void {
     if (this.#ended || this.#verdict.omitStages.has(stage)) return;
-    const { request, info, user, remoteAddress } = this.#audited;
+    const { request, info, user, remoteAddress, auditId } = this.#audited;
     const event = {
       kind: 'Event',
       apiVersion: 'audit.k8s.io/v1',
       level: this.#verdict.level,
-      auditID: this.auditId,
+      auditID: auditId,
       stage,
       requestURI: request.url,
       verb: info.verb,

@@ -60,6 +60,7 @@ export class BackendProxy {
       sendError(response, serviceUnavailable(`error trying to reach service: ${why}`, undefined, { cause: error }));
     };
     const { method = 'GET', headers } = request;
+    if (response.auditId !== undefined) response.setHeader('Audit-Id', response.auditId);
     for (const name of Object.keys(headers)) if (credentials.test(name)) delete headers[name];
     Object.assign(headers, backend.headers);
     const options = { target: backend.url, agent: backend.agent, secure: backend.verify, method };

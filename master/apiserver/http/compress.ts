@@ -20,7 +20,12 @@ export function takesGzip({ headers }: IncomingMessage): boolean {
 }
 
 /** Sends bytes with their headers in gzip, or as they are where compressing fails. */
-export function sendGzip(response: ServerResponse, code: number, headers: Record<string, string>, bytes: Buffer): void {
+export function sendGzip(
+  response: ServerResponse,
+  code: number,
+  headers: Record<string, string | number>,
+  bytes: Buffer,
+): void {
   gzip(bytes, options, (error, compressed) => {
     // The request's time may have been over meanwhile, or its client gone.
     if (response.headersSent || response.destroyed) return;

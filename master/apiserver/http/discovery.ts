@@ -21,14 +21,18 @@ export interface StaleVersion {
   readonly kinds: readonly Kind[];
 }
 
-/** The routes of discovery, by path. What is stale is named as such, and its own document is not there. */
-export function discoveryRoutes(kinds: readonly Kind[], stale: readonly StaleVersion[] = []): Map<string, Handler> {
+/** The routes of discovery, by path. `address`: `<host>:<port>` of this server for its clients. What is stale is named as such, and its own document is not there. */
+export function discoveryRoutes(
+  kinds: readonly Kind[],
+  stale: readonly StaleVersion[] = [],
+  address?: string,
+): Map<string, Handler> {
   const routes = new Map<string, Handler>();
   const groups = groupsOf(kinds, stale);
   const core = groups.filter(({ name }) => name === '');
   const named = groups.filter(({ name }) => name !== '');
 
-  routes.set('/api', rootDocument(apiVersions(core), aggregated(core)));
+  routes.set('/api', rootDocument(apiVersions(core, address), aggregated(core)));
   routes.set('/apis', rootDocument(groupList(named), aggregated(named)));
   for (const group of named) routes.set(`/apis/${group.name}`, document(groupDocument(group, true)));
   for (const group of groups) {
@@ -76,11 +80,11 @@ function groupsOf(kinds: readonly Kind[], stale: readonly StaleVersion[]): Group
   }));
 }
 
-function apiVersions(core: readonly Group[]) {
+function apiVersions(core: readonly Group[], serverAddress: string | undefined) {
   return {
     kind: 'APIVersions',
     versions: core.flatMap(({ versions }) => versions.map(({ name }) => name)),
-    serverAddressByClientCIDRs: [],
+    serverAddressByClientCIDRs: serverAddress === undefined ? [] : [{ clientCIDR: '0.0.0.0/0', serverAddress }],
   };
 }
 

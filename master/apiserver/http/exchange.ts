@@ -1,5 +1,5 @@
 /** One request on its way through the server: who asks, for what, and where the answer goes. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { badRequest } from '../../api/errors.ts';
 import { fenceHeader, parseFence } from '../../api/fence.ts';
@@ -9,10 +9,11 @@ import type { RequestContext, UserInfo } from '../registry/context.ts';
 import type { WriteOptions } from './list-options.ts';
 import { negotiate, type Representation } from './negotiate.ts';
 import type { RequestInfo } from './request-info.ts';
+import type { Answer } from './respond.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly response: Answer;
   readonly info: RequestInfo;
   readonly user: UserInfo;
   /** Aborted when the client has gone, the request's time is over, or the server gives up waiting for it. */

@@ -26,16 +26,18 @@ export class Paths {
   readonly #fixed: ReadonlyMap<string, Handler>;
   readonly #registry: Registry;
   readonly #aggregated: Aggregated | undefined;
+  readonly #address: string | undefined;
   #madeOf: readonly unknown[] = [];
   #made: ReadonlyMap<string, Handler> = new Map();
 
-  constructor(fixed: ReadonlyMap<string, Handler>, registry: Registry, aggregated?: Aggregated) {
+  constructor(fixed: ReadonlyMap<string, Handler>, registry: Registry, aggregated?: Aggregated, address?: string) {
     const root: Handler = ({ response }) => {
       sendIndented(response, { paths: [...this.#fixed.keys(), ...this.#present().keys()].sort() });
     };
     this.#fixed = new Map([...fixed, ['/', root]]);
     this.#registry = registry;
     this.#aggregated = aggregated;
+    this.#address = address;
   }
 
   has(path: string): boolean {
@@ -64,7 +66,10 @@ export class Paths {
     const of = [customKinds, others, documents, ...stale];
     if (of.length !== this.#madeOf.length || of.some((each, index) => each !== this.#madeOf[index])) {
       const own = [...all.map(({ kind }) => kind), ...customKinds];
-      this.#made = new Map([...discoveryRoutes([...own, ...others], stale), ...openApiRoutes(own, documents)]);
+      this.#made = new Map([
+        ...discoveryRoutes([...own, ...others], stale, this.#address),
+        ...openApiRoutes(own, documents),
+      ]);
       this.#madeOf = of;
     }
     return this.#made;

@@ -2,6 +2,7 @@
  * One request's way: request info → authenticate → impersonate → authorize → route → answer. Whatever is thrown on the way comes out of
  * here as a rejection, and becomes a Status in one place (server.ts).
  */
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isStatusError, methodNotAllowed, pathNotFound, timeout } from '../../api/errors.ts';
 import type { AuditRecord, AuditTrail } from '../audit/trail.ts';
@@ -39,7 +40,7 @@ export interface RequestsOptions {
 }
 
 interface Flight {
-  readonly response: ServerResponse;
+  readonly response: Answer;
   readonly abort: AbortController;
   /** Milliseconds, on the clock of `performance.now`. */
   readonly deadline: number;
@@ -65,13 +66,16 @@ export class Requests {
   }
 
   /** Answers a request, or rejects with what went wrong. */
-  readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  readonly handle = async (request: IncomingMessage, response: Answer): Promise<void> => {
     const { metrics, serves, paths, authenticate, audit } = this.#options;
     const info = parseRequest(request.method ?? 'GET', request.url ?? '/');
     const startedAt = performance.now();
     const abort = new AbortController();
     const deadline = this.#isStream(info) ? Number.POSITIVE_INFINITY : startedAt + this.#options.requestTimeoutMs;
     const flight: Flight = { response, abort, deadline, info, startedAt };
+    response.auditId = auditIdOf(request);
+    // Answers that are not written by respond.ts.
+    if (!info.isResource || deadline === Number.POSITIVE_INFINITY) response.setHeader('Audit-Id', response.auditId);
     const known = info.isResource ? serves(info) : paths.has(normal(info.path));
 
     this.#inFlight.add(flight);
@@ -95,7 +99,7 @@ export class Requests {
 
   #serve(
     request: IncomingMessage,
-    response: ServerResponse,
+    response: Answer,
     info: RequestInfo,
     flight: Flight,
     asker: UserInfo,
@@ -141,7 +145,7 @@ export class Requests {
 
   #route(
     request: IncomingMessage,
-    response: ServerResponse,
+    response: Answer,
     info: RequestInfo,
     flight: Flight,
     user: UserInfo,
@@ -152,7 +156,7 @@ export class Requests {
 
   async #refuse(
     request: IncomingMessage,
-    response: ServerResponse,
+    response: Answer,
     info: RequestInfo,
     flight: Flight,
     user: UserInfo,
@@ -168,7 +172,7 @@ export class Requests {
 
   #answer(
     request: IncomingMessage,
-    response: ServerResponse,
+    response: Answer,
     info: RequestInfo,
     flight: Flight,
     user: UserInfo,
@@ -185,12 +189,13 @@ export class Requests {
   async #recorded(
     audit: AuditTrail,
     request: IncomingMessage,
-    response: ServerResponse,
+    response: Answer,
     info: RequestInfo,
     flight: Flight,
     credentials: Credentials,
   ): Promise<void> {
-    const audited = { request, info, remoteAddress: clientAddress(tlsSocketOf(request)) };
+    const auditId = response.auditId ?? '';
+    const audited = { request, info, auditId, remoteAddress: clientAddress(tlsSocketOf(request)) };
     let user: UserInfo;
     try {
       user = await this.#options.authenticate(credentials);
@@ -200,7 +205,6 @@ export class Requests {
     }
     const record = audit.begin({ ...audited, user });
     flight.record = record;
-    if (record) response.setHeader('Audit-Id', record.auditId);
     if (record && this.#isStream(info)) recordStart(record, response);
     try {
       await this.#serve(request, response, info, flight, user);
@@ -250,7 +254,8 @@ export class Requests {
     const { info, response } = exchange;
     const handler = this.#options.paths.get(normal(info.path));
     if (!handler) throw pathNotFound();
-    if (info.method !== 'GET' && info.method !== 'HEAD') {
+    const allowed = info.method === 'GET' || (info.method === 'HEAD' && !headless.test(info.path));
+    if (!allowed) {
       response.setHeader('Allow', 'GET, HEAD');
       throw methodNotAllowed();
     }
@@ -262,6 +267,12 @@ export class Requests {
   }
 }
 
+/** What a client calls its request, as it says it, or a name that it is given (Kubernetes' `WithAuditInit`). */
+function auditIdOf({ headers }: IncomingMessage): string {
+  const given = headers['audit-id'];
+  return typeof given === 'string' && given !== '' ? given : randomUUID();
+}
+
 /** A request that may last long is recorded as soon as its answer begins. */
 function recordStart(record: AuditRecord, response: ServerResponse): void {
   response.writeHead = new Proxy(response.writeHead, {
@@ -271,6 +282,9 @@ function recordStart(record: AuditRecord, response: ServerResponse): void {
     },
   });
 }
+
+/** Paths that Kubernetes serves to GET alone; the others do not look at the method. */
+const headless = /^\/(version|api|api\/.*|apis\/[^/]+\/.+)$/;
 
 /** A path without its last slash. */
 const normal = (path: string): string => (path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path);

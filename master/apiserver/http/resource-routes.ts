@@ -54,6 +54,7 @@ export function resourceRoutes(options: ResourceRoutesOptions): Handler {
     }
     checkPath(exchange, resource);
     if (resource.kind.deprecated !== undefined) addWarnings(exchange.response, [resource.kind.deprecated]);
+    if (info.method === 'HEAD' && info.subresource !== 'proxy') throw methodNotAllowed();
     if (info.subresource !== '') return subresource(exchange, resource);
     switch (info.verb) {
       case 'get':

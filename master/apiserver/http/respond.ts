@@ -9,11 +9,29 @@ import type { Status } from '../../api/types.ts';
 import { gzipFromBytes, sendGzip, takesGzip } from './compress.ts';
 import type { Representation } from './negotiate.ts';
 
-/** An answer of a request that flow control knows: its headers say where the request belonged. */
-export type Answer = ServerResponse & { flowHeaders?: Readonly<Record<string, string>> };
+/**
+ * An answer with what all answers say: by which ID an audit log knows the request (with or without such a log, as in Kubernetes), and, of
+ * a request that flow control knows, where it belonged.
+ */
+export type Answer = ServerResponse & { auditId?: string; flowHeaders?: Readonly<Record<string, string>> };
 
 const noCache = 'no-cache, private';
 const personsAgent = /^(curl|Wget|Mozilla\/5\.0)/;
+
+/** The headers that all answers have; handed to writeHead at once, since headers that are set one by one cost it more. */
+export function headersOf(
+  { auditId, flowHeaders }: Answer,
+  contentType: string,
+  cacheControl = noCache,
+): Record<string, string | number> {
+  const headers: Record<string, string | number> = {
+    ...flowHeaders,
+    'Cache-Control': cacheControl,
+    'Content-Type': contentType,
+  };
+  if (auditId !== undefined) headers['Audit-Id'] = auditId;
+  return headers;
+}
 
 /** Sends bytes with their type. Does nothing when the request was answered meanwhile, because its time was over. */
 export function sendBytes(
@@ -25,20 +43,12 @@ export function sendBytes(
 ): void {
   if (response.headersSent) return;
   if (bytes.length >= gzipFromBytes && takesGzip(response.req)) {
-    sendGzip(
-      response,
-      code,
-      { ...response.flowHeaders, 'Cache-Control': cacheControl, 'Content-Type': contentType },
-      bytes,
-    );
+    sendGzip(response, code, headersOf(response, contentType, cacheControl), bytes);
     return;
   }
-  response.writeHead(code, {
-    ...response.flowHeaders,
-    'Cache-Control': cacheControl,
-    'Content-Type': contentType,
-    'Content-Length': bytes.length,
-  });
+  const headers = headersOf(response, contentType, cacheControl);
+  headers['Content-Length'] = bytes.length;
+  response.writeHead(code, headers);
   response.end(bytes);
 }
 
@@ -48,12 +58,9 @@ export function sendBytes(
  */
 export function sendPieces(response: Answer, contentType: string, length: number, pieces: Iterator<Buffer>): void {
   if (response.headersSent) return;
-  response.writeHead(200, {
-    ...response.flowHeaders,
-    'Cache-Control': noCache,
-    'Content-Type': contentType,
-    'Content-Length': length,
-  });
+  const headers = headersOf(response, contentType);
+  headers['Content-Length'] = length;
+  response.writeHead(200, headers);
   const next = (error?: Error | null): void => {
     if (error || response.destroyed) return;
     const { value, done } = pieces.next();

@@ -53,6 +53,8 @@ export interface ServerOptions {
   /** Paths besides those that every server has. */
   readonly routes: ReadonlyMap<string, Handler>;
   readonly health: readonly HealthCheck[];
+  /** `<host>:<port>` at which clients find it, for discovery. */
+  readonly address?: string;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -228,7 +230,7 @@ function pathRoutes(
   ]);
   for (const [path, handler] of debugPages([...routes.keys(), '/statusz', '/flagz'], options.flags ?? {}))
     routes.set(path, handler);
-  return new Paths(routes, registry, options.aggregated);
+  return new Paths(routes, registry, options.aggregated, options.address);
 }
 
 /** The one place where an error becomes an answer. What is no Status was not foreseen: 500, and its cause is logged. */

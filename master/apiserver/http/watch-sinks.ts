@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import WebSocket, { WebSocketServer } from 'ws';
 import { type Chunk, chunkOf, lastChunk } from './chunks.ts';
 import { tlsSocketOf } from './exchange.ts';
-import type { Answer } from './respond.ts';
+import { type Answer, headersOf } from './respond.ts';
 import { isUpgrade } from './upgrades.ts';
 import type { EventEncoder } from './watch-events.ts';
 
@@ -42,12 +42,7 @@ export function httpSink(response: Answer, contentType: string): WatchSink {
   return {
     open() {
       if (response.headersSent) return;
-      response.writeHead(200, {
-        ...response.flowHeaders,
-        'Cache-Control': 'no-cache, private',
-        'Content-Type': contentType,
-        'Transfer-Encoding': 'chunked',
-      });
+      response.writeHead(200, { ...headersOf(response, contentType), 'Transfer-Encoding': 'chunked' });
       response.flushHeaders();
       response.chunkedEncoding = false;
       // Who sent a request before the last one was answered waits for the connection, and is written to the long way.

@@ -35,6 +35,39 @@ test('metrics have Kubernetes’ names', async (t) => {
   }
 });
 
+test('every answer names its request, as the client does or by an ID of its own', async (t) => {
+  const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+  const created = await admin.send('POST', configMaps, configMap('with-an-id'));
+  const known = new Set([created.headers['audit-id']]);
+  const paths = [`${configMaps}/with-an-id`, configMaps, `${configMaps}/none`, '/version', '/healthz', '/nothing'];
+  for (const path of [...paths, `${configMaps}?watch=1&timeoutSeconds=1`]) {
+    const { headers } = await admin.send('GET', path);
+    t.regex(String(headers['audit-id']), uuid, path);
+    known.add(headers['audit-id']);
+  }
+  t.is(known.size, 8);
+  const own = { 'audit-id': 'mine'.repeat(20) };
+  t.is((await admin.send('GET', configMaps, undefined, undefined, own)).headers['audit-id'], own['audit-id']);
+});
+
+test('HEAD is not among the verbs of resources, but is of health checks', async (t) => {
+  for (const path of [
+    configMaps,
+    `${configMaps}/any`,
+    '/api/v1/nodes/any/status',
+    '/version',
+    '/api/v1',
+    '/apis/apps/v1',
+  ])
+    t.is((await admin.send('HEAD', path)).status, 405, path);
+  for (const path of ['/healthz', '/metrics', '/apis']) t.is((await admin.send('HEAD', path)).status, 200, path);
+});
+
+test('discovery says where the server is', async (t) => {
+  const { serverAddressByClientCIDRs } = await admin.json<{ serverAddressByClientCIDRs: object[] }>('GET', '/api');
+  t.deepEqual(serverAddressByClientCIDRs, [{ clientCIDR: '0.0.0.0/0', serverAddress: `10.1.2.3:${api.first.port}` }]);
+});
+
 test('a long selector is no fault', async (t) => {
   const names = Array.from({ length: 4_000 }, (_, index) => `name-${index}`).join(',');
   const { status } = await admin.send('GET', `${configMaps}?labelSelector=${encodeURIComponent(`app in (${names})`)}`);

@@ -119,7 +119,7 @@ export class Aggregation implements Aggregated {
     return (exchange) => {
       if (!remote.available) throw serviceUnavailable('service unavailable');
       const url = remote.origin + (exchange.request.url ?? '/');
-      const headers = identity(exchange.user);
+      const headers = { ...identity(exchange.user), 'audit-id': exchange.response.auditId ?? '' };
       this.#options.backends.forward(exchange, { url, agent: remote.agent, verify: true, headers });
     };
   }

@@ -11,7 +11,7 @@ test('an error that nobody foresaw is a panic, which ends what the log says of i
   const trail = new AuditTrail(policy, { write: (line) => lines.push(JSON.parse(line)), close: async () => {} });
   const request: Pick<IncomingMessage, 'headers' | 'url'> = { headers: {}, url: '/version' };
   const audited = { info: parseRequest('GET', '/version'), user: { name: 'me', groups: [] }, remoteAddress: '::1' };
-  const record = trail.begin({ ...audited, request: request as IncomingMessage });
+  const record = trail.begin({ ...audited, auditId: 'one', request: request as IncomingMessage });
   record?.panicked(new Error('unforeseen'));
   record?.stage('ResponseComplete', 500);
   t.deepEqual(
