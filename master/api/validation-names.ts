@@ -23,6 +23,10 @@ const mustBeBytes = (max: number): string => `must be no more than ${max} bytes`
 
 /** A DNS label: a namespace's or a container's name. */
 export function isDns1123Label(text: string): string[] {
+  // Kubernetes says what is wrong with what would be a subdomain.
+  if (text.includes('.') && isSubdomain.test(text)) {
+    return [...(text.length > 63 ? [mustBeBytes(63)] : []), 'must not contain dots'];
+  }
   return rule(text, 63, mustBeBytes, isLabel, [
     `a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character`,
     'my-name',

@@ -103,7 +103,7 @@ export class Preparation {
     if (strategy.hasGeneration) bumpGeneration(strategy, object, old);
     this.#validate(object, old, subresource);
     await admission.validate(request);
-    if (!subresource) this.#warn(ctx, object);
+    if (!subresource) this.#warn(ctx, object, old);
   }
 
   /** Notes who has made this change, on an object whose fields have managers. */
@@ -139,8 +139,8 @@ export class Preparation {
     if (errors.any) throw invalid(strategy.kind, object.metadata?.name ?? '', errors.causes);
   }
 
-  #warn(ctx: RequestContext, object: KubeObject): void {
-    ctx.warnings.push(...(this.#parts.strategy.warnings?.(object) ?? []));
+  #warn(ctx: RequestContext, object: KubeObject, old?: KubeObject): void {
+    ctx.warnings.push(...(this.#parts.strategy.warnings?.(object, old) ?? []));
   }
 }
 

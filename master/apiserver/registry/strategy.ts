@@ -55,8 +55,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validate?(object: T, errors: FieldErrors, old?: T): void;
   /** Whether the change is allowed. */
   validateUpdate?(object: T, old: T, errors: FieldErrors): void;
-  /** What the writer should know though the write succeeds. */
-  warnings?(object: T): string[];
+  /** What the writer should know though the write succeeds; `old`: what it is a change of. */
+  warnings?(object: T, old?: T): string[];
 
   readonly subresources?: { readonly [Name in Subresource]?: SubresourceStrategy<T> };
   readonly actions?: { readonly [Name in ActionSubresource]?: Action };

@@ -16,8 +16,9 @@ import { defaultTemplate } from '../defaults/pod-spec.ts';
 import type { Strategy } from '../strategy.ts';
 import { scheduleError } from '../validation/cron.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { validateJobSpec } from '../validation/job.ts';
+import { jobWarnings, validateJobSpec } from '../validation/job.ts';
 import { validateNotNegative, validateOneOf } from '../validation/numbers.ts';
+import { isNews, nameWarnings } from '../validation/pod/warnings.ts';
 import { validateTemplate } from '../validation/workload.ts';
 import { withStatus } from './with-status.ts';
 
@@ -60,6 +61,10 @@ export const cronJobStrategy: Strategy<CronJob> = {
     spec.failedJobsHistoryLimit ??= 1;
     defaultTemplate(spec.jobTemplate?.spec?.template);
   },
+  warnings: ({ metadata, spec }, old) => [
+    ...(old ? [] : nameWarnings(metadata)),
+    ...(isNews(metadata, old) ? jobWarnings(spec?.jobTemplate?.spec, jobSpec) : []),
+  ],
   validate({ metadata, spec }, errors) {
     const { name = '' } = metadata ?? {};
     if (name.length > maxNameLength) {

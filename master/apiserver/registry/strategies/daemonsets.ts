@@ -16,6 +16,7 @@ import { defaultTemplate } from '../defaults/pod-spec.ts';
 import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { numberOf, validateAtMostAll, validateIntOrPercent, validateNotNegative } from '../validation/numbers.ts';
+import { servingWarnings } from '../validation/pod/warnings.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
 import { withStatus } from './with-status.ts';
 
@@ -70,6 +71,7 @@ export const daemonSetStrategy: Strategy<DaemonSet> = {
     spec.revisionHistoryLimit ??= 10;
     defaultTemplate(spec.template);
   },
+  warnings: servingWarnings,
   validate({ spec }, errors) {
     validateWorkload(spec ?? {}, { emptyName: 'daemonset', name: 'DaemonSet' }, errors);
     validateNotNegative(spec?.minReadySeconds, 'spec.minReadySeconds', errors);

@@ -7,6 +7,7 @@ import { defaultTemplate } from '../defaults/pod-spec.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { numberOf, validateAtMostAll, validateIntOrPercent, validateNotNegative } from '../validation/numbers.ts';
+import { workloadWarnings } from '../validation/pod/warnings.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
 import { scaleOf } from './scale.ts';
 import { withStatus } from './with-status.ts';
@@ -71,6 +72,7 @@ export const deploymentStrategy: Strategy<Deployment> = {
     spec.progressDeadlineSeconds ??= 600;
     defaultTemplate(spec.template);
   },
+  warnings: workloadWarnings,
   validate({ spec }, errors) {
     const { replicas, minReadySeconds = 0, revisionHistoryLimit, progressDeadlineSeconds } = spec ?? {};
     validateNotNegative(replicas, 'spec.replicas', errors);

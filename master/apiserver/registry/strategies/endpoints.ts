@@ -1,11 +1,10 @@
 /** Endpoints: the addresses behind a Service, all in one object. */
-import { isIP } from 'node:net';
 import { kinds } from '../../../api/kinds.ts';
 import type { Endpoints } from '../../../api/types.ts';
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, upToThree } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
-import { notAnAddress, specialAddressErrors } from '../validation/addresses.ts';
+import { addressErrors, specialAddressErrors } from '../validation/addresses.ts';
 import { validatePortNumber, validateProtocol } from '../validation/ports.ts';
 
 export const endpointsStrategy: Strategy<Endpoints> = {
@@ -23,7 +22,10 @@ export const endpointsStrategy: Strategy<Endpoints> = {
   setDefaults({ subsets = [] }) {
     for (const { ports = [] } of subsets) for (const port of ports) port.protocol ??= 'TCP';
   },
-  validate({ subsets = [] }, errors) {
+  validate({ subsets = [] }, errors, old) {
+    const known = (old?.subsets ?? []).flatMap(({ addresses = [], notReadyAddresses = [] }) =>
+      [...addresses, ...notReadyAddresses].map(({ ip }) => ip),
+    );
     subsets.forEach(({ addresses = [], notReadyAddresses = [], ports = [] }, index) => {
       const field = `subsets[${index}]`;
       if (addresses.length === 0 && notReadyAddresses.length === 0) {
@@ -32,7 +34,7 @@ export const endpointsStrategy: Strategy<Endpoints> = {
       for (const [name, list] of Object.entries({ addresses, notReadyAddresses })) {
         list.forEach(({ ip = '', hostname, nodeName }, index) => {
           const at = `${field}.${name}[${index}]`;
-          if (isIP(ip) === 0) errors.invalid(`${at}.ip`, ip, notAnAddress);
+          errors.invalidFor(`${at}.ip`, ip, addressErrors(ip, known));
           errors.invalidFor(`${at}.ip`, ip, specialAddressErrors(ip, true));
           if (hostname) errors.invalidFor(`${at}.hostname`, hostname, isDns1123Label(hostname));
           if (nodeName !== undefined) errors.invalidFor(`${at}.nodeName`, nodeName, isDns1123Subdomain(nodeName));

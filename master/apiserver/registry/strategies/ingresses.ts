@@ -5,6 +5,7 @@ import type { Ingress, IngressClass } from '../../../api/types.ts';
 import { isDns1035Label, isDns1123Label, isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, upToThree } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
+import { addressErrors } from '../validation/addresses.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { pathSegmentErrors } from '../validation/metadata.ts';
 import { portNameErrors, validatePortNumber } from '../validation/ports.ts';
@@ -42,10 +43,11 @@ export const ingressStrategy: Strategy<Ingress> = {
   hasGeneration: true,
   ...withStatus<Ingress>(
     () => ({ loadBalancer: {} }),
-    ({ status }, _old, errors) => {
+    ({ status }, old, errors) => {
+      const known = old.status?.loadBalancer?.ingress?.map((one) => one.ip);
       (status?.loadBalancer?.ingress ?? []).forEach(({ ip, hostname }, index) => {
         const field = `status.loadBalancer.ingress[${index}]`;
-        if (ip && isIP(ip) === 0) errors.invalid(`${field}.ip`, ip, 'must be a valid IP address');
+        if (ip) errors.invalidFor(`${field}.ip`, ip, addressErrors(ip, known));
         if (!hostname) return;
         errors.invalidFor(`${field}.hostname`, hostname, isDns1123Subdomain(hostname));
         if (isIP(hostname) !== 0) {

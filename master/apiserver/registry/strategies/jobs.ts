@@ -8,7 +8,8 @@ import { humanDuration } from '../columns/human-duration.ts';
 import { defaultTemplate } from '../defaults/pod-spec.ts';
 import type { Strategy } from '../strategy.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
-import { validateJobSpec } from '../validation/job.ts';
+import { jobWarnings, validateJobSpec } from '../validation/job.ts';
+import { isNews, nameWarnings } from '../validation/pod/warnings.ts';
 import { validateCounts, validateMatchingTemplate } from '../validation/workload.ts';
 import { withStatus } from './with-status.ts';
 
@@ -67,6 +68,10 @@ export const jobStrategy: Strategy<Job> = {
     emptyStatus?.(job, ctx, now);
     if (job.spec && !job.spec.manualSelector) generateSelector(job, job.spec);
   },
+  warnings: ({ metadata, spec }, old) => [
+    ...(old ? [] : nameWarnings(metadata)),
+    ...(isNews(metadata, old) ? jobWarnings(spec, 'spec') : []),
+  ],
   validate(job, errors) {
     const { spec, metadata } = job;
     if (!spec?.selector) errors.required('spec.selector');

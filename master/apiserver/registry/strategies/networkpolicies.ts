@@ -1,11 +1,12 @@
 /** NetworkPolicies (networking.k8s.io/v1). */
 
-import { isNetwork, isStrictlyWithin, parseCidr } from '../../../api/addresses.ts';
+import { isStrictlyWithin, parseCidr } from '../../../api/addresses.ts';
 import { kinds } from '../../../api/kinds.ts';
 import type { NetworkPolicy } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, selectorText } from '../columns/common.ts';
 import type { Strategy } from '../strategy.ts';
+import { networkErrors } from '../validation/addresses.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateLabelSelector } from '../validation/label-selector.ts';
 import { portNameErrors, protocols, validatePortNumber } from '../validation/ports.ts';
@@ -103,12 +104,11 @@ function validatePeer({ ipBlock, podSelector, namespaceSelector }: Peer, field: 
   }
 }
 
-/** A block says no more than its network (KEP-4858); what was taken before may stay. */
+/** A block is a network, and says no more (KEP-4858); what was taken before may stay. */
 function validateNetworks(spec: Spec | undefined, old: Spec | undefined, errors: FieldErrors): void {
-  const known = new Set(blocksOf(old).map(([cidr]) => cidr));
+  const known = blocksOf(old).map(([cidr]) => cidr);
   for (const [cidr, field] of blocksOf(spec)) {
-    if (known.has(cidr) || !parseCidr(cidr) || isNetwork(cidr)) continue;
-    errors.invalid(field, cidr, 'must not have bits set beyond the prefix length');
+    if (cidr !== '') errors.invalidFor(field, cidr, networkErrors(cidr, known));
   }
 }
 
@@ -126,8 +126,6 @@ function blocksOf(spec: Spec | undefined): [cidr: string, field: string][] {
   ];
 }
 
-const noCidr = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
-
 function validateBlock(
   { cidr = '', except = [] }: NonNullable<Peer['ipBlock']>,
   field: string,
@@ -137,13 +135,12 @@ function validateBlock(
     errors.required(`${field}.cidr`);
     return;
   }
-  if (!parseCidr(cidr)) {
-    errors.invalid(`${field}.cidr`, cidr, noCidr);
-    return;
-  }
+  // What is no network is told of with the others.
+  if (!parseCidr(cidr)) return;
   except.forEach((inner, index) => {
     const at = `${field}.except[${index}]`;
-    if (!parseCidr(inner)) errors.invalid(at, inner, noCidr);
-    else if (!isStrictlyWithin(inner, cidr)) errors.invalid(at, inner, 'must be a strict subset of `cidr`');
+    if (parseCidr(inner) && !isStrictlyWithin(inner, cidr)) {
+      errors.invalid(at, inner, 'must be a strict subset of `cidr`');
+    }
   });
 }

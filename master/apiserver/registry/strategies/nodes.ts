@@ -1,10 +1,13 @@
 /** Nodes. */
+
+import { parseCidr } from '../../../api/addresses.ts';
 import { kinds } from '../../../api/kinds.ts';
 import { deepEqual, getCondition } from '../../../api/meta.ts';
 import type { Node, Taint } from '../../../api/types.ts';
 import { isDns1123Subdomain, isLabelValue, isQualifiedName } from '../../../api/validation-names.ts';
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
+import { networkErrors } from '../validation/addresses.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
 import { validateQuantity } from '../validation/quantities.ts';
 
@@ -57,8 +60,9 @@ export const nodeStrategy: Strategy<Node> = {
     if (old.status) node.status = old.status;
     else delete node.status;
   },
-  validate({ spec, status }, errors) {
+  validate({ spec, status }, errors, old) {
     validateTaints(spec?.taints ?? [], errors);
+    validatePodCidrs(spec?.podCIDRs ?? [], old?.spec?.podCIDRs, errors);
     for (const field of ['capacity', 'allocatable'] as const) {
       for (const [name, value] of Object.entries(status?.[field] ?? {})) {
         validateQuantity(value, `status.${field}.${name}`, errors);
@@ -124,4 +128,14 @@ function rolesText({ metadata }: Node): string {
 
 function addressOf({ status }: Node, type: string): string {
   return status?.addresses?.find((address) => address.type === type)?.address ?? '<none>';
+}
+
+/** One of each family at most. */
+function validatePodCidrs(cidrs: readonly string[], known: readonly string[] | undefined, errors: FieldErrors): void {
+  cidrs.forEach((cidr, index) => {
+    errors.invalidFor(`spec.podCIDRs[${index}]`, cidr, networkErrors(cidr, known));
+  });
+  if (cidrs.length > 2 || (cidrs.length === 2 && parseCidr(cidrs[0] ?? '')?.v4 === parseCidr(cidrs[1] ?? '')?.v4)) {
+    errors.invalid('spec.podCIDRs', cidrs, 'may specify no more than one CIDR for each IP family');
+  }
 }

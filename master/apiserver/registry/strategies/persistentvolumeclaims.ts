@@ -9,6 +9,7 @@ import { accessModesText, classOf } from '../columns/volumes.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateClaimSpec } from '../validation/claim.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';
+import { claimWarnings } from '../validation/volume-warnings.ts';
 import { withStatus } from './with-status.ts';
 
 type Pvc = PersistentVolumeClaim;
@@ -55,6 +56,7 @@ export const persistentVolumeClaimStrategy: Strategy<Pvc> = {
     },
   ),
 
+  warnings: claimWarnings,
   setDefaults({ spec }) {
     if (!spec) return;
     spec.volumeMode ||= 'Filesystem';

@@ -9,6 +9,7 @@ import type { Strategy } from '../strategy.ts';
 import { validateNodeSelector } from '../validation/node-selector.ts';
 import { validateOneOf } from '../validation/numbers.ts';
 import { persistentSources, validateSources } from '../validation/volume-sources.ts';
+import { volumeWarnings } from '../validation/volume-warnings.ts';
 import { validateAccessModes, volumeModes } from '../validation/volumes.ts';
 import { withStatus } from './with-status.ts';
 
@@ -67,6 +68,7 @@ export const persistentVolumeStrategy: Strategy<Pv> = {
   nameErrors: isDns1123Subdomain,
   ...statusHooks,
 
+  warnings: volumeWarnings,
   setDefaults({ spec }) {
     if (!spec) return;
     spec.persistentVolumeReclaimPolicy ||= 'Retain';

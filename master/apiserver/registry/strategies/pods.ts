@@ -17,6 +17,7 @@ import { fillInAppArmor, validateAppArmorAnnotations } from '../validation/pod/a
 import { validatePodSpec } from '../validation/pod/pod-spec.ts';
 import { validatePodStatus } from '../validation/pod/pod-status.ts';
 import { validatePodUpdate } from '../validation/pod/pod-update.ts';
+import { podWarnings } from '../validation/pod/warnings.ts';
 import { createEviction } from './pod-eviction.ts';
 import { ephemeralContainers, resize } from './pod-parts.ts';
 
@@ -123,6 +124,8 @@ export const podStrategy: Strategy<Pod> = {
       errors.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
     }
   },
+  // Pods are changed by programs, and often.
+  warnings: (pod, old) => (old ? [] : podWarnings(pod)),
   validateUpdate: validatePodUpdate,
   gracePeriodSeconds({ spec, status }, requested) {
     if (!spec?.nodeName || status?.phase === 'Succeeded' || status?.phase === 'Failed') return 0;

@@ -6,6 +6,7 @@ import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { column, containerColumns, labelText, nameColumn } from '../columns/common.ts';
 import { defaultTemplate } from '../defaults/pod-spec.ts';
 import type { Strategy } from '../strategy.ts';
+import { isNews, templateWarnings } from '../validation/pod/warnings.ts';
 import { validateTemplate } from '../validation/workload.ts';
 
 export const podTemplateStrategy: Strategy<PodTemplate> = {
@@ -21,6 +22,7 @@ export const podTemplateStrategy: Strategy<PodTemplate> = {
   hasGeneration: true,
   changesGeneration: ({ template }, old) => !deepEqual(template, old.template),
   setDefaults: ({ template }) => defaultTemplate(template),
+  warnings: ({ template, metadata }, old) => (isNews(metadata, old) ? templateWarnings(template, 'template') : []),
   validate({ template }, errors) {
     if (template) validateTemplate(template, 'template', errors);
     else errors.required('template');

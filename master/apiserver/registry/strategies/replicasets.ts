@@ -6,6 +6,7 @@ import { ageColumn, containerColumns, integerColumn, nameColumn, selectorText, w
 import { defaultTemplate } from '../defaults/pod-spec.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateNotNegative } from '../validation/numbers.ts';
+import { workloadWarnings } from '../validation/pod/warnings.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
 import { scaleOf } from './scale.ts';
 import { withStatus } from './with-status.ts';
@@ -60,6 +61,7 @@ export const replicaSetStrategy: Strategy<ReplicaSet> = {
     spec.replicas ??= 1;
     defaultTemplate(spec.template);
   },
+  warnings: workloadWarnings,
   validate({ spec }, errors) {
     validateNotNegative(spec?.replicas, 'spec.replicas', errors);
     validateNotNegative(spec?.minReadySeconds, 'spec.minReadySeconds', errors);

@@ -7,6 +7,7 @@ import { defaultPodSpec } from '../defaults/pod-spec.ts';
 import { type Strategy, statusOnly } from '../strategy.ts';
 import { validateLabels } from '../validation/metadata.ts';
 import { notNegative, validateNotNegative } from '../validation/numbers.ts';
+import { workloadWarnings } from '../validation/pod/warnings.ts';
 import { validateMatchingTemplate, validateServingTemplate } from '../validation/workload.ts';
 import { scaleOf } from './scale.ts';
 
@@ -61,6 +62,7 @@ export const replicationControllerStrategy: Strategy<Rc> = {
   prepareForUpdate(rc, old) {
     if (old.status) rc.status = old.status;
   },
+  warnings: workloadWarnings,
   validate({ spec }, errors) {
     validateNotNegative(spec?.replicas, 'spec.replicas', errors);
     if (spec?.minReadySeconds !== undefined && spec.minReadySeconds < 0) {

@@ -14,6 +14,7 @@ import {
   validateNotNegative,
   validateOneOf,
 } from '../validation/numbers.ts';
+import { servingWarnings } from '../validation/pod/warnings.ts';
 import { validateCounts, validateWorkload } from '../validation/workload.ts';
 import { scaleOf } from './scale.ts';
 import { withStatus } from './with-status.ts';
@@ -89,6 +90,7 @@ export const statefulSetStrategy: Strategy<StatefulSet> = {
     }
     defaultTemplate(spec.template);
   },
+  warnings: servingWarnings,
   validate({ spec }, errors) {
     const { podManagementPolicy = '', replicas, serviceName, ordinals } = spec ?? {};
     if (podManagementPolicy === '') errors.required('spec.podManagementPolicy');

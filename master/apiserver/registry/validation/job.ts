@@ -4,6 +4,7 @@ import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import type { FieldErrors } from './field-errors.ts';
 import { validatePodFailurePolicy, validateSuccessPolicy } from './job-policies.ts';
 import { validateNotNegative, validateOneOf } from './numbers.ts';
+import { templateWarnings } from './pod/warnings.ts';
 
 type Spec = NonNullable<Job['spec']>;
 
@@ -88,4 +89,13 @@ function validateIndexed(spec: Spec, path: string, errors: FieldErrors): void {
 function isDomainPath(text: string): boolean {
   const [domain = '', ...path] = text.split('/');
   return path.length > 0 && path.join('/') !== '' && isDns1123Subdomain(domain).length === 0;
+}
+
+/** What Kubernetes warns of in a Job's spec that it takes; `path` is where the spec stands. */
+export function jobWarnings(spec: Spec | undefined, path: string): string[] {
+  const { completionMode, completions = 0, parallelism = 0, template } = spec ?? {};
+  const isVast = completionMode === 'Indexed' && completions > manyCompletions && parallelism > mostOfMany;
+  const why =
+    'In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail';
+  return [...(isVast ? [`${path}: ${why}`] : []), ...templateWarnings(template, `${path}.template`)];
 }

@@ -1,10 +1,9 @@
 /** How traffic comes to a Service and is spread over its endpoints (Kubernetes' "Service" page, "Traffic policies"). */
 import { isIP } from 'node:net';
-import { parseCidr } from '../../../api/addresses.ts';
 import type { Service } from '../../../api/types.ts';
 import { isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
 import { needsHealthCheckPort } from '../allocation/service-allocator.ts';
-import { notAnAddress, specialAddressErrors } from './addresses.ts';
+import { addressErrors, networkErrors, specialAddressErrors } from './addresses.ts';
 import type { FieldErrors } from './field-errors.ts';
 import { validateOneOf } from './numbers.ts';
 
@@ -14,19 +13,22 @@ const maxAffinitySeconds = 86_400;
 const policies = ['Cluster', 'Local'];
 const distributions = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
 const onlyForBalancers = "may only be used when `type` is 'LoadBalancer'";
-const noCidr = 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)';
+/** As balancers' source ranges were said before they had a field. */
+const rangesAnnotation = 'service.beta.kubernetes.io/load-balancer-source-ranges';
 
 /** Whether the Service can be reached from outside of the cluster. */
 export const isExternal = ({ type, externalIPs = [] }: Spec): boolean =>
   type === 'NodePort' || type === 'LoadBalancer' || (type === 'ClusterIP' && externalIPs.length > 0);
 
-export function validateTraffic(spec: Spec, errors: FieldErrors): void {
+/** `old`: what it is a change of, whose addresses may stay. */
+export function validateTraffic({ metadata, spec = {} }: Service, errors: FieldErrors, old?: Service): void {
   validateAffinity(spec, errors);
   (spec.externalIPs ?? []).forEach((address, index) => {
     const field = `spec.externalIPs[${index}]`;
-    if (isIP(address) === 0) errors.invalid(field, address, notAnAddress);
+    errors.invalidFor(field, address, addressErrors(address, old?.spec?.externalIPs));
     errors.invalidFor(field, address, specialAddressErrors(address));
   });
+  validateRanges(spec, metadata?.annotations?.[rangesAnnotation], errors, old);
   validateBalancer(spec, errors);
   validatePolicies(spec, errors);
 }
@@ -44,16 +46,30 @@ function validateAffinity({ sessionAffinity = '', sessionAffinityConfig }: Spec,
   }
 }
 
+/** Whom a load balancer lets in: in the field, or else in an annotation, with commas between them. */
+function validateRanges(
+  { type, loadBalancerSourceRanges: ranges = [] }: Spec,
+  said: string | undefined,
+  errors: FieldErrors,
+  old: Service | undefined,
+): void {
+  const known = rangesOf(old).map((range) => range.trim());
+  const check = (text: string, field: string): void =>
+    errors.invalidFor(field, text.trim(), networkErrors(text.trim(), known));
+  // Kubernetes writes the field so.
+  const field = ranges.length > 0 ? 'spec.LoadBalancerSourceRanges' : `metadata.annotations[${rangesAnnotation}]`;
+  if ((ranges.length > 0 || said !== undefined) && type !== 'LoadBalancer') errors.forbidden(field, onlyForBalancers);
+  if (ranges.length > 0) ranges.forEach((range, index) => void check(range, `${field}[${index}]`));
+  else if (said?.trim()) for (const range of said.split(',')) check(range, field);
+}
+
+const rangesOf = (service: Service | undefined): string[] =>
+  service?.spec?.loadBalancerSourceRanges ?? service?.metadata?.annotations?.[rangesAnnotation]?.split(',') ?? [];
+
 /** What only a load balancer understands. */
 function validateBalancer(spec: Spec, errors: FieldErrors): void {
-  const { type, loadBalancerSourceRanges: ranges = [], loadBalancerClass } = spec;
+  const { type, loadBalancerClass } = spec;
   const isBalancer = type === 'LoadBalancer';
-  // Kubernetes writes the field so.
-  const field = 'spec.LoadBalancerSourceRanges';
-  if (ranges.length > 0 && !isBalancer) errors.forbidden(field, onlyForBalancers);
-  ranges.forEach((range, index) => {
-    if (!parseCidr(range.trim())) errors.invalid(`${field}[${index}]`, range.trim(), noCidr);
-  });
   if (spec.allocateLoadBalancerNodePorts !== undefined && !isBalancer) {
     errors.forbidden('spec.allocateLoadBalancerNodePorts', onlyForBalancers);
   }
@@ -95,7 +111,8 @@ export function validateTrafficUpdate(now: Spec, before: Spec, errors: FieldErro
 }
 
 /** What a load balancer says of itself. */
-export function validateServiceStatus({ status, spec }: Service, _old: Service, errors: FieldErrors): void {
+export function validateServiceStatus({ status, spec }: Service, old: Service, errors: FieldErrors): void {
+  const known = old.status?.loadBalancer?.ingress?.map((one) => one.ip);
   const field = 'status.loadBalancer.ingress';
   const ingress = status?.loadBalancer?.ingress ?? [];
   if (ingress.length > 0 && spec?.type !== 'LoadBalancer') {
@@ -104,7 +121,7 @@ export function validateServiceStatus({ status, spec }: Service, _old: Service, 
   }
   ingress.forEach(({ ip = '', hostname = '', ipMode }, index) => {
     const at = `${field}[${index}]`;
-    if (ip !== '' && isIP(ip) === 0) errors.invalid(`${at}.ip`, ip, notAnAddress);
+    if (ip !== '') errors.invalidFor(`${at}.ip`, ip, addressErrors(ip, known));
     if (ipMode !== undefined) {
       if (ip === '') errors.forbidden(`${at}.ipMode`, 'may not be specified when `ip` is not set');
       else validateOneOf(ipMode, ['Proxy', 'VIP'], `${at}.ipMode`, errors);

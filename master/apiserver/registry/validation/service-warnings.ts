@@ -1,7 +1,6 @@
 /** What Kubernetes 1.36 warns of in a Service: what is deprecated, what means nothing beside the rest, addresses in other than their usual form. */
-import { isIP } from 'node:net';
-import { canonicalAddress } from '../../../api/addresses.ts';
 import type { Service } from '../../../api/types.ts';
+import { addressWarnings } from './address-warnings.ts';
 
 const oldHints = 'service.kubernetes.io/topology-aware-hints';
 
@@ -28,7 +27,7 @@ export function serviceWarnings({ metadata, spec = {} }: Service): string[] {
     externalIPs.length > 0 && !isHeadless && !isName,
     'spec.externalIPs is deprecated and may no longer be implemented in some clusters',
   );
-  if (loadBalancerIP !== '') warnings.push(...unusualAddress(loadBalancerIP, 'spec.loadBalancerIP'));
+  if (loadBalancerIP !== '') warnings.push(...addressWarnings(loadBalancerIP, 'spec.loadBalancerIP'));
   warn(isName && externalIPs.length > 0, 'spec.externalIPs is ignored when spec.type is "ExternalName"');
   warn(!isName && !!spec.externalName, 'spec.externalName is ignored when spec.type is not "ExternalName"');
   warn(
@@ -39,11 +38,4 @@ export function serviceWarnings({ metadata, spec = {} }: Service): string[] {
 }
 
 const unusual = (addresses: readonly string[], field: string): string[] =>
-  addresses.flatMap((address, index) => unusualAddress(address, `${field}[${index}]`));
-
-function unusualAddress(address: string, field: string): string[] {
-  const usual = isIP(address) === 6 ? canonicalAddress(address) : address;
-  return usual === address
-    ? []
-    : [`${field}: IPv6 address "${address}" should be in RFC 5952 canonical format ("${usual}")`];
-}
+  addresses.flatMap((address, index) => addressWarnings(address, `${field}[${index}]`));

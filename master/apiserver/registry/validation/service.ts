@@ -4,7 +4,7 @@ import type { Service } from '../../../api/types.ts';
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
 import { addressNumber, contains } from '../allocation/ranges.ts';
 import type { ServiceRanges } from '../allocation/service-allocator.ts';
-import { notAnAddress } from './addresses.ts';
+import { addressErrors } from './addresses.ts';
 import type { FieldErrors } from './field-errors.ts';
 import { validateLabels } from './metadata.ts';
 import { protocols, validatePortNumber, validatePortNumberOrName } from './ports.ts';
@@ -15,7 +15,8 @@ type Spec = NonNullable<Service['spec']>;
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 
 /** `old`: what it is a change of; an address that it has may be of a range that gives out none any more. */
-export function validateService({ spec }: Service, ranges: ServiceRanges, errors: FieldErrors, old?: Service): void {
+export function validateService(service: Service, ranges: ServiceRanges, errors: FieldErrors, old?: Service): void {
+  const { spec } = service;
   if (!spec) {
     errors.required('spec');
     return;
@@ -24,8 +25,8 @@ export function validateService({ spec }: Service, ranges: ServiceRanges, errors
   if (!types.includes(type)) errors.notSupported('spec.type', type, types);
   validateLabels(spec.selector, 'spec.selector', errors);
   if (type === 'ExternalName') validateExternalName(spec, errors);
-  else validateAddresses(spec, spec.clusterIP === old?.spec?.clusterIP ? undefined : ranges, errors);
-  validateTraffic(spec, errors);
+  else validateAddresses(spec, spec.clusterIP === old?.spec?.clusterIP ? undefined : ranges, errors, old?.spec);
+  validateTraffic(service, errors, old);
   validatePorts(spec, ranges, errors);
 }
 
@@ -60,20 +61,23 @@ function validateAddresses(
   { type, clusterIP = '', clusterIPs = [], ipFamilies = [], ipFamilyPolicy }: Spec,
   ranges: ServiceRanges | undefined,
   errors: FieldErrors,
+  old?: Spec,
 ): void {
+  const known = old?.clusterIPs;
   if (clusterIP === '' && clusterIPs.length > 0) {
     errors.invalid('spec.clusterIPs', clusterIPs, 'must be empty when `clusterIP` is not specified');
   } else if (clusterIP !== '' && clusterIPs.length === 0) errors.required('spec.clusterIPs');
   else if (clusterIP !== (clusterIPs[0] ?? '')) {
     errors.invalid('spec.clusterIPs', clusterIPs, 'first value must match `clusterIP`');
   }
-  validateFurther(clusterIPs, errors);
+  validateFurther(clusterIPs, errors, known);
   if (clusterIP === 'None') {
     if (type !== 'ClusterIP')
       errors.invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${type} services`);
   } else if (clusterIP !== '') {
-    if (isIP(clusterIP) === 0) errors.invalid('spec.clusterIPs[0]', clusterIP, notAnAddress);
-    else if (ranges && !isInAny(ranges, clusterIP)) {
+    const wrong = addressErrors(clusterIP, known);
+    errors.invalidFor('spec.clusterIPs[0]', clusterIP, wrong);
+    if (wrong.length === 0 && ranges && !isInAny(ranges, clusterIP)) {
       const why = `failed to allocate IP ${clusterIP}: the provided network does not match the current range`;
       errors.invalid('spec.clusterIPs', [clusterIP], why);
     }
@@ -93,7 +97,11 @@ function validateAddresses(
 }
 
 /** Addresses beside the first: one of the other family at most. */
-function validateFurther(clusterIPs: readonly string[], errors: FieldErrors): void {
+function validateFurther(
+  clusterIPs: readonly string[],
+  errors: FieldErrors,
+  known: readonly string[] | undefined,
+): void {
   const field = 'spec.clusterIPs';
   if (clusterIPs.length < 2) return;
   if (clusterIPs[0] === 'None') {
@@ -101,7 +109,7 @@ function validateFurther(clusterIPs: readonly string[], errors: FieldErrors): vo
     return;
   }
   clusterIPs.forEach((address, index) => {
-    if (index > 0 && isIP(address) === 0) errors.invalid(`${field}[${index}]`, address, notAnAddress);
+    if (index > 0) errors.invalidFor(`${field}[${index}]`, address, addressErrors(address, known));
   });
   if (clusterIPs.length > 2) errors.invalid(field, clusterIPs, 'may only hold up to 2 values');
   const families = new Set(clusterIPs.map(isIP));

@@ -43,7 +43,7 @@ export function strategyIn(stored: Strategy, version: ServedVersion): Strategy {
       if (!errors.any) stored.validate?.(toStored(object), errors, old && toStored(old));
     },
     validateUpdate: (object, old, errors) => stored.validateUpdate?.(toStored(object), toStored(old), errors),
-    warnings: (object) => stored.warnings?.(toStored(object)) ?? [],
+    warnings: (object, old) => stored.warnings?.(toStored(object), old && toStored(old)) ?? [],
   };
 }
 

@@ -8,7 +8,7 @@ import type { FieldErrors } from '../field-errors.ts';
 type Annotations = Readonly<Record<string, string>>;
 type Profile = NonNullable<NonNullable<Container['securityContext']>['appArmorProfile']>;
 
-const prefix = 'container.apparmor.security.beta.kubernetes.io/';
+export const appArmorPrefix = 'container.apparmor.security.beta.kubernetes.io/';
 const local = 'localhost/';
 const profiles: Readonly<Record<string, Profile>> = {
   'runtime/default': { type: 'RuntimeDefault' },
@@ -26,11 +26,11 @@ export function validateAppArmorAnnotations(
   specPath: string,
   errors: FieldErrors,
 ): void {
-  const keys = Object.keys(annotations ?? {}).filter((key) => key.startsWith(prefix));
+  const keys = Object.keys(annotations ?? {}).filter((key) => key.startsWith(appArmorPrefix));
   if (!annotations || keys.length === 0) return;
   const places = placesOf(spec, specPath);
   for (const key of keys) {
-    const [name, value = ''] = [key.slice(prefix.length), annotations[key]];
+    const [name, value = ''] = [key.slice(appArmorPrefix.length), annotations[key]];
     const place = places.find(({ container }) => container.name === name);
     if (!place) errors.invalid(`${path}[${key}]`, name, 'container not found');
     if (value !== '' && !profileIn(value)) {
@@ -55,10 +55,10 @@ function validateMatch(said: Profile | undefined, { container, at }: Place, spec
 export function fillInAppArmor({ metadata, spec }: Pod, warnings: string[]): void {
   const annotations = metadata?.annotations;
   if (!annotations || !spec || spec.os?.name === 'windows') return;
-  if (!Object.keys(annotations).some((key) => key.startsWith(prefix))) return;
+  if (!Object.keys(annotations).some((key) => key.startsWith(appArmorPrefix))) return;
   const ofPod = spec.securityContext?.appArmorProfile;
   for (const { container } of placesOf(spec, '')) {
-    const key = `${prefix}${container.name}`;
+    const key = `${appArmorPrefix}${container.name}`;
     const said = annotations[key];
     if (said === undefined || container.securityContext?.appArmorProfile) continue;
     const profile = profileIn(said);
@@ -72,7 +72,7 @@ export function fillInAppArmor({ metadata, spec }: Pod, warnings: string[]): voi
 /** They stay as they are while the pod lives. */
 export function validateAppArmorUpdate(now: Annotations, before: Annotations, errors: FieldErrors): void {
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    if (!key.startsWith(prefix) || now[key] === before[key]) continue;
+    if (!key.startsWith(appArmorPrefix) || now[key] === before[key]) continue;
     const why = `may not ${before[key] === undefined ? 'add' : 'remove or update'} AppArmor annotations`;
     errors.forbidden(`metadata.annotations[${key}]`, why);
   }

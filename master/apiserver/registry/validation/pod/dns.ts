@@ -1,12 +1,11 @@
 /** The names that a pod has and knows: its own, and those of others (Kubernetes' "DNS for Services and Pods" page). */
-import { isIP } from 'node:net';
 import type { PodSpec } from '../../../../api/types.ts';
 import {
   isDns1123Label,
   isDns1123Subdomain,
   isDns1123SubdomainWithUnderscore,
 } from '../../../../api/validation-names.ts';
-import { notAnAddress } from '../addresses.ts';
+import { addressErrors } from '../addresses.ts';
 import type { FieldErrors } from '../field-errors.ts';
 
 /** Of the kubelet's `resolv.conf`. */
@@ -21,7 +20,7 @@ export function validateNames(spec: PodSpec, path: string, errors: FieldErrors):
   validateDns(spec, path, errors);
   (spec.hostAliases ?? []).forEach(({ ip = '', hostnames = [] }, index) => {
     const field = `${path}.hostAliases[${index}]`;
-    if (isIP(ip) === 0) errors.invalid(`${field}.ip`, ip, notAnAddress);
+    errors.invalidFor(`${field}.ip`, ip, addressErrors(ip));
     hostnames.forEach((hostname, at) => {
       errors.invalidFor(`${field}.hostnames[${at}]`, hostname, isDns1123Subdomain(hostname));
     });
@@ -58,9 +57,7 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string, errors: Fi
     errors.invalid(`${field}.nameservers`, nameservers, `must not have more than ${maxNameservers} nameservers`);
   }
   nameservers.forEach((server, index) => {
-    if (isIP(server) === 0) {
-      errors.invalid(`${field}.nameservers[${index}]`, server, notAnAddress);
-    }
+    errors.invalidFor(`${field}.nameservers[${index}]`, server, addressErrors(server));
   });
   if (searches.length > maxSearchPaths) {
     errors.invalid(`${field}.searches`, searches, `must not have more than ${maxSearchPaths} search paths`);

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { Pod } from '../../../../api/types.ts';
 import { isDns1123Subdomain, isQualifiedName } from '../../../../api/validation-names.ts';
-import { notAnAddress } from '../addresses.ts';
+import { addressErrors } from '../addresses.ts';
 import type { FieldErrors } from '../field-errors.ts';
 import { validateAnnotationsUpdate } from './annotations.ts';
 
@@ -19,19 +19,25 @@ export function validatePodStatus(pod: Pod, old: Pod, errors: FieldErrors): void
     errors.invalidFor('status.nominatedNodeName', nominatedNodeName, isDns1123Subdomain(nominatedNodeName));
   }
   errors.immutable('status.qosClass', qosClass, qosClass === old.status?.qosClass || !old.status?.qosClass);
-  validateAddresses(podIPs, 'status.podIPs', errors);
-  validateAddresses(hostIPs, 'status.hostIPs', errors);
+  validateAddresses(podIPs, old.status?.podIPs, 'status.podIPs', errors);
+  validateAddresses(hostIPs, old.status?.hostIPs, 'status.hostIPs', errors);
   const [first] = hostIPs;
   if (first && first.ip !== hostIP) errors.invalid('status.hostIPs[0].ip', first.ip, 'must be equal to `hostIP`');
 }
 
 /** One of each family at most. */
-function validateAddresses(addresses: readonly { ip?: string }[], field: string, errors: FieldErrors): void {
+function validateAddresses(
+  addresses: readonly { ip?: string }[],
+  old: readonly { ip?: string }[] | undefined,
+  field: string,
+  errors: FieldErrors,
+): void {
+  const known = (old ?? []).map(({ ip }) => ip);
   const families = new Set<number>();
   let right = true;
   addresses.forEach(({ ip = '' }, index) => {
     const family = isIP(ip);
-    if (family === 0) errors.invalid(`${field}[${index}]`, ip, notAnAddress);
+    errors.invalidFor(`${field}[${index}]`, ip, addressErrors(ip, known));
     if (family === 0 || families.has(family)) right = false;
     families.add(family);
   });
