@@ -152,6 +152,14 @@ export interface RuntimeVersion {
   readonly version: string;
 }
 
+/** As whom an image is pulled. */
+export interface RegistryAuth {
+  /** The registry, or a part of its repositories: `registry.example:5000/team`. */
+  readonly serveraddress: string;
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface ImageInfo {
   readonly names: readonly string[];
   readonly sizeBytes: number;
@@ -243,8 +251,8 @@ export interface Runtime {
   /** The container's log as bytes. The reader destroys the stream when it has enough. */
   logs(id: string, options: LogOptions): Promise<Readable>;
   hasImage(reference: string): Promise<boolean>;
-  /** Rejects with the engine's reason. */
-  pullImage(reference: string, signal: AbortSignal): Promise<PulledImage>;
+  /** Without credentials as anybody. Rejects with the engine's reason. */
+  pullImage(reference: string, signal: AbortSignal, auth?: RegistryAuth): Promise<PulledImage>;
   images(): Promise<ImageInfo[]>;
   /** Takes in the images of an archive as `docker save` writes it; gives their names. */
   loadImages(path: string): Promise<string[]>;

@@ -9,6 +9,7 @@ import { ConfigError, type EnvironmentContext, environmentOf } from './environme
 import { runHook } from './hooks.ts';
 import { type ImagePuller, StartError, type Tell } from './image-puller.ts';
 import { gracePeriodOf, namespaceOf, uidOf } from './pod.ts';
+import { pullCredentials } from './registry-credentials.ts';
 
 /** Where the objects come from that pods refer to. */
 export interface Objects {
@@ -49,10 +50,11 @@ export class ContainerStarter {
     volumePaths: ReadonlyMap<string, string>,
     tell: Tell,
   ): Promise<void> {
-    const { runtime, puller } = this.#options;
+    const { runtime, puller, objects } = this.#options;
     const { container } = action;
     try {
-      await puller.ensure(container, tell);
+      const secretOf = (namespace: string, name: string) => objects.secret(namespace, name);
+      await puller.ensure(container, pullCredentials(pod, container.image ?? '', secretOf), tell);
     } catch (error) {
       if (error instanceof StartError) tell('Warning', 'Failed', `Error: ${error.reason}`);
       throw error;

@@ -1,8 +1,9 @@
 /** Makes sure that a container's image is there, as its pull policy says, with back-off after failures ("Images"). */
 import type { Clock } from '../../../master/api/clock.ts';
 import type { Container } from '../../../master/api/types.ts';
-import type { Runtime } from '../../runtime/runtime.ts';
+import type { PulledImage, RegistryAuth, Runtime } from '../../runtime/runtime.ts';
 import { BackOff, goDuration } from './back-off.ts';
+import type { PullCredentials } from './registry-credentials.ts';
 
 /** Why a container cannot be started now: the reason and message of its waiting state. */
 export class StartError extends Error {
@@ -38,8 +39,8 @@ export class ImagePuller {
     this.#backOff = options.backOff ?? new BackOff();
   }
 
-  /** Resolves when the image is there. Throws StartError. */
-  async ensure(container: Container, tell: Tell): Promise<void> {
+  /** Resolves when the image is there. It is pulled with the first of the credentials that will do. Throws StartError. */
+  async ensure(container: Container, { auths, missing }: PullCredentials, tell: Tell): Promise<void> {
     const image = container.image ?? '';
     const policy = container.imagePullPolicy ?? defaultPolicy(image);
     const present = await this.#runtime.hasImage(image);
@@ -59,17 +60,22 @@ export class ImagePuller {
       const last = this.#lastErrors.get(image) ?? '';
       throw new StartError('ImagePullBackOff', `Back-off pulling image "${image}": ErrImagePull: ${last}`, { until });
     }
-    await this.#pull(image, tell);
+    if (missing.length > 0) {
+      const names = missing.join(', ');
+      const message = `Unable to retrieve some image pull secrets (${names}); attempting to pull the image may not succeed.`;
+      tell('Warning', 'FailedToRetrieveImagePullSecret', message);
+    }
+    await this.#pull(image, auths, tell);
   }
 
   #waitUntil(image: string, now: number): number | undefined {
     return this.#backOff.waitUntil(image, this.#failedAt.get(image) ?? 0, now);
   }
 
-  async #pull(image: string, tell: Tell): Promise<void> {
+  async #pull(image: string, auths: readonly RegistryAuth[], tell: Tell): Promise<void> {
     tell('Normal', 'Pulling', `Pulling image "${image}"`);
     try {
-      const { tookMs, sizeBytes } = await this.#pullOnce(image);
+      const { tookMs, sizeBytes } = await this.#pullOnce(image, auths);
       const took = tookMs < 1000 ? `${tookMs}ms` : goDuration(tookMs);
       tell(
         'Normal',
@@ -88,16 +94,31 @@ export class ImagePuller {
     }
   }
 
-  #pullOnce(image: string): Promise<{ tookMs: number; sizeBytes: number }> {
-    const known = this.#pulling.get(image);
+  #pullOnce(image: string, auths: readonly RegistryAuth[]): Promise<{ tookMs: number; sizeBytes: number }> {
+    // Only those who come with the same credentials wait for the same pull.
+    const key = JSON.stringify([image, auths]);
+    const known = this.#pulling.get(key);
     if (known !== undefined) return known;
     const startedAt = this.#clock.now();
-    const pull = this.#runtime
-      .pullImage(image, this.#signal)
+    const pull = this.#pullAs(image, auths)
       .then(({ sizeBytes }) => ({ tookMs: this.#clock.now() - startedAt, sizeBytes }))
-      .finally(() => this.#pulling.delete(image));
-    this.#pulling.set(image, pull);
+      .finally(() => this.#pulling.delete(key));
+    this.#pulling.set(key, pull);
     return pull;
+  }
+
+  /** With each of the credentials in turn; rejects with the reasons of all. */
+  async #pullAs(image: string, auths: readonly RegistryAuth[]): Promise<PulledImage> {
+    const errors: Error[] = [];
+    for (const auth of auths.length > 0 ? auths : [undefined]) {
+      try {
+        return await this.#runtime.pullImage(image, this.#signal, auth);
+      } catch (error) {
+        errors.push(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+    const [first, ...more] = new Set(errors.map(({ message }) => message));
+    throw more.length === 0 ? errors[0] : new AggregateError(errors, `[${[first, ...more].join(', ')}]`);
   }
 }
 

@@ -98,12 +98,13 @@ export class ObjectCache {
   }
 }
 
-/** Every ConfigMap and Secret that the pod's containers and volumes name. */
+/** Every ConfigMap and Secret that the pod, its containers and its volumes name. */
 export function referencesOf(pod: Pod): { resource: Referable; name: string }[] {
   const found = new Map<string, { resource: Referable; name: string }>();
   const add = (resource: Referable, name: string | undefined): void => {
     if (name) found.set(`${resource}/${name}`, { resource, name });
   };
+  for (const { name } of pod.spec?.imagePullSecrets ?? []) add('secrets', name);
   eachReference(allContainersOf(pod), pod.spec?.volumes ?? [], add);
   return [...found.values()];
 }

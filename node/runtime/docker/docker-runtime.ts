@@ -18,6 +18,7 @@ import type {
   ImageInfo,
   LogOptions,
   PulledImage,
+  RegistryAuth,
   RemoteProcess,
   Runtime,
   RuntimeEvent,
@@ -194,8 +195,9 @@ export class DockerRuntime implements Runtime {
     }
   }
 
-  async pullImage(reference: string, signal: AbortSignal): Promise<PulledImage> {
-    const stream = await asEngineWords(this.#docker.pull(withTag(reference), { abortSignal: signal }));
+  async pullImage(reference: string, signal: AbortSignal, auth?: RegistryAuth): Promise<PulledImage> {
+    const options = { abortSignal: signal, ...(auth && { authconfig: auth }) };
+    const stream = await asEngineWords(this.#docker.pull(withTag(reference), options));
     for await (const line of jsonLines(stream)) {
       if (typeof line.error === 'string') throw new Error(line.error);
     }
