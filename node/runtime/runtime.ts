@@ -110,6 +110,13 @@ export interface SandboxState {
   readonly ip?: string;
 }
 
+/** The numbers of a user, its group and all its groups. */
+export interface ProcessUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
 interface ContainerBase {
   readonly id: string;
   readonly sandboxId: string;
@@ -121,6 +128,8 @@ interface ContainerBase {
   readonly createdAt: number;
   readonly gracePeriodSeconds: number;
   readonly terminationMessageFile?: string;
+  /** Of the container's first process, where it is known. */
+  readonly user?: ProcessUser;
 }
 
 export type ContainerState = ContainerBase &

@@ -94,6 +94,7 @@ function statusOf(pod: Pod, container: Container, state: RuntimePod, context: St
     imageID: newest.imageId === '' ? '' : `${context.runtimeName}://${newest.imageId}`,
     containerID: containerIdOf(newest.id, context),
     started: false,
+    ...placeOf(container, newest, reported?.containerID === containerIdOf(newest.id, context) ? reported : undefined),
   };
   if (!previous && reported?.lastState?.terminated && reported.restartCount === newest.attempt) {
     status.lastState = reported.lastState;
@@ -114,6 +115,36 @@ function statusOf(pod: Pod, container: Container, state: RuntimePod, context: St
   return status;
 }
 
+/** What the container was given: that of its definition when it was made, which is told once and stays. */
+function placeOf(
+  container: Container,
+  { user }: ContainerState,
+  told: ContainerStatus | undefined,
+): Partial<ContainerStatus> {
+  const resources = told?.resources ?? container.resources ?? {};
+  const { requests } = resources;
+  const linux = user && { uid: user.uid, gid: user.gid, supplementalGroups: [...user.groups] };
+  const asWhom = linux ? { linux } : told?.user;
+  return {
+    ...(requests && Object.keys(requests).length > 0 && { allocatedResources: requests }),
+    resources,
+    ...mountsOf(container),
+    ...(asWhom && { user: asWhom }),
+  };
+}
+
+/** What is only read may be written below, where something is mounted there: engines are not asked for more. */
+function mountsOf({ volumeMounts = [] }: Container): Pick<ContainerStatus, 'volumeMounts'> {
+  if (volumeMounts.length === 0) return {};
+  return {
+    volumeMounts: volumeMounts.map(({ name, mountPath, readOnly }) => ({
+      name,
+      mountPath,
+      ...(readOnly && { readOnly, recursiveReadOnly: 'Disabled' }),
+    })),
+  };
+}
+
 /** The runtime has no such container: it was not made yet, or it was and is lost. */
 function lostOrNew(
   pod: Pod,
@@ -130,6 +161,7 @@ function lostOrNew(
     image: container.image ?? '',
     imageID: '',
     started: false,
+    ...mountsOf(container),
   };
   // What had ended stays as it was told.
   if (reported?.state?.terminated) return { ...status, ...reported, ready: reported.ready, started: false };

@@ -69,6 +69,10 @@ export class Volumes {
       const base = options.paths.get(mount.name);
       if (base === undefined)
         throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
+      if (mount.recursiveReadOnly === 'Enabled') {
+        const why = `volume "${mount.name}" requested recursive read-only mode, but it is not supported by the runtime`;
+        throw new ConfigError(`failed to resolve recursive read-only mode: ${why}`);
+      }
       const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => values.get(name)) : mount.subPath;
       const propagation = propagations[mount.mountPropagation ?? ''];
       mounts.push({

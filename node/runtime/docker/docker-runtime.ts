@@ -30,8 +30,9 @@ import type {
 import { containerOptions, type Place, sandboxOptions } from './create-options.ts';
 import { engineSays, engineWords, unlessDone } from './engine-error.ts';
 import { execIn } from './exec.ts';
+import { FirstUsers } from './first-users.ts';
 import { jsonLines } from './json-lines.ts';
-import { labels } from './labels.ts';
+import { labels, types } from './labels.ts';
 import { withoutFrames } from './log-stream.ts';
 import { ensureNetwork } from './network.ts';
 import { attachTo, openExec } from './remote-process.ts';
@@ -55,6 +56,7 @@ export class DockerRuntime implements Runtime {
   readonly #logger: Logger;
   readonly #place: Place;
   readonly #bridge: string;
+  readonly #users = new FirstUsers();
   /** Until the engine says that it has no way to limit processor or memory. */
   #limits = true;
 
@@ -135,6 +137,7 @@ export class DockerRuntime implements Runtime {
   }
 
   async removeContainer(id: string): Promise<void> {
+    this.#users.forget(id);
     try {
       await unlessDone(this.#docker.getContainer(id).remove({ force: true, v: true }));
     } catch (error) {
@@ -282,7 +285,9 @@ export class DockerRuntime implements Runtime {
     const found = await this.#docker.listContainers({ all: true, filters: { label: wanted } });
     const inspected = await Promise.all(found.map(({ Id }) => this.#inspect(Id)));
     const present = inspected.filter((container) => container !== undefined);
-    return podsOf(present, this.#place.network);
+    const isContainer = ({ Config }: ContainerInspectInfo): boolean => Config.Labels[labels.type] === types.container;
+    const users = await this.#users.of(present.filter(isContainer));
+    return podsOf(present, this.#place.network, users);
   }
 
   async #inspect(id: string): Promise<ContainerInspectInfo | undefined> {

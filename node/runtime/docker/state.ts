@@ -1,10 +1,14 @@
 /** What the engine says about its containers, as the kubelet's terms. Pure. */
 import type { ContainerInspectInfo } from 'dockerode';
-import { type ContainerState, newestFirst, type RuntimePod, type SandboxState } from '../runtime.ts';
+import { type ContainerState, newestFirst, type ProcessUser, type RuntimePod, type SandboxState } from '../runtime.ts';
 import { labels, podOf, types } from './labels.ts';
 
 /** Groups inspected containers by pod. */
-export function podsOf(inspected: readonly ContainerInspectInfo[], network: string): RuntimePod[] {
+export function podsOf(
+  inspected: readonly ContainerInspectInfo[],
+  network: string,
+  users: ReadonlyMap<string, ProcessUser>,
+): RuntimePod[] {
   const pods = new Map<string, { pod: RuntimePod['pod']; sandboxes: SandboxState[]; containers: ContainerState[] }>();
   for (const container of inspected) {
     const of = container.Config.Labels;
@@ -13,7 +17,8 @@ export function podsOf(inspected: readonly ContainerInspectInfo[], network: stri
     const entry = pods.get(pod.uid) ?? { pod, sandboxes: [], containers: [] };
     pods.set(pod.uid, entry);
     if (of[labels.type] === types.sandbox) entry.sandboxes.push(sandboxOf(container, network));
-    else if (of[labels.type] === types.container) entry.containers.push(containerOf(container));
+    else if (of[labels.type] === types.container)
+      entry.containers.push(containerOf(container, users.get(container.Id)));
   }
   for (const { sandboxes, containers } of pods.values()) {
     sandboxes.sort(newestFirst);
@@ -39,7 +44,7 @@ function sandboxOf(container: ContainerInspectInfo, network: string): SandboxSta
   };
 }
 
-function containerOf(container: ContainerInspectInfo): ContainerState {
+function containerOf(container: ContainerInspectInfo, user: ProcessUser | undefined): ContainerState {
   const of = container.Config.Labels;
   const { State: state } = container;
   const base = {
@@ -52,6 +57,7 @@ function containerOf(container: ContainerInspectInfo): ContainerState {
     imageId: container.Image,
     createdAt: Date.parse(container.Created),
     gracePeriodSeconds: Number(of[labels.grace] ?? 30),
+    ...(user && { user }),
     ...(of[labels.messageFile] ? { terminationMessageFile: of[labels.messageFile] } : {}),
   };
   if (state.Running) return { ...base, state: 'running', startedAt: Date.parse(state.StartedAt) };

@@ -206,3 +206,38 @@ test('a readiness gate without its condition keeps the pod from being ready', (t
   t.is(conditions(status).Ready, 'False ReadinessGatesNotReady');
   t.is(conditions(status).ContainersReady, 'True');
 });
+
+test('a container tells what it was given: resources as when it was made, its mounts, and as whom it runs', (t) => {
+  const resources = { requests: { cpu: '100m' }, limits: { cpu: '1' } };
+  const volumeMounts = [
+    { name: 'data', mountPath: '/data' },
+    { name: 'token', mountPath: '/var/run/secrets', readOnly: true },
+  ];
+  const spec = { containers: [container('main', { resources, volumeMounts })] };
+  const told = {
+    volumeMounts: [
+      { name: 'data', mountPath: '/data' },
+      { name: 'token', mountPath: '/var/run/secrets', readOnly: true, recursiveReadOnly: 'Disabled' },
+    ],
+  };
+  const before = computeStatus(podWith(spec), state([], []), context).containerStatuses?.[0];
+  t.like(before, told);
+  t.is(before?.resources, undefined);
+  const user = { uid: 1000, gid: 3000, groups: [3000, 4000] };
+  const status = computeStatus(podWith(spec), state([{ ...has('main', 'running'), user }]), context);
+  const given = {
+    ...told,
+    resources,
+    allocatedResources: { cpu: '100m' },
+    user: { linux: { uid: 1000, gid: 3000, supplementalGroups: [3000, 4000] } },
+  };
+  t.like(status.containerStatuses?.[0], given);
+  // Another size is wished for; this container has what it has.
+  const resized = { containers: [container('main', { resources: { requests: { cpu: '2' } }, volumeMounts })] };
+  t.like(
+    computeStatus(podWith(resized, { status }), state([has('main', 'running')]), context).containerStatuses?.[0],
+    given,
+  );
+  const next = computeStatus(podWith(resized, { status }), state([has('main', 'running', { attempt: 1 })]), context);
+  t.deepEqual(next.containerStatuses?.[0]?.resources, { requests: { cpu: '2' } });
+});

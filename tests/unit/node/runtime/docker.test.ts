@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import test from 'ava';
 import { containerOptions, sandboxOptions } from '../../../../node/runtime/docker/create-options.ts';
 import { engineWords } from '../../../../node/runtime/docker/engine-error.ts';
+import { userOf } from '../../../../node/runtime/docker/first-users.ts';
 import { jsonLines } from '../../../../node/runtime/docker/json-lines.ts';
 import { withoutFrames } from '../../../../node/runtime/docker/log-stream.ts';
 import { firstAddress } from '../../../../node/runtime/docker/network.ts';
@@ -118,4 +119,11 @@ test('the engine’s own words are told, without the client’s', (t) => {
 
 test('the gateway is the first address of the range', (t) => {
   t.is(firstAddress('10.244.3.0/24'), '10.244.3.1');
+});
+
+test('as whom a process runs is read from what the kernel tells of it', (t) => {
+  const status =
+    'Name:\tapp\nUid:\t1000\t1001\t1000\t1000\nGid:\t3000\t3000\t3000\t3000\nGroups:\t4000 3000 \nNStgid:\t7\n';
+  t.deepEqual(userOf(status), { uid: 1001, gid: 3000, groups: [3000, 4000] });
+  t.is(userOf(''), undefined);
 });
