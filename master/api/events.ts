@@ -1,12 +1,14 @@
 /**
  * EventRecorder: tells what happened to an object, as `kubectl describe` and `kubectl get events` show it.
  *
- * Best effort by design: recording never blocks or fails its caller. The same event said again raises its count; past the
- * queue's bound the newest events are dropped.
+ * Best effort by design: recording never blocks or fails its caller. The same event said again raises its count. A write that did not reach
+ * a server, or found it in trouble, is tried again for a minute or two; what a server refuses is given up, and past the queue's bound the
+ * newest events are dropped.
  */
 import { randomBytes } from 'node:crypto';
 import type { Client } from './client.ts';
-import { isNotFound } from './errors.ts';
+import { sleep } from './clock.ts';
+import { isAlreadyExists, isNotFound, isStatusError } from './errors.ts';
 import { apiVersionOf, type Kind } from './kinds.ts';
 import type { Logger } from './logging.ts';
 import { nowSeconds } from './meta.ts';
@@ -21,17 +23,26 @@ export interface EventSource {
 const queueBound = 1_000;
 const rememberedBound = 4_096;
 
+/** What is being sent at once: a server that takes its time holds up few. */
+const senders = 4;
+/** As often as client-go's recorder: then the cluster has other troubles. */
+const maxTries = 12;
+const pauseMs = 1_000;
+const longestPauseMs = 10_000;
+
 export class EventRecorder {
   readonly #client: Client;
   readonly #source: EventSource;
   readonly #logger: Logger;
   readonly #queue: Event[] = [];
-  /** Events said before, by what makes them the same; the oldest is forgotten first. */
-  readonly #said = new Map<string, Event>();
-  #sending: Promise<void> | undefined;
+  /** Events said before, by what makes them the same; the oldest is forgotten first. Undefined: that one was given up. */
+  readonly #said = new Map<string, Promise<Event | undefined>>();
+  readonly #sending = new Set<Promise<void>>();
+  readonly #ending = new AbortController();
 
+  /** The client's fence is left aside: what a deposed leader did is as true as before. */
   constructor(client: Client, source: EventSource, logger: Logger) {
-    this.#client = client;
+    this.#client = client.unfenced();
     this.#source = source;
     this.#logger = logger;
   }
@@ -47,37 +58,52 @@ export class EventRecorder {
   ): void {
     if (this.#queue.length >= queueBound) return;
     this.#queue.push(this.#newEvent(object, kind, type, reason, message, fieldPath));
-    this.#sending ??= this.#send();
+    if (this.#sending.size >= senders) return;
+    const sending = this.#send().finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
   }
 
-  /** Resolves when everything said so far was sent or given up. */
+  /** Resolves when everything said so far was sent or given up; what cannot be sent at once is not tried again. */
   async flush(): Promise<void> {
-    await this.#sending;
+    this.#ending.abort();
+    await Promise.all(this.#sending);
   }
 
   async #send(): Promise<void> {
-    for (let event = this.#queue.shift(); event; event = this.#queue.shift()) {
-      try {
-        await this.#record(event);
-      } catch (error) {
-        this.#logger.debug(
-          { err: error, reason: event.reason, object: event.involvedObject },
-          'event was not recorded',
-        );
-      }
-    }
-    this.#sending = undefined;
+    for (let event = this.#queue.shift(); event; event = this.#queue.shift()) await this.#record(event);
   }
 
   async #record(event: Event): Promise<void> {
     const { involvedObject: about, type, reason, message } = event;
     const sameness = JSON.stringify([about.uid, about.name, about.fieldPath, type, reason, message]);
-    const said = this.#said.get(sameness);
+    const before = this.#said.get(sameness);
     this.#said.delete(sameness);
-    const recorded = (said && (await this.#count(said, event))) ?? (await this.#client.create('events', event));
+    const recorded = this.#tryToWrite(event, before);
     this.#said.set(sameness, recorded);
     const [oldest] = this.#said.keys();
     if (this.#said.size > rememberedBound && oldest !== undefined) this.#said.delete(oldest);
+    if ((await recorded) === undefined && this.#said.get(sameness) === recorded) this.#said.delete(sameness);
+  }
+
+  /** The event as it is kept; undefined when it was given up. Never rejects. */
+  async #tryToWrite(event: Event, before: Promise<Event | undefined> | undefined): Promise<Event | undefined> {
+    const said = await before;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return (said && (await this.#count(said, event))) ?? (await this.#client.create('events', event));
+      } catch (error) {
+        // An earlier try has reached it: names are made once.
+        if (isAlreadyExists(error)) return event;
+        const hopeless = isStatusError(error) && error.code < 500;
+        if (hopeless || tries >= maxTries || this.#ending.signal.aborted) {
+          const { involvedObject: object, reason } = event;
+          this.#logger.debug({ err: error, reason, object, tries }, 'event was not recorded');
+          return undefined;
+        }
+        const waitMs = Math.min(pauseMs * 2 ** (tries - 1), longestPauseMs);
+        await sleep(waitMs * (0.5 + Math.random() / 2), this.#ending.signal);
+      }
+    }
   }
 
   /** The event with its count raised; undefined when it has expired meanwhile. */

@@ -22,6 +22,7 @@ import { startNamespaces } from './namespace.ts';
 import { startNodeIpam } from './node-ipam.ts';
 import { startNodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
 import { startTaintEviction } from './node-lifecycle/taint-eviction.ts';
+import { startNodeTtl } from './node-ttl.ts';
 import { startPodGc } from './pod-gc.ts';
 import { startReplicaSets, startReplicationController } from './replication/replica-manager.ts';
 import { startResourceQuota } from './resource-quota.ts';
@@ -49,6 +50,7 @@ export const controllerTable: readonly ControllerRow[] = checked([
   { name: 'node-lifecycle-controller', start: startNodeLifecycle },
   { name: 'taint-eviction-controller', start: startTaintEviction },
   { name: 'node-ipam-controller', start: startNodeIpam },
+  { name: 'ttl-controller', start: startNodeTtl },
   { name: 'endpoints-controller', start: startEndpoints },
   { name: 'endpointslice-controller', start: startEndpointSlices },
   { name: 'endpointslice-mirroring-controller', start: startEndpointSliceMirroring },

@@ -36,6 +36,16 @@ test.serial('every node gets a range of pod addresses of its own', async (t) => 
   t.true(ranges.every((range) => /^10\.244\.\d+\.0\/24$/.test(range ?? '')));
 });
 
+test.serial('every node is told for how long it may go on with what it has read', async (t) => {
+  const told = ({ metadata }: Node) => metadata?.annotations?.['node.alpha.kubernetes.io/ttl'];
+  const { items } = await within(
+    10,
+    () => plane.client.list('nodes'),
+    ({ items }) => items.every((each) => told(each) !== undefined),
+  );
+  t.deepEqual(items.map(told), ['0', '0', '0']);
+});
+
 test.serial('the pods of a lost node leave the endpoints and are replaced on the others', async (t) => {
   const namespace = 'default';
   await plane.client.create('services', {

@@ -4,6 +4,7 @@ import { CidrRanges } from '../../../master/controllers/cidr-ranges.ts';
 import { aggregatedRules } from '../../../master/controllers/cluster-role-aggregation.ts';
 import { checked, controllerTable, selectControllers } from '../../../master/controllers/controller-table.ts';
 import { conditionsFor, deletionOrder } from '../../../master/controllers/namespace.ts';
+import { secondsOf, stepFor } from '../../../master/controllers/node-ttl.ts';
 import {
   excessTerminated,
   missingNodes,
@@ -169,4 +170,14 @@ test('a claim is kept while a pod on a node names it, and a volume while it is b
   t.true(uses(user('n'), 'p-w'));
   t.false(uses(user(), 'c'));
   t.false(uses(user('n'), 'd'));
+});
+
+test('the more nodes there are the longer they may go on with what they have read, and a node more or less changes little', (t) => {
+  t.deepEqual(
+    [0, 100, 101, 500, 501, 1_001, 2_001, 10_001].map((nodes) => secondsOf(stepFor(nodes))),
+    [0, 0, 15, 15, 30, 60, 300, 600],
+  );
+  const large = stepFor(101);
+  t.is(stepFor(95, large), large);
+  t.is(stepFor(89, large), 0);
 });
