@@ -118,7 +118,7 @@ export class Session {
       runtime,
       clock,
       changed: poke,
-      unhealthy: (pod, { name }, message) => tell(pod, name, 'Warning', 'Unhealthy', message),
+      warn: (pod, { name }, reason, message) => tell(pod, name, 'Warning', reason, message),
       hostIp: () => identity.ip,
     });
     const syncer = new PodSyncer({

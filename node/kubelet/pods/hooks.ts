@@ -2,7 +2,7 @@
 import { sleep } from '../../../master/api/clock.ts';
 import type { Container } from '../../../master/api/types.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { httpGet } from '../probes/probe.ts';
+import { httpGet } from '../probes/http-get.ts';
 
 export type Hook = NonNullable<NonNullable<Container['lifecycle']>['preStop']>;
 

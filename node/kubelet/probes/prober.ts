@@ -27,8 +27,8 @@ export interface ProberOptions {
   readonly clock: Clock;
   /** A result has changed. */
   readonly changed: (podUid: string) => void;
-  /** A probe failed or could not be made. */
-  readonly unhealthy: (pod: Pod, container: Container, message: string) => void;
+  /** A probe failed or could not be made, or its success is odd: the reason and message of an event. */
+  readonly warn: (pod: Pod, container: Container, reason: 'Unhealthy' | 'ProbeWarning', message: string) => void;
   readonly hostIp: () => string;
 }
 
@@ -131,14 +131,16 @@ export class Prober {
 
   async #once(job: Job): Promise<ProbeResult['outcome']> {
     const { pod, container, id, ip, type, probe, probed } = job;
-    const { runtime, unhealthy } = this.#options;
+    const { runtime, warn } = this.#options;
     const target = { runtime, container, containerId: id, podIp: ip };
-    const { outcome, output } = await runProbe(probe, target).catch((error: unknown): ProbeResult => {
+    const { outcome, output, warning } = await runProbe(probe, target).catch((error: unknown): ProbeResult => {
       return { outcome: 'unknown', output: String(error) };
     });
-    if (outcome !== 'success' && !probed.stop.signal.aborted) {
-      const title = `${type.charAt(0).toUpperCase()}${type.slice(1)}`;
-      unhealthy(pod, container, `${title} probe ${outcome === 'failure' ? 'failed' : 'errored'}: ${output}`);
+    if (probed.stop.signal.aborted) return outcome;
+    const title = `${type.charAt(0).toUpperCase()}${type.slice(1)}`;
+    if (warning !== undefined) warn(pod, container, 'ProbeWarning', `${title} probe warning: ${warning}`);
+    if (outcome !== 'success') {
+      warn(pod, container, 'Unhealthy', `${title} probe ${outcome === 'failure' ? 'failed' : 'errored'}: ${output}`);
     }
     return outcome;
   }

@@ -1,5 +1,5 @@
 import test from 'ava';
-import { portOf } from '../../../../node/kubelet/probes/probe.ts';
+import { portOf } from '../../../../node/kubelet/probes/http-get.ts';
 import { type ProbeState, stepProbe } from '../../../../node/kubelet/probes/probe-state.ts';
 import { container } from './pods.ts';
 
