@@ -56,7 +56,8 @@ export class ListBody {
   }
 
   whole(): Buffer {
-    return Buffer.concat([...this.pieces()], this.length);
+    const pieces = [...this.pieces()];
+    return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, this.length);
   }
 
   /** The bytes in pieces of about 256 KiB. They may be shared: never write into them. */

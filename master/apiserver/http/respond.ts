@@ -61,10 +61,13 @@ export function sendPieces(response: Answer, contentType: string, length: number
   const headers = headersOf(response, contentType);
   headers['Content-Length'] = length;
   response.writeHead(200, headers);
+  let rest = length;
   const next = (error?: Error | null): void => {
     if (error || response.destroyed) return;
     const { value, done } = pieces.next();
-    if (done) response.end();
+    rest -= value?.length ?? 0;
+    // The end goes with the last piece: by itself it would be one more write to the connection.
+    if (done || rest === 0) response.end(value);
     else response.write(value, next);
   };
   next();

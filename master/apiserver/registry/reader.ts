@@ -25,13 +25,24 @@ import { type Selection, selectionOf } from './selection.ts';
 import type { Strategy } from './strategy.ts';
 import { FieldErrors } from './validation/field-errors.ts';
 
-/** So many selectors' choices are kept of one state. */
+/** So many selectors' choices and pages are kept of one state. */
 const maxSelections = 64;
+
+/** A page of one state, but for the revision at which it is shown: that goes on where nothing in the list changes. */
+interface Page {
+  readonly items: readonly Stored[];
+  /** How many come after it: told only where it is known without looking at each. */
+  readonly remaining?: number;
+  /** Whether there may be more. */
+  readonly more: boolean;
+}
 
 export class Reader {
   readonly #strategy: Strategy;
   /** What selectors chose of lists. */
   readonly #selected = new WeakMap<readonly Stored[], Map<string, readonly Stored[]>>();
+  /** Pages of lists. */
+  readonly #pages = new WeakMap<readonly Stored[], Map<string, Page>>();
   readonly #storedAs: string;
   readonly #store: Store;
 
@@ -56,12 +67,12 @@ export class Reader {
     validateListOptions(options);
     const selection = selectionOf(this.#strategy, options);
     const prefix = listPrefix(this.#storedAs, namespace);
-    if (options.continue) return this.#nextPage(prefix, selection, options.continue, options.limit ?? 0);
+    if (options.continue) return this.#nextPage(prefix, selection, options.continue, options);
     const { items, revision } = await this.#stateFor(prefix, options);
     // As Kubernetes: a list that may be as old as the cache is never paged.
     const limit = options.resourceVersion === '0' ? 0 : (options.limit ?? 0);
     if (limit <= 0) return { items: this.#all(items, selection, options), revision, shared: true };
-    return page(prefix, items, 0, revision, selection, limit);
+    return this.#page(prefix, items, 0, revision, selection, options);
   }
 
   async watch(
@@ -109,26 +120,32 @@ export class Reader {
   /** All that match: looked for once in each state. */
   #all(items: readonly Stored[], { matches }: Selection, options: ListOptions): readonly Stored[] {
     if (!matches) return items;
-    const { labelSelector = '', fieldSelector = '' } = options;
-    const selector = `${labelSelector}\0${fieldSelector}`;
-    let known = this.#selected.get(items);
-    if (!known || known.size >= maxSelections) {
-      known = new Map();
-      this.#selected.set(items, known);
-    }
-    let chosen = known.get(selector);
-    if (!chosen) {
-      chosen = items.filter(({ object }) => matches(object));
-      known.set(selector, chosen);
-    }
-    return chosen;
+    return once(this.#selected, items, selectorOf(options), () => items.filter(({ object }) => matches(object)));
   }
 
-  async #nextPage(prefix: string, selection: Selection, text: string, limit: number): Promise<ListResult> {
+  async #nextPage(prefix: string, selection: Selection, text: string, options: ListOptions): Promise<ListResult> {
     const token = decodeContinue(text);
-    const after = prefix + token.after;
     const { items, revision } = await this.#stateOfPage(prefix, token);
-    return page(prefix, items, firstAfter(items, after), revision, selection, limit);
+    return this.#page(prefix, items, firstAfter(items, prefix + token.after), revision, selection, options);
+  }
+
+  /** A page from a place in the list on: looked for once in each state, too. */
+  #page(
+    prefix: string,
+    items: readonly Stored[],
+    start: number,
+    revision: number,
+    selection: Selection,
+    options: ListOptions,
+  ): ListResult {
+    const { limit = 0 } = options;
+    const page = once(this.#pages, items, `${start} ${limit} ${selectorOf(options)}`, () =>
+      pageOf(items, start, selection, limit),
+    );
+    const shown = { items: page.items, revision, shared: true };
+    if (!page.more) return shown;
+    const more = { ...shown, continue: continueAfter(prefix, page.items, revision) };
+    return page.remaining === undefined ? more : { ...more, remainingItemCount: page.remaining };
   }
 
   async #stateOfPage(prefix: string, { revision, after }: { revision: number; after: string }) {
@@ -141,36 +158,46 @@ export class Reader {
   }
 }
 
-/** A page of what matches. The count of the rest is told only where it is known without looking at each. */
-function page(
-  prefix: string,
+/** What was made of a state under a name, or else what `make` gives. */
+function once<T>(
+  known: WeakMap<readonly Stored[], Map<string, T>>,
   items: readonly Stored[],
-  start: number,
-  revision: number,
-  { matches }: Selection,
-  limit: number,
-): ListResult {
-  const chosen: Stored[] = [];
+  name: string,
+  make: () => T,
+): T {
+  let ofState = known.get(items);
+  if (!ofState || ofState.size >= maxSelections) {
+    ofState = new Map();
+    known.set(items, ofState);
+  }
+  let made = ofState.get(name);
+  if (made === undefined) {
+    made = make();
+    ofState.set(name, made);
+  }
+  return made;
+}
+
+const selectorOf = ({ labelSelector = '', fieldSelector = '' }: ListOptions): string =>
+  `${labelSelector}\0${fieldSelector}`;
+
+/** A page of what matches, from an index on; `limit` 0: all the rest. */
+function pageOf(items: readonly Stored[], start: number, { matches }: Selection, limit: number): Page {
   if (!matches) {
     const end = limit > 0 ? start + limit : items.length;
-    const some = items.slice(start, end);
-    if (end >= items.length) return { items: some, revision };
-    return {
-      items: some,
-      revision,
-      continue: continueAfter(prefix, some, revision),
-      remainingItemCount: items.length - end,
-    };
+    const remaining = items.length - end;
+    return remaining > 0
+      ? { items: items.slice(start, end), more: true, remaining }
+      : { items: items.slice(start), more: false };
   }
+  const chosen: Stored[] = [];
   for (let index = start; index < items.length; index++) {
     const item = items[index];
     if (!item || !matches(item.object)) continue;
-    if (limit > 0 && chosen.length === limit) {
-      return { items: chosen, revision, continue: continueAfter(prefix, chosen, revision) };
-    }
+    if (limit > 0 && chosen.length === limit) return { items: chosen, more: true };
     chosen.push(item);
   }
-  return { items: chosen, revision };
+  return { items: chosen, more: false };
 }
 
 function continueAfter(prefix: string, chosen: readonly Stored[], revision: number): string {

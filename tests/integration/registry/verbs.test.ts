@@ -3,7 +3,7 @@ import test from 'ava';
 import { systemClock } from '../../../master/api/clock.ts';
 import { createLogger } from '../../../master/api/logging.ts';
 import type { ConfigMap, KubeObject, Lease, Pod } from '../../../master/api/types.ts';
-import type { ObjectName } from '../../../master/apiserver/registry/context.ts';
+import type { ListResult, ObjectName } from '../../../master/apiserver/registry/context.ts';
 import { expireOnce } from '../../../master/apiserver/registry/event-expiry.ts';
 import { context, objectOf, refusal, resource, startWorld, Watching, type World } from './world.ts';
 
@@ -141,6 +141,38 @@ test('a list in pages shows one state, whatever is written meanwhile', async (t)
   t.is(third.continue, undefined);
   const unpaged = await configMaps().list(ctx, 'pages', { resourceVersion: '0', limit: 1 });
   t.is(unpaged.continue, undefined);
+});
+
+test('a page of one state is made once for all who ask for it, and anew after a change', async (t) => {
+  const namespaces = resource(world.registries[0], 'namespaces');
+  await namespaces.create(ctx, undefined, { metadata: { name: 'same-pages' } });
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    await configMaps().create(
+      ctx,
+      'same-pages',
+      configMap(name, {}, { labels: { odd: String('ace'.includes(name)) } }),
+    );
+  }
+  const list = (options: object) => configMaps().list(ctx, 'same-pages', { limit: 2, ...options });
+  const odd = { labelSelector: 'odd=true' };
+  const names = ({ items }: ListResult) => items.map(({ object }) => object.metadata?.name).join('');
+  const [first, selected] = [await list({}), await list(odd)];
+  t.deepEqual([names(first), names(selected)], ['ab', 'ac']);
+  // What changes elsewhere moves the revision that the page shows, and nothing else.
+  const elsewhere = await configMaps().create(ctx, 'default', configMap('not-on-these-pages'));
+  const again = await list({});
+  t.is(again.items, first.items);
+  t.is((await list(odd)).items, selected.items);
+  t.true(again.revision >= elsewhere.revision);
+  t.is(names(await list({ continue: again.continue })), 'cd');
+  t.is(names(await list({ ...odd, continue: selected.continue })), 'e');
+  t.is(names(await list({ limit: 3 })), 'abc');
+
+  await configMaps().delete(ctx, { namespace: 'same-pages', name: 'a' }, {});
+  const after = await list({});
+  t.deepEqual([names(after), after.remainingItemCount], ['bc', 2]);
+  t.is(names(await list(odd)), 'ce');
+  t.is(names(await list({ continue: again.continue })), 'cd');
 });
 
 test('a list can be of exactly one past state', async (t) => {
