@@ -22,12 +22,17 @@ export const isUpgrade = (request: IncomingMessage): boolean => 'upgrade' in req
 
 export class Upgrades {
   readonly #open = new Set<TLSSocket>();
+  #ending = false;
 
   /** Hands the server's upgrade requests to the same handler as all others. */
   serve(server: Server, handle: (request: IncomingMessage, response: ServerResponse) => void): void {
     server.on('upgrade', (request, duplex, head) => {
       // The server speaks TLS only.
       const socket = duplex as TLSSocket;
+      if (this.#ending) {
+        socket.destroy();
+        return;
+      }
       this.#open.add(socket);
       bearerFromProtocols(request);
       socket.on('error', () => socket.destroy());
@@ -41,8 +46,9 @@ export class Upgrades {
     });
   }
 
-  /** Ends all of them after what was already written: nobody can take such a connection over. */
+  /** Ends all of them after what was already written, for nobody can take such a connection over, and begins no more. */
   endAll(): void {
+    this.#ending = true;
     for (const socket of this.#open) socket.destroySoon();
   }
 }

@@ -22,6 +22,7 @@ export interface WatchTally {
 export class Watches {
   readonly #open = new Set<WatchStream>();
   readonly #tallies = new Map<string, WatchTally>();
+  #ending = false;
 
   /** Answers with the resource's events until the client, the time-out or a shutdown ends it. */
   readonly serve = async (exchange: Exchange, resource: Resource): Promise<void> => {
@@ -51,6 +52,8 @@ export class Watches {
       stream.begin(await resource.watch(contextOf(exchange), namespaceOf(exchange), options, stream, stream.signal));
       // From here on it costs what its events cost.
       exchange.ticket?.leave();
+      // Its connection is one that the end of another watch left open.
+      if (this.#ending) stream.end();
       if (wantsWebSocket(response)) exchange.audit?.stage('ResponseStarted', 101);
     } catch (error) {
       if (isStreamError(error)) {
@@ -77,8 +80,9 @@ export class Watches {
     return tally;
   }
 
-  /** Ends all watches as at their time-out: clients go on elsewhere from where they are. */
+  /** Ends all watches as at their time-out, and those still to come: clients go on elsewhere from where they are. */
   endAll(): void {
+    this.#ending = true;
     for (const stream of [...this.#open]) stream.end();
   }
 }

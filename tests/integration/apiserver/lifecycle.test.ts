@@ -52,6 +52,32 @@ test('a server that is told to stop turns red, serves on, ends its watches and g
   await client.close();
 });
 
+test('a server that goes does not wait for watches that begin after it has ended all', async (t) => {
+  const etcd = await startEtcd();
+  t.teardown(etcd.stop);
+  const api = await startApiServers({ etcd: etcd.endpoints, extraArgs: ['--shutdown-delay-duration', '100ms'] });
+  t.teardown(api.stop);
+  const client = new ApiClient(api.first.kubeconfig);
+  const ended: unknown[] = [];
+  /** As an informer does: again, over the connection that is still open, until there is nothing to connect to. */
+  const watching = (async () => {
+    for (;;) {
+      try {
+        for await (const _ of client.watch('/api/v1/namespaces?watch=1', new AbortController().signal));
+        ended.push('cleanly');
+      } catch (error) {
+        ended.push(error instanceof NeverConnected ? 'never connected' : error);
+        return;
+      }
+    }
+  })();
+  await client.send('GET', '/api/v1/namespaces');
+  t.is(await api.first.end('SIGTERM'), 0);
+  await watching;
+  t.deepEqual([ended[0], ended.at(-1)], ['cleanly', 'never connected']);
+  await client.close();
+});
+
 test('a server without etcd lives, says that it is not ready, and answers what needs no etcd', async (t) => {
   const etcd = await startEtcd();
   t.teardown(etcd.stop);
