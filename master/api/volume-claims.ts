@@ -48,8 +48,9 @@ export function isFor({ spec }: Pv, { metadata }: Pvc): boolean {
   return name === metadata?.name && namespace === metadata?.namespace && (!uid || uid === metadata?.uid);
 }
 
-/** The volume as it is when it was chosen for the claim. */
+/** The volume as it is when it was chosen for the claim; the same object if it is that already. */
 export function boundTo(volume: Pv, { metadata = {} }: Pvc): Pv {
+  if (volume.spec?.claimRef?.uid === metadata.uid) return volume;
   const { namespace, name, uid, resourceVersion } = metadata;
   const claimRef = { kind: 'PersistentVolumeClaim', apiVersion: 'v1', namespace, name, uid, resourceVersion };
   const kept = volume.spec?.claimRef !== undefined;

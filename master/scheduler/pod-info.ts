@@ -27,6 +27,8 @@ export interface PodClaim {
   readonly isOwn: boolean;
 }
 
+const noClaims: readonly PodClaim[] = [];
+
 export interface PodInfo {
   readonly pod: Pod;
   readonly key: string;
@@ -46,7 +48,7 @@ export interface PodInfo {
   /** What it says of the pods that it wants near or far; undefined where it says nothing. */
   readonly terms: PodTerms | undefined;
   readonly spread: readonly SpreadConstraint[];
-  /** The claims of its volumes, in their order. */
+  /** The claims of its volumes, in their order, each once. */
   readonly claims: readonly PodClaim[];
   /** Whether it is being deleted. */
   readonly terminating: boolean;
@@ -83,12 +85,14 @@ export function podInfo(pod: Pod): PodInfo {
   };
 }
 
-function claimsOf(pod: Pod): PodClaim[] {
-  return (pod.spec?.volumes ?? []).flatMap((volume) => {
+function claimsOf(pod: Pod): readonly PodClaim[] {
+  const claims = new Map<string, PodClaim>();
+  for (const volume of pod.spec?.volumes ?? []) {
     const name = claimNameOf(pod, volume);
-    if (name === undefined) return [];
-    return [{ key: `${pod.metadata?.namespace}/${name}`, name, isOwn: volume.ephemeral !== undefined }];
-  });
+    if (name === undefined || claims.has(name)) continue;
+    claims.set(name, { key: `${pod.metadata?.namespace}/${name}`, name, isOwn: volume.ephemeral !== undefined });
+  }
+  return claims.size === 0 ? noClaims : [...claims.values()];
 }
 
 /** An image's name with its tag, as nodes report it: `echo` is `echo:latest`. */

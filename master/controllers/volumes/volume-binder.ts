@@ -177,10 +177,8 @@ class VolumeBinder {
   async #bind(volume: Pv, claim: Pvc): Promise<void> {
     const { client } = this.#context;
     const name = keyOf(volume);
-    let own = volume;
-    if (volume.spec?.claimRef?.uid !== claim.metadata?.uid) {
-      own = await client.update('persistentvolumes', boundTo(volume, claim));
-    }
+    let own = boundTo(volume, claim);
+    if (own !== volume) own = await client.update('persistentvolumes', own);
     await this.#setPhase(own, 'Bound');
     const { accessModes, capacity } = own.spec ?? {};
     const chosen: Record<string, string> = claim.spec?.volumeName ? {} : { [boundByController]: 'yes' };

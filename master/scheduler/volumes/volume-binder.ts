@@ -14,14 +14,14 @@ import type { PodInfo } from '../pod-info.ts';
 import type { VolumeCache } from './volume-cache.ts';
 import { planAt, volumeNeeds } from './volume-needs.ts';
 
-/** What is promised to a pod, as it is to be written. */
+/** What is promised to a pod. Another pod with the same claim may have been promised it before, and writes it. */
 export interface Reservation {
   readonly node: Node;
+  /** The claims that are to be bound before the pod, with the volume for each; undefined for one that is to be made on the node. */
+  readonly claims: readonly { readonly claim: PersistentVolumeClaim; readonly volume: string | undefined }[];
+  /** Volumes and claims as they are to be written. */
   readonly volumes: readonly PersistentVolume[];
-  /** Those that name the node. */
   readonly provisions: readonly PersistentVolumeClaim[];
-  /** All claims that are to be bound before the pod. */
-  readonly claims: readonly PersistentVolumeClaim[];
 }
 
 /** How long whoever makes volumes may take (kube-scheduler's bindTimeoutSeconds). */
@@ -42,12 +42,19 @@ export class VolumeBinder {
     const needs = volumeNeeds(pod, this.#cache);
     const plan = typeof needs === 'string' ? undefined : planAt(needs, node);
     if (!plan || !('bindings' in plan) || plan.bindings.length + plan.provisions.length === 0) return undefined;
-    const volumes = plan.bindings.map(({ claim, volume }) => boundTo(volume, claim));
     const on = { [selectedNode]: node.metadata?.name ?? '' };
-    const provisions = plan.provisions.map((claim) => ({ ...claim, metadata: annotated(claim, on) }));
+    const volumes = plan.bindings.flatMap(({ claim, volume }) => {
+      const own = boundTo(volume, claim);
+      return own === volume ? [] : [own];
+    });
+    const provisions = plan.provisions
+      .filter(({ metadata }) => metadata?.annotations?.[selectedNode] === undefined)
+      .map((claim) => ({ ...claim, metadata: annotated(claim, on) }));
     for (const volume of volumes) this.#cache.volumes.assume(volume);
     for (const claim of provisions) this.#cache.claims.assume(claim);
-    return { node, volumes, provisions, claims: [...plan.bindings.map(({ claim }) => claim), ...provisions] };
+    const bound = plan.bindings.map(({ claim, volume }) => ({ claim, volume: keyOf(volume) }));
+    const made = plan.provisions.map((claim) => ({ claim, volume: undefined }));
+    return { node, volumes, provisions, claims: [...bound, ...made] };
   }
 
   /** Takes the promise back. */
@@ -72,7 +79,7 @@ export class VolumeBinder {
     const ends = AbortSignal.any([signal, over.signal]);
     const timeout = sleep(bindTimeoutMs, ends, this.#clock).then(() => over.abort());
     try {
-      while (!claims.every((claim) => this.#isBound(claim, node, provisions))) {
+      while (!claims.every((claim) => this.#isBound(claim, node))) {
         if (!isWanted()) throw new Error('the pod is gone');
         if (ends.aborted) throw new Error('binding volumes: timed out waiting for the condition');
         await this.#cache.changed(ends);
@@ -83,8 +90,11 @@ export class VolumeBinder {
     }
   }
 
-  #isBound(claim: PersistentVolumeClaim, node: Node, provisions: readonly PersistentVolumeClaim[]): boolean {
+  #isBound({ claim, volume: promised }: Reservation['claims'][number], node: Node): boolean {
     const { name = '', uid } = claim.metadata ?? {};
+    if (promised !== undefined && this.#cache.volumes.get(promised)?.spec?.claimRef?.uid !== uid) {
+      throw new Error(`ClaimRef got reset for pv ${JSON.stringify(promised)}`);
+    }
     const now = this.#cache.claims.get(keyOf(claim));
     if (!now || now.metadata?.uid !== uid) throw new Error(`persistentvolumeclaim ${JSON.stringify(name)} not found`);
     if (isFullyBound(now)) {
@@ -96,7 +106,7 @@ export class VolumeBinder {
       return volume !== undefined;
     }
     // Whoever makes volumes takes the name of the node away when it cannot make one there.
-    if (provisions.includes(claim) && now.metadata?.annotations?.[selectedNode] !== node.metadata?.name) {
+    if (promised === undefined && now.metadata?.annotations?.[selectedNode] !== node.metadata?.name) {
       throw new Error(`selectedNode annotation reset for PVC ${JSON.stringify(name)}`);
     }
     return false;

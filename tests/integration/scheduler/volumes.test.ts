@@ -24,6 +24,7 @@ test.before(async () => {
   for (const [name, provisioner] of [
     ['by-hand', 'kubernetes.io/no-provisioner'],
     ['scratch', 'kubernetes.io/no-provisioner'],
+    ['shared', 'kubernetes.io/no-provisioner'],
     ['made', 'example.com/disks'],
   ] as const) {
     const volumeBindingMode = 'WaitForFirstConsumer';
@@ -107,6 +108,19 @@ test('a claim that waits for its first consumer gets a volume of the node that t
   await waitsFor('second', "2 node(s) didn't find available persistent volumes to bind");
   await volume('disk-2', 'far', { storageClassName: 'by-hand' });
   t.is((await bound('second')).spec?.nodeName, 'far');
+});
+
+test('pods that wait for one claim go to one node together, and a claim that a pod names twice is bound once', async (t) => {
+  await volume('shared-1', 'near', { storageClassName: 'shared' });
+  await volume('shared-2', 'near', { storageClassName: 'shared' });
+  await claim('both', 'shared');
+  const persistentVolumeClaim = { claimName: 'both' };
+  const twice = ['a', 'b'].map((name) => ({ name, persistentVolumeClaim }));
+  const names = ['sharer-1', 'sharer-2', 'sharer-3'];
+  await Promise.all(names.map((name) => podWith(name, ...twice)));
+  for (const name of names) t.is((await bound(name)).spec?.nodeName, 'near');
+  const { items } = await plane.client.list('persistentvolumes');
+  t.is(items.filter(({ spec }) => spec?.storageClassName === 'shared' && spec.claimRef).length, 1);
 });
 
 test('who makes volumes is told the node, and the pod is bound there when the volume has been made', async (t) => {
