@@ -19,11 +19,10 @@ export function podLog(registry: Registry, kubelets: KubeletProxy): ConnectHandl
     const pod: Pod = stored.object;
     const container = chooseContainer(pod, exchange.info.query.get('container') ?? '');
     const nodeName = pod.spec?.nodeName;
-    // As the kubelet words it for a pod that it has not started: nobody has seen this one yet.
+    // Nobody has seen this one yet: it has said nothing.
     if (!nodeName) {
-      throw badRequest(
-        `container "${container}" in pod "${name.name}" is waiting to start: ${waitingReason(pod, container)}`,
-      );
+      exchange.response.writeHead(204).end();
+      return;
     }
     const node = await registry.resource('', 'v1', 'nodes')?.get(context, { name: nodeName }, { resourceVersion: '0' });
     if (!node) throw notFound(kinds.nodes, nodeName);
@@ -80,9 +79,4 @@ export function logQuery(given: URLSearchParams): URLSearchParams {
   }
   if (causes.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, '', causes);
   return query;
-}
-
-function waitingReason(pod: Pod, container: string): string {
-  const statuses = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
-  return statuses.find(({ name }) => name === container)?.state?.waiting?.reason ?? 'ContainerCreating';
 }

@@ -24,9 +24,11 @@ export function checkBody(
   source?: PatchSource | 'apply',
 ): ObjectMeta {
   const apiVersion = apiVersionOf(kind);
-  const { wrong, unknown } = decode(shape, object);
+  const { wrong, unrestorable, unknown } = decode(shape, object);
   const patch = source === 'apply' ? undefined : source;
-  if (wrong !== undefined) throw undecodable(kind, wrong, patch);
+  if (wrong !== undefined) {
+    throw undecodable(kind, patch?.patch.type === 'strategic' ? (unrestorable ?? wrong) : wrong, patch);
+  }
   if (source === 'apply' && unknown.length > 0) throw undeclared(kind, object.metadata, path, unknown, ctx);
   checkFields(ctx, kind, unknown, patch, shape.decode !== undefined);
   if (object.kind && (object.kind !== kind.kind || (object.apiVersion && object.apiVersion !== apiVersion))) {
@@ -41,6 +43,8 @@ export function checkBody(
   object.apiVersion = apiVersion;
   object.metadata ??= {};
   const { metadata } = object;
+  // No version at all, for Kubernetes' stores.
+  if (metadata.resourceVersion === '0') delete metadata.resourceVersion;
   if (path.name !== undefined) {
     metadata.name ||= path.name;
     if (metadata.name !== path.name) {

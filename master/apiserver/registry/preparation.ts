@@ -100,7 +100,7 @@ export class Preparation {
     };
     await admission.admit(request);
     if (!subresource) strategy.prepareForUpdate?.(object, old);
-    if (strategy.hasGeneration) bumpGeneration(strategy, object, old);
+    if (strategy.hasGeneration) bumpGeneration(strategy, object, old, subresource);
     this.#validate(object, old, subresource);
     await admission.validate(request);
     if (!subresource) this.#warn(ctx, object, old);
@@ -144,9 +144,19 @@ export class Preparation {
   }
 }
 
-function bumpGeneration(strategy: Strategy, object: KubeObject, old: KubeObject): void {
+function bumpGeneration(
+  strategy: Strategy,
+  object: KubeObject,
+  old: KubeObject,
+  subresource: Subresource | undefined,
+): void {
   if (!object.metadata) return;
   const before = old.metadata?.generation ?? 0;
+  // Who reports on an object may annotate it, and wants nothing else of it.
+  if (subresource === 'status') {
+    object.metadata.generation = before;
+    return;
+  }
   if (strategy.changesGeneration) {
     object.metadata.generation = strategy.changesGeneration(object, old) ? before + 1 : before;
     return;

@@ -29,6 +29,7 @@ import { Committer } from './committer.ts';
 import type { DeleteResult, ObjectName, Patch, RequestContext, Subresource } from './context.ts';
 import { checkDeletion, checkPreconditions, deletionIsDone, planDeletion, validateDeleteOptions } from './deletion.ts';
 import { onlyField, withoutStatus } from './managed-fields/configuration.ts';
+import { withLastApplied } from './managed-fields/last-applied.ts';
 import { afterFirstApply, applied, isTracked } from './managed-fields/managers.ts';
 import { appliedToView } from './managed-fields/view.ts';
 import { applyPatch } from './patch/apply.ts';
@@ -162,7 +163,8 @@ export class Writer {
       const { object, entries } = sub?.view
         ? appliedToView(sub.view, old.object, mine, writing, force)
         : applied(this.#shape, old.object, mine, writing, force, sub?.partOfSpec);
-      const changed = this.#applied(sub, structuredClone(object), old);
+      const made = this.#applied(sub, structuredClone(object), old);
+      const changed = sub ? made : withLastApplied(made, mine, writing.manager);
       return { ...changed, metadata: { ...changed.metadata, managedFields: entries } };
     };
     return { stored: await this.#change(ctx, name, change, { version, subresource, applies: true }), created: false };

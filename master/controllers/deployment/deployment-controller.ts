@@ -199,13 +199,14 @@ class DeploymentController {
         });
   }
 
-  /** The Deployment has the revision of its present ReplicaSet. */
+  /** The Deployment has the revision of its present ReplicaSet. Told with its status: that is no change of what is wanted. */
   async #revise(deployment: Deployment, fresh: ReplicaSet): Promise<Deployment | undefined> {
     const revision = fresh.metadata?.annotations?.[revisionAnnotation];
     if (revision === undefined || deployment.metadata?.annotations?.[revisionAnnotation] === revision) return undefined;
     const { uid } = deployment.metadata ?? {};
     const patch = { metadata: { uid, annotations: { [revisionAnnotation]: revision } } };
-    return await this.#context.client.patch('deployments', nameOf(deployment), patch, { type: 'merge' });
+    const options = { type: 'merge', subresource: 'status' } as const;
+    return await this.#context.client.patch('deployments', nameOf(deployment), patch, options);
   }
 
   /** Each only in the state that was decided on: another change is a conflict, and the step is decided anew. */

@@ -88,6 +88,15 @@ test('who used kubectl’s own apply goes over without a conflict', async (t) =>
   t.is(await dataOf('moved'), '{"a":"2"}');
 });
 
+test('who goes over to the server’s apply and back finds what was applied last', async (t) => {
+  const last = async () => JSON.parse(await kubectl.run('apply', 'view-last-applied', 'cm/over', '-o', 'json')).data;
+  await kubectl.feed(configMap('over', { a: '1' }), 'apply', '-f', '-');
+  await kubectl.feed(configMap('over', { a: '2' }), ...apply);
+  t.deepEqual(await last(), { a: '2' });
+  await kubectl.feed(configMap('over', { a: '3' }), ...apply, '--field-manager=another', '--force-conflicts');
+  t.deepEqual(await last(), { a: '2' });
+});
+
 test('every write is noted with who did it, until somebody takes the managers away', async (t) => {
   await kubectl.run('create', 'configmap', 'plain', '--from-literal=a=b');
   await kubectl.run('label', 'cm', 'plain', 'x=y');

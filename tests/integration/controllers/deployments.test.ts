@@ -48,6 +48,12 @@ test.serial('a new image is rolled out within the limits, and taken back', async
   const controllers = await plane.startLeader(t, ...patient);
   await plane.client.create('deployments', deployment('web', 8, { rollingUpdate: { maxSurge: 2, maxUnavailable: 1 } }));
   t.regex(await finished('web'), /successfully rolled out/);
+  // Its controller’s annotation is no change of what is wanted; anybody else’s is handed on to its ReplicaSet.
+  const generation = () => kubectl.run('get', 'deployment', 'web', '-o', 'jsonpath={.metadata.generation}');
+  t.is(await generation(), '1');
+  await kubectl.run('annotate', 'deployment', 'web', 'told=so');
+  await kubectl.run('label', 'deployment', 'web', 'told=so');
+  t.is(await generation(), '2');
   const seen = extremes('web');
   await kubectl.run('set', 'image', 'deployment/web', 'main=trimaster/echo:2');
   t.regex(await finished('web'), /successfully rolled out/);

@@ -5,6 +5,7 @@
  * An object is tracked from its creation on. One whose managedFields were taken away (a write that says `[{}]`) is tracked again from
  * the next apply on; what it has until then belongs to the manager `before-first-apply`, as in Kubernetes.
  */
+
 import { statusError } from '../../../api/errors.ts';
 import { apiVersionOf, type Kind } from '../../../api/kinds.ts';
 import type { KubeObject, ObjectMeta } from '../../../api/types.ts';
@@ -24,6 +25,7 @@ import {
   union,
   within,
 } from './field-set.ts';
+import { lastApplied } from './last-applied.ts';
 import type { OtherVersions } from './other-versions.ts';
 import { difference, fieldsIn, merged, pruned } from './typed.ts';
 
@@ -236,8 +238,6 @@ function leaves(names: Iterable<string>): Record<string, object> {
 }
 
 const tracked = (fields: FieldSet): FieldSet => minus(fields, untracked);
-
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Who goes over from kubectl's own apply to the server's takes along what it applied before. */
 function isOwnAnnotated(

@@ -12,7 +12,7 @@ export function decode(shape: ObjectShape, value: unknown): Decoding {
   if (shape.decode && isRecord(value)) return shape.decode(value);
   const decoder = new Decoder();
   const wrong = decoder.first(shape, value);
-  return wrong === undefined ? decoder : { wrong, unknown: decoder.unknown };
+  return wrong === undefined ? decoder : { wrong, unrestorable: decoder.unrestorable, unknown: decoder.unknown };
 }
 
 /** How many unknown fields are told of, as in Kubernetes. */
@@ -20,6 +20,8 @@ const maxUnknown = 100;
 
 class Decoder {
   readonly unknown: string[] = [];
+  /** What is wrong, as Kubernetes says it where there is no text to decode but a patched object to turn back into its kind. */
+  unrestorable: string | undefined;
   /** Where the decoder is: names of fields and of maps' entries, and numbers of items. */
   readonly #path: (string | number)[] = [];
   /** The same as Go's decoder tells it: the fields only, and the type that has the last of them. */
@@ -104,6 +106,7 @@ class Decoder {
 
   #mismatch(shape: Shape, value: unknown): string {
     const [type, ...fields] = [this.#types.at(-1)?.split('.')[2], ...this.#fields];
+    this.unrestorable = restoring(shape, value);
     const place = fields.length === 0 ? 'Go value' : `Go struct field ${type}.${fields.join('.')}`;
     return `json: cannot unmarshal ${foundType(value)} into ${place} of type ${goType(shape)}`;
   }
@@ -165,6 +168,38 @@ const goScalars: Readonly<Record<Scalar, string>> = {
   intOrString: 'intstr.IntOrString',
   any: 'interface {}',
 };
+
+/** Undefined for types that read themselves. */
+function restoring(shape: Shape, value: unknown): string | undefined {
+  const kind = kindOf(value);
+  switch (shape.is) {
+    case 'map':
+      return `cannot restore map from ${kind}`;
+    case 'list':
+      return `cannot restore slice from ${kind}`;
+    case 'object':
+      return `cannot restore struct from: ${kind}`;
+    case 'scalar': {
+      const plain = ['bool', 'string', 'int32', 'int64', 'float64'].includes(goType(shape));
+      const from = { map: 'map[string]interface {}', slice: '[]interface {}' }[kind] ?? kind;
+      return plain && typeof value !== 'number' ? `cannot convert ${from} to ${goType(shape)}` : undefined;
+    }
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'slice';
+  switch (typeof value) {
+    case 'string':
+      return 'string';
+    case 'boolean':
+      return 'bool';
+    case 'number':
+      return Number.isInteger(value) ? 'int64' : 'float64';
+    default:
+      return 'map';
+  }
+}
 
 function goType(shape: Shape): string {
   switch (shape.is) {

@@ -24,6 +24,8 @@ export interface ObjectShape {
 export interface Decoding {
   /** What is wrong first, in the words of Go's decoder, which Kubernetes' users know; absent when nothing is. */
   readonly wrong?: string;
+  /** The same in the words of Kubernetes' conversion of patched objects, where they are others. */
+  readonly unrestorable?: string | undefined;
   /** The paths of the fields that were dropped because the type does not have them. */
   readonly unknown: readonly string[];
 }

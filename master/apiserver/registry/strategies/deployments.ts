@@ -1,5 +1,6 @@
 /** Deployments (apps/v1). */
 import { kinds } from '../../../api/kinds.ts';
+import { deepEqual } from '../../../api/meta.ts';
 import type { Deployment } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
 import { ageColumn, column, containerColumns, nameColumn, selectorText, wideColumn } from '../columns/common.ts';
@@ -58,6 +59,9 @@ export const deploymentStrategy: Strategy<Deployment> = {
   ],
   nameErrors: isDns1123Subdomain,
   hasGeneration: true,
+  // A Deployment's annotations are handed on to its ReplicaSets.
+  changesGeneration: ({ spec, metadata }, old) =>
+    !deepEqual(spec, old.spec) || !deepEqual(metadata?.annotations ?? {}, old.metadata?.annotations ?? {}),
   ...withStatus<Deployment>(),
 
   setDefaults({ spec }) {
