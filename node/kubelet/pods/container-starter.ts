@@ -2,6 +2,7 @@
 import type { Clock } from '../../../master/api/clock.ts';
 import type { ConfigMap, Container, Node, Pod, Secret, Service } from '../../../master/api/types.ts';
 import type { Mount, Runtime, SandboxState } from '../../runtime/runtime.ts';
+import { fileKey, readEnvFiles } from '../volumes/env-files.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import { newestOf, type StartAction } from './actions.ts';
 import { containerConfig } from './container-config.ts';
@@ -96,7 +97,10 @@ export class ContainerStarter {
   ): Promise<ReturnType<typeof containerConfig>> {
     const { volumes, facts, runtime } = this.#options;
     const podIp = sandbox.hostNetwork ? facts.hostIp() : (sandbox.ip ?? '');
-    const variables = environmentOf(pod, container, this.context(pod, podIp));
+    const context = this.context(pod, podIp);
+    const envFiles = runtime.real ? await readEnvFiles(container, paths) : undefined;
+    const file = envFiles && ((volume: string, path: string) => envFiles.get(fileKey(volume, path)));
+    const variables = environmentOf(pod, container, file ? { ...context, file } : context);
     const files: { mounts: Mount[]; terminationMessageFile?: string } = runtime.real
       ? await volumes.mountsOf(pod, container, { paths, variables, attempt, podIp })
       : { mounts: [] };

@@ -11,6 +11,8 @@ export interface EnvironmentContext extends FieldContext {
   readonly configMap: (name: string) => ConfigMap | undefined;
   readonly secret: (name: string) => Secret | undefined;
   readonly services: readonly Service[];
+  /** What a file in a volume says; undefined where it is not there. */
+  readonly file?: (volume: string, path: string) => ReadonlyMap<string, string> | undefined;
 }
 
 /** What a container asks for is not there: its state becomes CreateContainerConfigError until it is. */
@@ -48,7 +50,7 @@ type Source = NonNullable<NonNullable<Container['env']>[number]['valueFrom']>;
 
 /** Undefined for an optional reference to what is not there: the variable is then not set. */
 function valueFrom(pod: Pod, container: Container, source: Source, context: EnvironmentContext): string | undefined {
-  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = source;
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = source;
   try {
     if (fieldRef) return fieldValue(pod, fieldRef.fieldPath, context);
     if (resourceFieldRef) return resourceValue(pod, container, resourceFieldRef, context);
@@ -63,6 +65,13 @@ function valueFrom(pod: Pod, container: Container, source: Source, context: Envi
   if (secretKeyRef) {
     const { name = '', key, optional } = secretKeyRef;
     return keyOf(secretData(context, name, optional), key, optional, `Secret ${namespace}/${name}`);
+  }
+  if (fileKeyRef) {
+    const { volumeName, path, key, optional } = fileKeyRef;
+    const value = context.file?.(volumeName, path)?.get(key);
+    // Where volumes are simulated nobody writes files.
+    if (value !== undefined || optional || !context.file) return value;
+    throw new ConfigError(`environment variable key "${key}" not found in file "${path}"`);
   }
   return '';
 }
