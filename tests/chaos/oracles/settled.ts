@@ -49,9 +49,9 @@ export class Settled {
 
   /** Waits until the controller has exactly its pods, all Ready, and the Endpoints are exactly these. */
   async workloads(seconds: number): Promise<void> {
-    const { spec } = await this.#api.json<{ spec: { replicas: number } }>(
-      'GET',
+    const { spec } = await this.#soon<{ spec: { replicas: number } }>(
       `${base}/replicationcontrollers/${name}`,
+      seconds,
     );
     const pods = await within(
       seconds,
@@ -64,6 +64,15 @@ export class Settled {
       seconds,
       () => this.#endpoints(),
       (found) => found.toSorted().join() === ips.join(),
+    );
+  }
+
+  /** An object, asked for again when the connection that is at hand has ended with the master behind it. */
+  #soon<T>(path: string, seconds: number): Promise<T> {
+    return within(
+      seconds,
+      () => this.#api.json<T>('GET', path),
+      () => true,
     );
   }
 
@@ -94,9 +103,9 @@ export class Settled {
 
   /** Asks the Service's address from every node until each of the pods has answered, over TCP and over UDP. */
   async serviceAnswers(seconds: number): Promise<void> {
-    const { spec } = await this.#api.json<{ spec: { clusterIP: string; ports: { protocol: string; port: number }[] } }>(
-      'GET',
+    const { spec } = await this.#soon<{ spec: { clusterIP: string; ports: { protocol: string; port: number }[] } }>(
       `${base}/services/${name}`,
+      seconds,
     );
     for (const node of nodeNames) {
       for (const [protocol, script] of Object.entries(asking)) {
