@@ -129,7 +129,10 @@ interface Operation {
 const query = (name: string, description: string): Parameter => ({ name, in: 'query', description });
 const inPath = (name: string, description: string): Parameter => ({ name, in: 'path', required: true, description });
 
-const pretty = query('pretty', 'Ignored: answers are not indented.');
+const pretty = query(
+  'pretty',
+  'Whether JSON is answered over several lines, indented: as browsers, curl and wget get it unless this is false.',
+);
 const writeParameters = [
   query('dryRun', 'All: every stage is run but nothing is stored.'),
   query('fieldManager', 'Who or what makes the change.'),
