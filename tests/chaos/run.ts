@@ -273,11 +273,13 @@ class Run implements World {
         await signal('CONT', third);
       }
     }
-    const etcd = await this.etcdLeader();
-    if (etcd !== target) await etcdMembers(this.machines, etcd, target);
     await within(
       20,
-      () => this.etcdLeader(),
+      async () => {
+        const etcd = await this.etcdLeader();
+        // etcd gives up where the other is not quite up to date.
+        return etcd === target ? etcd : (await etcdMembers(this.machines, etcd, target)).leader;
+      },
       (leader) => leader === target,
     );
     // What was ended for this is up again before the fault.

@@ -12,7 +12,7 @@ export interface EtcdMembers {
 /** The members as `machine`'s own member sees them; with `moveTo` it is first asked to hand its lead to that member. */
 export async function etcdMembers(machines: Machines, machine: string, moveTo = ''): Promise<EtcdMembers> {
   const { code, output } = await machines.exec(machine, 'node', '--input-type=module', '-e', script, machine, moveTo);
-  if (code !== 0) throw new Error(`etcd of ${machine}: ${output.trim().split('\n').at(-1)}`);
+  if (code !== 0) throw new Error(`etcd of ${machine}: ${/^\w*Error.*/m.exec(output)?.[0] ?? output.trim()}`);
   return JSON.parse(output);
 }
 
