@@ -3,6 +3,8 @@
 export interface Clock {
   /** Milliseconds: of `systemClock` since the epoch, of `steadyClock` since the start of the process. */
   now(): number;
+  /** Milliseconds for how long something lasts: only differences mean anything, and no correction of the time of day reaches them. */
+  elapsed(): number;
   setTimeout(run: () => void, delayMs: number): Timer;
   clearTimeout(timer: Timer | undefined): void;
 }
@@ -15,6 +17,7 @@ const longestDelayMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   setTimeout: (run, delayMs) => setTimeout(run, Math.min(delayMs, longestDelayMs)),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
 };

@@ -35,7 +35,7 @@ export async function startPodGc(context: ControllerContext): Promise<void> {
       await remove(context, pod, 'terminated');
     for (const pod of unscheduledTerminating(pods)) await remove(context, pod, 'unscheduled');
     for (const pod of outOfService(pods, nodeOf)) await remove(context, pod, 'out-of-service');
-    const gone = await confirmedGone(context, missingNodes(pods, nodeOf, missingMs, clock.now()));
+    const gone = await confirmedGone(context, missingNodes(pods, nodeOf, missingMs, clock.elapsed()));
     const orphans = pods.filter((pod) => gone.has(pod.spec?.nodeName ?? ''));
     const errors = await atOnce(orphans, (pod) => remove(context, pod, 'orphaned'));
     if (errors.length > 0) throw errors[0];

@@ -5,10 +5,10 @@ import { unlessOvertaken } from '../api/overtaken.ts';
 const periodMs = 200;
 
 export class StatusPace {
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: Pick<Clock, 'elapsed'>;
   readonly #writtenMs = new Map<string, number>();
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  constructor(clock: Pick<Clock, 'elapsed'>) {
     this.#clock = clock;
   }
 
@@ -19,7 +19,7 @@ export class StatusPace {
   async write(owner: string, isSettled: boolean, write: () => Promise<unknown>): Promise<number | undefined> {
     const waitMs = this.#waitMs(owner);
     if (waitMs > 0 && !isSettled) return waitMs;
-    const writing = write().then(() => this.#writtenMs.set(owner, this.#clock.now()));
+    const writing = write().then(() => this.#writtenMs.set(owner, this.#clock.elapsed()));
     return (await unlessOvertaken(writing)).requeueAfterMs;
   }
 
@@ -28,8 +28,7 @@ export class StatusPace {
   }
 
   #waitMs(owner: string): number {
-    const wait = (this.#writtenMs.get(owner) ?? 0) + periodMs - this.#clock.now();
-    // A clock that was set back holds nothing up for longer.
-    return Math.min(Math.max(0, wait), periodMs);
+    const writtenMs = this.#writtenMs.get(owner);
+    return writtenMs === undefined ? 0 : Math.max(0, writtenMs + periodMs - this.#clock.elapsed());
   }
 }

@@ -79,7 +79,7 @@ export class Session {
   #network: Promise<void> = Promise.resolve();
   /** What the engine last said of itself. */
   #engine: { seenAt: number; runtimeVersion: string; images: ImageInfo[] } = {
-    seenAt: 0,
+    seenAt: Number.NEGATIVE_INFINITY,
     runtimeVersion: '',
     images: [],
   };
@@ -152,14 +152,14 @@ export class Session {
       clock,
       logger,
       sync: async (work, signal) => {
-        const startedAt = clock.now();
+        const startedAt = clock.elapsed();
         try {
           return await syncer.sync(work, signal);
         } catch (error) {
           if (!signal.aborted) metrics.podSyncErrors.inc();
           throw error;
         } finally {
-          metrics.podSyncSeconds.observe((clock.now() - startedAt) / 1000);
+          metrics.podSyncSeconds.observe((clock.elapsed() - startedAt) / 1000);
         }
       },
     });
@@ -272,12 +272,12 @@ export class Session {
     const memory = runtime.real ? availableMemory() : Number.POSITIVE_INFINITY;
     try {
       const [{ name, version }, images] = await Promise.all([runtime.version(), runtime.images()]);
-      this.#engine = { seenAt: this.#clock.now(), runtimeVersion: `${name}://${version}`, images };
+      this.#engine = { seenAt: this.#clock.elapsed(), runtimeVersion: `${name}://${version}`, images };
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the container engine does not answer');
     }
     const { seenAt, ...engine } = this.#engine;
-    const down = this.#clock.now() - seenAt > engineGraceMs ? 'container runtime is down' : undefined;
+    const down = this.#clock.elapsed() - seenAt > engineGraceMs ? 'container runtime is down' : undefined;
     const trouble = down ?? (this.#podCidr === undefined ? noNetwork : undefined);
     return { ...engine, disk, availableMemoryBytes: memory, trouble };
   }

@@ -14,6 +14,10 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  elapsed(): number {
+    return this.#now;
+  }
+
   setTimeout(run: () => void, delayMs: number): Timer {
     this.#sequence += 1;
     this.#timers.set(this.#sequence, { dueMs: this.#now + delayMs, run });

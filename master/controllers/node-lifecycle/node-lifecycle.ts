@@ -201,7 +201,7 @@ class NodeLifecycle {
     const zone = zoneOf(node);
     const limiter = this.#limiters.get(zone) ?? new EvictionLimiter();
     this.#limiters.set(zone, limiter);
-    if (!limiter.tryTake(this.#rates.get(zone) ?? 0, this.#context.clock.now())) return undefined;
+    if (!limiter.tryTake(this.#rates.get(zone) ?? 0, this.#context.clock.elapsed())) return undefined;
     this.#permitted.add(keyOf(node));
     this.#context.metrics.nodeEvictions.inc({ zone });
     return key;

@@ -180,7 +180,8 @@ class ReplicaManager<Owner extends ReplicaOwner> {
   /** Gives the wait (ms) when a status of mere progress was held back: each pod's every change is not worth a write. */
   async #writeStatus(owner: Owner, status: ReplicaStatus): Promise<number | undefined> {
     if (deepEqual(withoutZeroes(owner.status), status)) return undefined;
-    const isSettled = status.replicas === (owner.spec?.replicas ?? 1) && status.availableReplicas === status.replicas;
+    const { replicas, availableReplicas = 0 } = status;
+    const isSettled = replicas === (owner.spec?.replicas ?? 1) && availableReplicas === replicas;
     const write = () => this.#kind.writeStatus(this.#context.client, owner, status);
     return this.#pace.write(keyOf(owner), isSettled, write);
   }

@@ -41,7 +41,7 @@ export class NodeReporter {
   readonly #options: NodeReporterOptions;
   #node: Node | undefined;
   #ready: boolean | undefined;
-  #lastReport = 0;
+  #lastReport = Number.NEGATIVE_INFINITY;
   #wake = new AbortController();
 
   constructor(options: NodeReporterOptions) {
@@ -85,7 +85,7 @@ export class NodeReporter {
 
   /** Somebody deleted the Node: the next report is due now, and registers it again. */
   lost(): void {
-    this.#lastReport = 0;
+    this.#lastReport = Number.NEGATIVE_INFINITY;
     this.poke();
   }
 
@@ -115,16 +115,17 @@ export class NodeReporter {
     const previous = this.node;
     const found = await findings();
     const now = clock.now();
+    const elapsedMs = clock.elapsed();
     const status = nodeStatus(identity, { ...found, now }, previous?.status);
     const changed = !deepEqual(withoutHeartbeats(status), withoutHeartbeats(previous?.status, status));
-    if (always || changed || now - this.#lastReport >= reportMs) {
+    if (always || changed || elapsedMs - this.#lastReport >= reportMs) {
       this.#node = await client.patch(
         'nodes',
         { name: identity.name },
         { status },
         { type: 'merge', subresource: 'status' },
       );
-      this.#lastReport = now;
+      this.#lastReport = elapsedMs;
     }
     const ready = getCondition(status.conditions, 'Ready')?.status === 'True';
     if ((this.#ready ?? false) !== ready && this.#node) readyChanged(this.#node, ready);
@@ -150,7 +151,7 @@ export class NodeReporter {
     const { clock, logger, leaseRenewMs, leaseRenewalFailed } = this.#options;
     let lease: Lease | undefined;
     while (!signal.aborted) {
-      const startedAt = clock.now();
+      const startedAt = clock.elapsed();
       try {
         lease = await this.#renew(lease, signal).catch((error: unknown) => {
           // An earlier renewal may have gone through although its answer was lost: the lease as it is now is good.
@@ -163,7 +164,7 @@ export class NodeReporter {
         logger.warn({ err: error }, "cannot renew the node's lease");
         if (isConflict(error) || isNotFound(error)) lease = undefined;
       }
-      await sleep(Math.max(0, leaseRenewMs - (clock.now() - startedAt)), signal, clock);
+      await sleep(Math.max(0, leaseRenewMs - (clock.elapsed() - startedAt)), signal, clock);
     }
   }
 

@@ -99,9 +99,9 @@ export class ImagePuller {
     const key = JSON.stringify([image, auths]);
     const known = this.#pulling.get(key);
     if (known !== undefined) return known;
-    const startedAt = this.#clock.now();
+    const startedAt = this.#clock.elapsed();
     const pull = this.#pullAs(image, auths)
-      .then(({ sizeBytes }) => ({ tookMs: this.#clock.now() - startedAt, sizeBytes }))
+      .then(({ sizeBytes }) => ({ tookMs: this.#clock.elapsed() - startedAt, sizeBytes }))
       .finally(() => this.#pulling.delete(key));
     this.#pulling.set(key, pull);
     return pull;

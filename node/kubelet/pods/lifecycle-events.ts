@@ -36,7 +36,7 @@ export class LifecycleEvents {
   /** Throws when the runtime has not been listed for so long that it must be stuck. */
   check(): void {
     const { clock, relistMs } = this.#options;
-    const age = clock.now() - this.#lastListed;
+    const age = clock.elapsed() - this.#lastListed;
     const most = Math.max(3 * 60_000, 3 * relistMs);
     if (age > most)
       throw new Error(`pleg was last seen active ${Math.round(age / 1000)}s ago; threshold is ${most / 1000}s`);
@@ -64,7 +64,7 @@ export class LifecycleEvents {
 
   async #relist(signal: AbortSignal): Promise<void> {
     const { clock, relistMs } = this.#options;
-    this.#lastListed = clock.now();
+    this.#lastListed = clock.elapsed();
     while (!signal.aborted) {
       await this.#listOnce();
       await sleep(relistMs, signal, clock);
@@ -74,14 +74,14 @@ export class LifecycleEvents {
   async #listOnce(): Promise<void> {
     const { runtime, clock, logger, changed, listed } = this.#options;
     try {
-      const startedAt = clock.now();
+      const startedAt = clock.elapsed();
       const pods = await runtime.listPods();
-      this.#lastListed = clock.now();
+      this.#lastListed = clock.elapsed();
       const next = new Map(pods.map((pod) => [pod.pod.uid, fingerprint(pod)]));
       const uids = new Set([...this.#seen.keys(), ...next.keys()]);
       for (const uid of uids) if (this.#seen.get(uid) !== next.get(uid)) changed(uid);
       this.#seen = next;
-      listed(pods, clock.now() - startedAt);
+      listed(pods, clock.elapsed() - startedAt);
     } catch (error) {
       logger.warn({ err: error }, 'the runtime could not be listed');
     }

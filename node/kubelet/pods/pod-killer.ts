@@ -39,14 +39,14 @@ export class PodKiller {
     const init = new Set(pod ? initContainersOf(pod).map(({ name }) => name) : []);
     const running = state.containers.filter((container) => container.state === 'running');
     const { runtime, clock } = this.#options;
-    const startedAt = clock.now();
+    const startedAt = clock.elapsed();
     const [main, beside] = [
       running.filter(({ name }) => !init.has(name)),
       running.filter(({ name }) => init.has(name)),
     ];
     for (const group of [main, beside]) {
       // One grace for the whole pod: sidecars get what the main containers have left of it.
-      const spentSeconds = Math.floor((clock.now() - startedAt) / 1000);
+      const spentSeconds = Math.floor((clock.elapsed() - startedAt) / 1000);
       const stops = group.map((container) => {
         const grace = graceSeconds(container);
         const left = Math.min(grace, Math.max(grace - spentSeconds, leastGraceSeconds));
@@ -69,13 +69,13 @@ export class PodKiller {
     const { runtime, clock, tell } = this.#options;
     if (pod) tell(pod, container.name, 'Normal', 'Killing', message);
     const spec = pod && allContainersOf(pod).find(({ name }) => name === container.name);
-    const startedAt = clock.now();
+    const startedAt = clock.elapsed();
     if (pod && spec?.lifecycle?.preStop && graceSeconds > 0) {
       const ip = state.sandboxes.find(({ ready }) => ready)?.ip ?? pod.status?.hostIP ?? '';
       await this.#preStop(pod, spec, container.id, ip, graceSeconds, signal);
       if (signal.aborted) throw interrupted();
     }
-    const spentSeconds = Math.ceil((clock.now() - startedAt) / 1000);
+    const spentSeconds = Math.ceil((clock.elapsed() - startedAt) / 1000);
     const left = graceSeconds === 0 ? 0 : Math.max(graceSeconds - spentSeconds, leastGraceSeconds);
     const stopped = runtime.stopContainer(container.id, Math.min(left, Math.max(graceSeconds, leastGraceSeconds)));
     // The stop goes on after an interruption; the next sync asks again, with less grace.

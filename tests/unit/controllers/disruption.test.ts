@@ -72,7 +72,7 @@ test('a pod that was let go counts again when it was not deleted in time', (t) =
 
 test('how long a pod has waited is told by this process’s clock, whatever time the eviction says', (t) => {
   let now = 1_000;
-  const clock = { now: () => now, setTimeout: () => undefined, clearTimeout: () => undefined };
+  const clock = { now: () => now, elapsed: () => now, setTimeout: () => undefined, clearTimeout: () => undefined };
   const sightings = new Sightings(120_000, clock);
   const waiting = [['a', at(0)]] as const;
   t.is(sightings.of('ns/b', waiting)('a', at(0)), 120_000);
