@@ -11,7 +11,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
-import { DEFAULT_CIPHERS } from 'node:tls';
 import express, { type ErrorRequestHandler } from 'express';
 import { aborted, sleep } from '../../api/clock.ts';
 import { internalError, isStatusError } from '../../api/errors.ts';
@@ -75,15 +74,6 @@ export interface ServerOptions {
   readonly logger: Logger;
 }
 
-/**
- * Those of Node, but of TLS 1.3's the cheapest first, as Go's servers choose it too: a server decides, and 128 bits of AES cost two thirds of
- * what 256 do.
- */
-const ciphers = [
-  'TLS_AES_128_GCM_SHA256',
-  ...DEFAULT_CIPHERS.split(':').filter((name) => name !== 'TLS_AES_128_GCM_SHA256'),
-].join(':');
-
 /** How long a server that is about to end waits for requests that may be on their way over idle connections. */
 const lingerMs = 300;
 /** The same for connections that were made at the last moment: their handshake may take a while. */
@@ -142,7 +132,6 @@ export async function startServer(options: ServerOptions, signal: AbortSignal): 
       // Who presents no certificate, or a wrong one, is dealt with by authentication.
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
-      ciphers,
       handshakeTimeout: 10_000,
       headersTimeout: Math.min(32_000, options.requestTimeoutMs),
       requestTimeout: options.requestTimeoutMs,
