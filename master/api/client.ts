@@ -84,11 +84,6 @@ export class Client {
     return new Client(this.#transport, { fence, onWritten });
   }
 
-  /** The same client as it is for everybody else. */
-  unfenced(): Client {
-    return this.#fence ? new Client(this.#transport) : this;
-  }
-
   async get<R extends ResourceName>(resource: R, name: ObjectName, options?: GetOptions): Promise<ResourceTypes[R]>;
   async get(resource: ResourceName | Kind, name: ObjectName, options?: GetOptions): Promise<KubeObject>;
   async get(resource: ResourceName | Kind, name: ObjectName, options: GetOptions = {}): Promise<KubeObject> {

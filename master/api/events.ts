@@ -40,9 +40,8 @@ export class EventRecorder {
   readonly #sending = new Set<Promise<void>>();
   readonly #ending = new AbortController();
 
-  /** The client's fence is left aside: what a deposed leader did is as true as before. */
   constructor(client: Client, source: EventSource, logger: Logger) {
-    this.#client = client.unfenced();
+    this.#client = client;
     this.#source = source;
     this.#logger = logger;
   }
