@@ -61,10 +61,11 @@ export class PaperNodes {
   /** One more node. */
   async add(name: string): Promise<void> {
     await this.#client.create('nodes', { metadata: { name } });
-    this.#alive.add(name);
     await this.#report(name);
     const metadata = { namespace: 'kube-node-lease', name };
     await this.#client.create('leases', { metadata, spec: { holderIdentity: name, renewTime: nowMicros() } });
+    // From now on its lease is renewed, which has to be there.
+    this.#alive.add(name);
   }
 
   async #report(name: string): Promise<void> {
