@@ -9,7 +9,7 @@ type Pv = PersistentVolume;
 type Pvc = PersistentVolumeClaim;
 
 /** The older way to name a class. */
-const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
+export const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
 /** On a claim whose volume and status say the same of it. */
 export const bindCompleted = 'pv.kubernetes.io/bind-completed';
 /** On a volume or claim whose partner was chosen for it. */

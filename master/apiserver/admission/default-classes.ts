@@ -1,5 +1,7 @@
 /** DefaultStorageClass and DefaultIngressClass: the class that is marked as default, for what names none. */
+
 import type { Ingress, KubeObject, PersistentVolumeClaim } from '../../api/types.ts';
+import { classAnnotation } from '../../api/volume-claims.ts';
 import type { Objects } from './objects.ts';
 import type { AdmissionPlugin } from './types.ts';
 
@@ -7,7 +9,6 @@ const storageMarks = [
   'storageclass.kubernetes.io/is-default-class',
   'storageclass.beta.kubernetes.io/is-default-class',
 ];
-const storageAnnotation = 'volume.beta.kubernetes.io/storage-class';
 const ingressMarks = ['ingressclass.kubernetes.io/is-default-class'];
 const ingressAnnotation = 'kubernetes.io/ingress.class';
 
@@ -18,7 +19,7 @@ export function defaultStorageClass(objects: Objects): AdmissionPlugin {
     async admit({ operation, subresource, object }) {
       if (operation !== 'CREATE' || subresource !== undefined || !object) return;
       const claim: PersistentVolumeClaim = object;
-      const named = claim.spec?.storageClassName !== undefined || hasAnnotation(claim, storageAnnotation);
+      const named = claim.spec?.storageClassName !== undefined || hasAnnotation(claim, classAnnotation);
       const common = named ? undefined : newestMarked(await objects.list('storageclasses'), storageMarks);
       if (common !== undefined) claim.spec = { ...claim.spec, storageClassName: common };
     },

@@ -3,9 +3,11 @@
  * (https://kubernetes.io/docs/reference/access-authn-authz/node/). Looked up in the cache when a node asks, which is seldom: nothing
  * is kept up for it.
  */
+
 import { eachReference } from '../../api/pod-references.ts';
 import { parseFieldSelector } from '../../api/selectors.ts';
 import type { KubeObject, PersistentVolume, Pod } from '../../api/types.ts';
+import { claimNameOf } from '../../api/volume-claims.ts';
 import { listPrefix, objectKey } from '../store/keys.ts';
 import type { Attributes } from './rbac/rules.ts';
 
@@ -87,17 +89,16 @@ function namesOf(pod: Pod): ReadonlySet<string> {
   return names;
 }
 
-function gatherNames({ metadata, spec }: Pod): ReadonlySet<string> {
+function gatherNames(pod: Pod): ReadonlySet<string> {
   const names = new Set<string>();
   const add = (resource: string, name: string | undefined): void => {
     if (name) names.add(`${resource}/${name}`);
   };
-  for (const { name } of spec?.imagePullSecrets ?? []) add('secrets', name);
-  const { containers = [], initContainers = [], ephemeralContainers = [], volumes = [] } = spec ?? {};
+  for (const { name } of pod.spec?.imagePullSecrets ?? []) add('secrets', name);
+  const { containers = [], initContainers = [], ephemeralContainers = [], volumes = [] } = pod.spec ?? {};
   eachReference([...containers, ...initContainers, ...ephemeralContainers], volumes, add);
   for (const volume of volumes) {
-    add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName);
-    if (volume.ephemeral) add('persistentvolumeclaims', `${metadata?.name}-${volume.name}`);
+    add('persistentvolumeclaims', claimNameOf(pod, volume));
     const { azureFile, cephfs, csi, flexVolume, iscsi, rbd, scaleIO, storageos } = volume;
     add('secrets', azureFile?.secretName);
     for (const source of [cephfs, flexVolume, iscsi, rbd, scaleIO, storageos]) add('secrets', source?.secretRef?.name);

@@ -14,13 +14,3 @@ export function accessModesText(modes: readonly string[] | undefined): string {
     .map((mode) => short[mode])
     .join(',');
 }
-
-/** The class of a volume or claim, which an annotation said before there was a field. */
-export function classOf(object: {
-  metadata?: { annotations?: Record<string, string> };
-  spec?: { storageClassName?: string };
-}): string {
-  return (
-    object.metadata?.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? object.spec?.storageClassName ?? ''
-  );
-}

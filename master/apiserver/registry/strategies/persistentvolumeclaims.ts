@@ -1,11 +1,13 @@
 /** PersistentVolumeClaims: once bound, only how much they ask for and their attributes' class may change. */
+
 import { kinds } from '../../../api/kinds.ts';
 import { deepEqual } from '../../../api/meta.ts';
 import { isQuantity, milliValue } from '../../../api/quantity.ts';
 import type { PersistentVolumeClaim } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { classOf } from '../../../api/volume-claims.ts';
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
-import { accessModesText, classOf } from '../columns/volumes.ts';
+import { accessModesText } from '../columns/volumes.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateClaimSpec } from '../validation/claim.ts';
 import type { FieldErrors } from '../validation/field-errors.ts';

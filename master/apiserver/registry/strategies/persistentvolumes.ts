@@ -1,10 +1,12 @@
 /** PersistentVolumes. */
+
 import { kinds } from '../../../api/kinds.ts';
 import { isQuantity, milliValue } from '../../../api/quantity.ts';
 import type { PersistentVolume } from '../../../api/types.ts';
 import { isDns1123Subdomain } from '../../../api/validation-names.ts';
+import { classOf } from '../../../api/volume-claims.ts';
 import { ageColumn, column, nameColumn, wideColumn } from '../columns/common.ts';
-import { accessModesText, classOf } from '../columns/volumes.ts';
+import { accessModesText } from '../columns/volumes.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateNodeSelector } from '../validation/node-selector.ts';
 import { validateOneOf } from '../validation/numbers.ts';

@@ -1,9 +1,9 @@
 /** What Kubernetes 1.36 warns of in volumes and claims that it takes. */
+
 import type { ObjectMeta, PersistentVolume, PersistentVolumeClaim } from '../../../api/types.ts';
+import { classAnnotation } from '../../../api/volume-claims.ts';
 import { termWarnings } from './pod/affinity-warnings.ts';
 import { fractionWarnings, oldSourceWarnings } from './pod/warnings.ts';
-
-const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
 export function volumeWarnings({ metadata, spec }: PersistentVolume): string[] {
   const { persistentVolumeReclaimPolicy, nodeAffinity } = spec ?? {};
