@@ -2,10 +2,12 @@
  * Files in a pod's volumes from which its containers take variables (Kubernetes, "Define Environment Variable Values Using An Init
  * Container"): `NAME='value'`, where the quotes keep everything as it is, new lines too; blank lines and those that begin with # say nothing.
  */
+
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import type { Container } from '../../../master/api/types.ts';
 import { ConfigError } from '../pods/environment.ts';
+import { isInside } from './is-inside.ts';
 
 /** What the files say, by `fileKey`; undefined for one that is not there. */
 export type EnvFiles = ReadonlyMap<string, ReadonlyMap<string, string> | undefined>;
@@ -38,7 +40,7 @@ async function textOf(base: string, path: string): Promise<string | undefined> {
   const refuse = (why: string): never => {
     throw new ConfigError(`couldn't parse env file "${path}": ${why}`);
   };
-  if (relative(await realpath(base), real).startsWith('..')) refuse('it leads out of the volume');
+  if (!isInside(await realpath(base), real)) refuse('it leads out of the volume');
   const found = await stat(real);
   if (!found.isFile()) refuse('it is no file');
   if (found.size > mostBytes) refuse('it is too large');

@@ -4,9 +4,10 @@
  * Guarantees: `setUp` may be called again and again and brings files from the API up to date; `tearDown` removes everything of a
  * pod and nothing else: what a hostPath shows is never touched.
  */
+
 import { execFile } from 'node:child_process';
 import { chmod, chown, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Logger } from '../../../master/api/logging.ts';
 import { quantityToNumber } from '../../../master/api/quantity.ts';
@@ -18,6 +19,7 @@ import { ConfigError, type Variable } from '../pods/environment.ts';
 import { expand } from '../pods/expand.ts';
 import { uidOf } from '../pods/pod.ts';
 import { writePayload } from './atomic-writer.ts';
+import { isInside } from './is-inside.ts';
 import { type PayloadContext, payloadOf } from './payloads.ts';
 
 const run = promisify(execFile);
@@ -218,14 +220,13 @@ async function hostPath({ path, type = '' }: NonNullable<Volume['hostPath']>): P
 /** The path of a subPath, made when it is not there. Throws when it leads out of the volume, also through links. */
 async function within(base: string, subPath: string): Promise<string> {
   const path = resolve(base, subPath);
-  const inside = (from: string, to: string): boolean => !relative(from, to).startsWith('..');
   const refuse = (): never => {
     throw new ConfigError(`failed to prepare subPath "${subPath}": it leads out of the volume`);
   };
-  if (!inside(base, path)) refuse();
+  if (!isInside(base, path)) refuse();
   if (!(await exists(path))) await mkdir(path, { recursive: true });
   const real = await realpath(path);
-  if (!inside(await realpath(base), real)) refuse();
+  if (!isInside(await realpath(base), real)) refuse();
   return real;
 }
 
