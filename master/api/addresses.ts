@@ -45,6 +45,9 @@ export function canonicalAddress(address: string): string {
   return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }
 
+/** An address as it stands before `:<port>`. */
+export const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
 /** Whether the address bits after the prefix are all zero. */
 export function isNetwork(text: string): boolean {
   const cidr = parseCidr(text);

@@ -7,6 +7,7 @@
 
 import { readFileSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
+import { inUrl } from '../api/addresses.ts';
 import { aborted, sleep, systemClock } from '../api/clock.ts';
 import { isNotFound } from '../api/errors.ts';
 import { flagValues, runMain } from '../api/flags.ts';
@@ -82,6 +83,7 @@ await runMain(async (signal) => {
   const membersRun = followMembers(options, store, logger, storeEnd.signal);
 
   const advertise = () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort });
+  const advertised = (): string => `${inUrl(advertise().address)}:${advertise().port}`;
   const roles = new RoleCache(store, logger);
   const rolesRun = roles.run(storeEnd.signal);
   const authorizer = createAuthorizer(
@@ -206,12 +208,13 @@ await runMain(async (signal) => {
         ...objectProxies({ registry, kubelets, backends }),
       ]),
       actions: new Map([['serviceaccounts/token', tokenRequests(accounts.issuer, registry.admission)]]),
-      routes: openIdRoutes(accounts.keys, accounts.issuerName, () => {
-        const { address, port } = advertise();
-        return options.serviceAccountJwksUri ?? `https://${address}:${port}/openid/v1/jwks`;
-      }),
+      routes: openIdRoutes(
+        accounts.keys,
+        accounts.issuerName,
+        () => options.serviceAccountJwksUri ?? `https://${advertised()}/openid/v1/jwks`,
+      ),
       health: healthChecks(store, () => bootstrapped),
-      address: authority(advertise()),
+      address: advertised(),
       host: options.bindAddress,
       port: options.securePort,
       tls: {
@@ -312,10 +315,6 @@ function textOf(path: string): string {
 }
 
 /** The address of this machine that others can reach; it may change while the server runs. */
-function authority({ address, port }: { readonly address: string; readonly port: number }): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
-}
-
 function ownAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';

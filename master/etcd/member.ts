@@ -5,7 +5,9 @@
  * Members are named by the cluster's configuration and find one another by host names, so that every address may change between
  * two starts. A member with data rejoins as who it was; `start.ts` finds out what one without data is to do.
  */
+
 import { join } from 'node:path';
+import { inUrl } from '../api/addresses.ts';
 import { logFiles, neverHadLeader } from './log.ts';
 import { socketUrl } from './socket.ts';
 
@@ -86,8 +88,6 @@ export function metricsUrl({ bindAddress, metricsPort }: EtcdMemberConfig): stri
   const everywhere = bindAddress === '0.0.0.0' || bindAddress === '::';
   return `http://${everywhere ? '127.0.0.1' : inUrl(bindAddress)}:${metricsPort}`;
 }
-
-const inUrl = (address: string): string => (address.includes(':') ? `[${address}]` : address);
 
 /** The same; the member does not serve if its data differs from that of the others, which it asks before it answers anybody. */
 export function comparedWithOthers({ command, args }: EtcdCommand): EtcdCommand {

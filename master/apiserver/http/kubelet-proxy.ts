@@ -2,10 +2,12 @@
  * The way to the kubelets, over http-proxy: with the API server's own client certificate, to the node's preferred address.
  * An answer of the kubelet that is an error becomes a Status with the kubelet's words.
  */
+
 import { readFileSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { Agent } from 'node:https';
 import httpProxy from 'http-proxy';
+import { inUrl } from '../../api/addresses.ts';
 import { notFound, type StatusError, statusError } from '../../api/errors.ts';
 import { kinds } from '../../api/kinds.ts';
 import type { Node } from '../../api/types.ts';
@@ -79,7 +81,7 @@ export function kubeletHost(node: Node, addressTypes: readonly string[]): string
     const found = addresses.find((address) => address.type === type && address.address !== '');
     if (!found) continue;
     const port = node.status?.daemonEndpoints?.kubeletEndpoint?.Port ?? 10250;
-    return found.address.includes(':') ? `[${found.address}]:${port}` : `${found.address}:${port}`;
+    return `${inUrl(found.address)}:${port}`;
   }
   const name = node.metadata?.name ?? '';
   if (name === '') throw notFound(kinds.nodes, name);

@@ -2,8 +2,10 @@
  * pods/proxy, services/proxy and nodes/proxy: requests of any kind to what runs behind an object. A name may say which way:
  * `<name>`, `<name>:<port>` or `<scheme>:<name>:<port>`, where a Service's port may go by its name.
  */
+
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { inUrl } from '../../api/addresses.ts';
 import { badRequest, notFound, serviceUnavailable } from '../../api/errors.ts';
 import { kinds } from '../../api/kinds.ts';
 import type { Endpoints, Node, Pod, Service } from '../../api/types.ts';
@@ -59,7 +61,7 @@ export function objectProxies(options: ObjectProxyOptions): [string, ConnectHand
     const node = await nodeOf(registry, exchange, pod);
     const path = ['', 'connect', namespace, name, number].map(encodeURIComponent).join('/');
     const agent = podAgent(kubelets.backend(node, path), scheme === 'https');
-    return { url: `${scheme}://${host(ip, number)}`, agent, verify: false };
+    return { url: `${scheme}://${inUrl(ip)}:${number}`, agent, verify: false };
   }
 
   return [
@@ -86,7 +88,7 @@ export function objectProxies(options: ObjectProxyOptions): [string, ConnectHand
         )?.object;
         const { ip, port, pod } = chooseEndpoint(service, endpoints, target, Math.random());
         if (pod) return toPod(exchange, await readPod(registry, exchange, pod), { ...target, port: String(port) });
-        return { url: `${target.scheme}://${host(ip, String(port))}`, agent: direct[target.scheme], verify: false };
+        return { url: `${target.scheme}://${inUrl(ip)}:${port}`, agent: direct[target.scheme], verify: false };
       }),
     ],
     [
@@ -164,5 +166,4 @@ function redirect({ request, response }: Exchange): void {
   response.writeHead(301, { Location: `${pathname}/${search}`, 'Content-Length': 0 }).end();
 }
 
-const host = (ip: string, port: string): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
 const quoted = (text: string): string => JSON.stringify(text);

@@ -6,10 +6,12 @@
  * before anything was answered; what goes wrong is an Error in the words of Kubernetes' (Go's) client.
  * It follows no redirects and reads no answer of over 3 MiB.
  */
+
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { inUrl } from '../../api/addresses.ts';
 
 /** As `WebhookClientConfig` of admissionregistration.k8s.io/v1 and apiextensions.k8s.io/v1. */
 export interface ClientConfig {
@@ -198,8 +200,7 @@ const untrusted = new Set([
 function words(error: unknown): string {
   const code = codeOf(error);
   const { address, port, hostname, message }: Partial<SystemError> = error instanceof Error ? error : {};
-  const target = address?.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
-  if (code === 'ECONNREFUSED' && address) return `dial tcp ${target}: connect: connection refused`;
+  if (code === 'ECONNREFUSED' && address) return `dial tcp ${inUrl(address)}:${port}: connect: connection refused`;
   if (code === 'ENOTFOUND') return `dial tcp: lookup ${hostname}: no such host`;
   if (code === 'ECONNRESET') return 'EOF';
   if (untrusted.has(code)) return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';

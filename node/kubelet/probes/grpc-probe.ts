@@ -2,7 +2,9 @@
  * A probe by gRPC's own health protocol (`grpc.health.v1.Health/Check`, https://github.com/grpc/grpc/blob/master/doc/health-checking.md), over plain HTTP/2 as
  * Kubernetes' probes are. The one message asked and the one answered are small enough to be written and read without a library.
  */
+
 import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import { inUrl } from '../../../master/api/addresses.ts';
 import { messageOf } from '../../../master/api/errors.ts';
 import { grpcMessageText, grpcPrefixBytes } from '../../../master/api/grpc.ts';
 import { Wire } from '../../../master/api/protobuf-wire.ts';
@@ -21,14 +23,14 @@ export async function grpcProbe(
   podIp: string,
   timeoutMs: number,
 ): Promise<ProbeResult> {
-  const host = podIp.includes(':') ? `[${podIp}]` : podIp;
+  const target = `${inUrl(podIp)}:${port}`;
   const late = `timeout: health rpc did not complete within ${timeoutMs / 1000}s`;
   try {
-    const answer = await call(`http://${host}:${port}`, requestOf(service), timeoutMs);
+    const answer = await call(`http://${target}`, requestOf(service), timeoutMs);
     if (answer === undefined) return failure(late);
     return verdictOf(answer);
   } catch (error) {
-    return failure(`error: failed to connect service at "${host}:${port}": ${messageOf(error)}`);
+    return failure(`error: failed to connect service at "${target}": ${messageOf(error)}`);
   }
 }
 

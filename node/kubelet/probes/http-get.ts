@@ -2,8 +2,10 @@
  * The GET request of a probe or a hook. A redirect is followed as long as it stays on the host; one that leads elsewhere is the answer
  * itself (Kubernetes, "Configure Liveness, Readiness and Startup Probes", HTTP probes).
  */
+
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { inUrl } from '../../../master/api/addresses.ts';
 import type { Container, Probe } from '../../../master/api/types.ts';
 
 export type HttpGet = NonNullable<Probe['httpGet']>;
@@ -93,7 +95,7 @@ async function getOnce(address: Address, headers: Record<string, string>, timeou
 }
 
 const urlOf = ({ secure, host, port, path }: Address): string =>
-  `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}${path.startsWith('/') ? path : `/${path}`}`;
+  `${secure ? 'https' : 'http'}://${inUrl(host)}:${port}${path.startsWith('/') ? path : `/${path}`}`;
 
 /** A port by number, or by its name in the container. Throws for a name that it does not have. */
 export function portOf(port: unknown, container: Container): number {

@@ -1,4 +1,5 @@
 /** Endpoints: the addresses behind a Service, all in one object. */
+import { inUrl } from '../../../api/addresses.ts';
 import { kinds } from '../../../api/kinds.ts';
 import type { Endpoints } from '../../../api/types.ts';
 import { isDns1123Label, isDns1123Subdomain, isQualifiedName } from '../../../api/validation-names.ts';
@@ -58,8 +59,6 @@ function addressesOf({ subsets = [] }: Endpoints): string[] {
   return subsets.flatMap(({ addresses = [], ports = [] }) =>
     ports.length === 0
       ? addresses.map(({ ip }) => ip)
-      : ports.flatMap(({ port }) =>
-          addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)),
-        ),
+      : ports.flatMap(({ port }) => addresses.map(({ ip }) => `${inUrl(ip)}:${port}`)),
   );
 }
