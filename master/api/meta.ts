@@ -2,6 +2,9 @@
 import { apiVersionOf, type Kind } from './kinds.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from './types.ts';
 
+/** The annotation in which kubectl's own apply keeps what it applied. */
+export const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
 /** `namespace/name`, or `name` for an object without a namespace: the key of work queues and informers. */
 export function keyOf(object: KubeObject): string {
   const { namespace, name = '' } = object.metadata ?? {};
@@ -83,4 +86,12 @@ export function deepEqual(a: unknown, b: unknown): boolean {
   const left = Object.entries(a).filter(([, value]) => value !== undefined);
   const right = new Map(Object.entries(b).filter(([, value]) => value !== undefined));
   return left.length === right.size && left.every(([key, value]) => right.has(key) && deepEqual(value, right.get(key)));
+}
+
+/** The same JSON value with the fields of its objects in alphabetical order, as Go writes a map. */
+export function withSortedFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withSortedFields);
+  if (typeof value !== 'object' || value === null) return value;
+  const fields = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(fields.map(([name, inner]) => [name, withSortedFields(inner)]));
 }

@@ -3,7 +3,7 @@
  * told. Pure. Names of labels and annotations are Kubernetes' ("Deployments", and kubectl's `rollout history`).
  */
 import { kinds } from '../../api/kinds.ts';
-import { deepEqual, newControllerRef } from '../../api/meta.ts';
+import { deepEqual, lastApplied, newControllerRef } from '../../api/meta.ts';
 import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../api/types.ts';
 import { hashOf } from '../template-hash.ts';
 import {
@@ -20,7 +20,7 @@ import {
 
 /** What a ReplicaSet does not take over from its Deployment. */
 const ownAnnotations = new Set([
-  'kubectl.kubernetes.io/last-applied-configuration',
+  lastApplied,
   'deprecated.deployment.rollback.to',
   revisionAnnotation,
   historyAnnotation,

@@ -3,7 +3,7 @@
  * proxies read. Left out are Endpoints that say so, and those in which leaders were once elected (Kubernetes, "EndpointSlice
  * mirroring").
  */
-import { deepEqual, keyOf } from '../../api/meta.ts';
+import { deepEqual, keyOf, lastApplied } from '../../api/meta.ts';
 import { behindMs } from '../../api/overtaken.ts';
 import type { EndpointSlice, Endpoints, Service } from '../../api/types.ts';
 import { serviceIndex, serviceNameLabel } from '../caches.ts';
@@ -14,7 +14,6 @@ import { managedByLabel, type SliceChanges } from './slices.ts';
 export const mirrorName = 'endpointslicemirroring-controller.k8s.io';
 const skipLabel = 'endpointslice.kubernetes.io/skip-mirror';
 const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader';
-const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 /** Of one subset; what is beyond is not mirrored. */
 const maxAddresses = 1000;
 const concurrency = 5;

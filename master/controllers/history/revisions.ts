@@ -5,7 +5,7 @@
  * template, so a new leader or a late cache cannot make a second one; a template that comes back gets the highest number again.
  */
 import type { Kind } from '../../api/kinds.ts';
-import { deepEqual, newControllerRef } from '../../api/meta.ts';
+import { deepEqual, lastApplied, newControllerRef } from '../../api/meta.ts';
 import type { ControllerRevision, KubeObject, LabelSelector, PodTemplateSpec } from '../../api/types.ts';
 import { timeOf } from '../pod-facts.ts';
 import { hashOf } from '../template-hash.ts';
@@ -71,7 +71,7 @@ const patchOf = (template: PodTemplateSpec = {}): Patch => ({ spec: { template: 
 function newRevision(owner: Revised, kind: Kind, hashLabel: string, data: Patch, revision: number): ControllerRevision {
   const { namespace, name, annotations } = owner.metadata ?? {};
   const hash = hashOf(data, owner.status?.collisionCount);
-  const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...told } = annotations ?? {};
+  const { [lastApplied]: _, ...told } = annotations ?? {};
   return {
     metadata: {
       namespace,

@@ -1,7 +1,6 @@
 /** The annotation in which kubectl's own apply keeps what it applied, while the server's apply takes its place. */
+import { lastApplied, withSortedFields } from '../../../api/meta.ts';
 import type { KubeObject } from '../../../api/types.ts';
-
-export const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** All that annotations may hold together. */
 const maxBytes = 256 * 1024;
@@ -13,7 +12,7 @@ const maxBytes = 256 * 1024;
 export function withLastApplied(object: KubeObject, config: KubeObject, manager: string): KubeObject {
   const { [lastApplied]: kept, ...annotations } = object.metadata?.annotations ?? {};
   if (manager !== 'kubectl' || !kept) return object;
-  const text = `${JSON.stringify(sorted(withoutAnnotation(config)))}\n`;
+  const text = `${JSON.stringify(withSortedFields(withoutAnnotation(config)))}\n`;
   const now = Buffer.byteLength(text) > maxBytes ? annotations : { ...annotations, [lastApplied]: text };
   return { ...object, metadata: { ...object.metadata, annotations: now } };
 }
@@ -23,12 +22,4 @@ function withoutAnnotation(config: KubeObject): KubeObject {
   if (annotations?.[lastApplied] === undefined) return config;
   const { [lastApplied]: _, ...others } = annotations;
   return { ...config, metadata: { ...config.metadata, annotations: others } };
-}
-
-/** The same with its fields in alphabetical order, as Go writes them. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, held]) => [key, sorted(held)]));
 }

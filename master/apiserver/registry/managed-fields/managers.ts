@@ -8,6 +8,7 @@
 
 import { statusError } from '../../../api/errors.ts';
 import { apiVersionOf, type Kind } from '../../../api/kinds.ts';
+import { lastApplied } from '../../../api/meta.ts';
 import type { KubeObject, ObjectMeta } from '../../../api/types.ts';
 import { isRecord, type Shape } from '../schema/shape.ts';
 import { fieldsOfNew, identity, serverOnly } from './creation.ts';
@@ -25,7 +26,6 @@ import {
   union,
   within,
 } from './field-set.ts';
-import { lastApplied } from './last-applied.ts';
 import type { OtherVersions } from './other-versions.ts';
 import { difference, fieldsIn, merged, pruned } from './typed.ts';
 
