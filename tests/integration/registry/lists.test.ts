@@ -1,8 +1,8 @@
 /** Lists, their pages and watches over a real etcd. */
 import test from 'ava';
 import type { ConfigMap } from '../../../master/api/types.ts';
-import type { ListResult, ObjectName } from '../../../master/apiserver/registry/context.ts';
-import { context, refusal, resource, startWorld, Watching, type World } from './world.ts';
+import type { ListResult } from '../../../master/apiserver/registry/context.ts';
+import { configMap, context, inDefault, refusal, resource, startWorld, Watching, type World } from './world.ts';
 
 let world: World;
 test.before(async () => {
@@ -11,12 +11,7 @@ test.before(async () => {
 test.after.always(() => world.stop());
 
 const ctx = context();
-const inDefault = (name: string): ObjectName => ({ namespace: 'default', name });
 const configMaps = () => resource(world.registries[0], 'configmaps');
-const configMap = (name: string, data: Record<string, string> = {}, metadata: object = {}): ConfigMap => ({
-  metadata: { name, ...metadata },
-  data,
-});
 
 test('a list in pages shows one state, whatever is written meanwhile', async (t) => {
   const namespaces = resource(world.registries[0], 'namespaces');

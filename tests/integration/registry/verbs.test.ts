@@ -2,10 +2,9 @@
 import test from 'ava';
 import { systemClock } from '../../../master/api/clock.ts';
 import { createLogger } from '../../../master/api/logging.ts';
-import type { ConfigMap, KubeObject, Lease, Pod } from '../../../master/api/types.ts';
-import type { ObjectName } from '../../../master/apiserver/registry/context.ts';
+import type { KubeObject, Lease, Pod } from '../../../master/api/types.ts';
 import { expireOnce } from '../../../master/apiserver/registry/event-expiry.ts';
-import { context, objectOf, refusal, resource, startWorld, type World } from './world.ts';
+import { configMap, context, inDefault, objectOf, refusal, resource, startWorld, type World } from './world.ts';
 
 let world: World;
 test.before(async () => {
@@ -14,16 +13,11 @@ test.before(async () => {
 test.after.always(() => world.stop());
 
 const ctx = context();
-const inDefault = (name: string): ObjectName => ({ namespace: 'default', name });
 const configMaps = () => resource(world.registries[0], 'configmaps');
 const pods = () => resource(world.registries[0], 'pods');
 const pod = (name: string, spec: object = {}): Pod => ({
   metadata: { name, labels: { app: 'a' } },
   spec: { containers: [{ name: 'c', image: 'x:1' }], ...spec },
-});
-const configMap = (name: string, data: Record<string, string> = {}, metadata: object = {}): ConfigMap => ({
-  metadata: { name, ...metadata },
-  data,
 });
 
 test('a created object is read back with uid, time, namespace and resourceVersion', async (t) => {

@@ -1,9 +1,15 @@
 /** A registry over a real etcd member, or several registries over one, and short words for what tests do with them. */
+
 import { systemClock } from '../../../master/api/clock.ts';
 import { StatusError } from '../../../master/api/errors.ts';
 import { createLogger } from '../../../master/api/logging.ts';
-import type { KubeObject, ResourceName, ResourceTypes } from '../../../master/api/types.ts';
-import type { RequestContext, ResourceEvent, WatchListener } from '../../../master/apiserver/registry/context.ts';
+import type { ConfigMap, KubeObject, ResourceName, ResourceTypes } from '../../../master/api/types.ts';
+import type {
+  ObjectName,
+  RequestContext,
+  ResourceEvent,
+  WatchListener,
+} from '../../../master/apiserver/registry/context.ts';
 import { createRegistry, type Registry } from '../../../master/apiserver/registry/registry.ts';
 import type { Resource } from '../../../master/apiserver/registry/resource.ts';
 import type { Store, Stored } from '../../../master/apiserver/store/types.ts';
@@ -56,6 +62,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
   };
 }
+
+export const inDefault = (name: string): ObjectName => ({ namespace: 'default', name });
+
+export const configMap = (name: string, data: Record<string, string> = {}, metadata: object = {}): ConfigMap => ({
+  metadata: { name, ...metadata },
+  data,
+});
 
 export const context = (changes: Partial<RequestContext> = {}): RequestContext => ({
   user: { name: 'me', groups: ['system:masters'] },
