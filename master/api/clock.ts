@@ -1,7 +1,7 @@
 /** Time as a parameter: cores and loops take a Clock, so that tests and simulations decide what time it is. */
 
 export interface Clock {
-  /** Milliseconds: of `systemClock` since the epoch, of `steadyClock` since the start of the process. */
+  /** The time of day, in milliseconds since the epoch: for what is written down. */
   now(): number;
   /** Milliseconds for how long something lasts: only differences mean anything, and no correction of the time of day reaches them. */
   elapsed(): number;
@@ -22,11 +22,8 @@ export const systemClock: Clock = {
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
 };
 
-/** For what is measured from one moment to another: its times are not those of the day, and no correction of that reaches it. */
-export const steadyClock: Clock = { ...systemClock, now: () => performance.now() };
-
 /** Resolves after `delayMs`, or at once when the signal is aborted; it never rejects, so callers look at the signal. */
-export function sleep(delayMs: number, signal?: AbortSignal, clock: Clock = steadyClock): Promise<void> {
+export function sleep(delayMs: number, signal?: AbortSignal, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
     const wake = (): void => {

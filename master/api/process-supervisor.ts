@@ -12,7 +12,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
-import { aborted, type Clock, sleep, steadyClock } from './clock.ts';
+import { aborted, type Clock, sleep, systemClock } from './clock.ts';
 
 /** What the supervisor says itself; a pino logger is one. */
 export interface SupervisorLogger {
@@ -78,7 +78,7 @@ export class ProcessSupervisor {
       steadyAfterMs: 10_000,
       graceMs: 8_000,
       output: (text) => process.stdout.write(text),
-      clock: steadyClock,
+      clock: systemClock,
       ...options,
     };
     if (options.pidDir) mkdirSync(options.pidDir, { recursive: true });
@@ -121,13 +121,13 @@ class Supervised {
     const { signal } = this.#stopping;
     let delayMs = baseDelayMs;
     while (!signal.aborted) {
-      const startedAt = clock.now();
+      const startedAt = clock.elapsed();
       const ending = await this.#runOnce();
       if (signal.aborted) {
         logger.info({ process: name, ...ending }, 'stopped');
         return;
       }
-      const ranMs = clock.now() - startedAt;
+      const ranMs = clock.elapsed() - startedAt;
       if (ranMs >= steadyAfterMs) delayMs = baseDelayMs;
       logger.warn({ process: name, ...ending, ranMs, restartInMs: delayMs }, 'ended, will be started again');
       await Promise.all([this.#cleanUp(signal), sleep(delayMs, signal, clock)]);
@@ -231,11 +231,11 @@ class Supervised {
     const { name, ready } = this.#spec;
     const { clock, logger } = this.#options;
     if (!ready) return;
-    const startedAt = clock.now();
+    const startedAt = clock.elapsed();
     while (!signal.aborted) {
       const isReady = await ready().catch(() => false);
       if (isReady && !signal.aborted) {
-        logger.info({ process: name, afterMs: clock.now() - startedAt }, 'ready');
+        logger.info({ process: name, afterMs: clock.elapsed() - startedAt }, 'ready');
         return;
       }
       await sleep(100, signal, clock);

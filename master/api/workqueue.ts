@@ -6,7 +6,7 @@
  * - A key added while it is being worked on comes out again afterwards.
  * Delays and rate limits are layers around it. A queue is not kept over a restart: level-triggered loops need no memory.
  */
-import { type Clock, steadyClock, type Timer } from './clock.ts';
+import { type Clock, systemClock, type Timer } from './clock.ts';
 
 export interface WorkQueueOptions {
   name: string;
@@ -34,7 +34,7 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>();
   readonly #waiting: ((key: string | undefined) => void)[] = [];
 
-  constructor({ name, baseDelayMs = 5, maxDelayMs = 1_000_000, clock = steadyClock }: WorkQueueOptions) {
+  constructor({ name, baseDelayMs = 5, maxDelayMs = 1_000_000, clock = systemClock }: WorkQueueOptions) {
     if (baseDelayMs <= 0 || maxDelayMs < baseDelayMs) throw new Error(`work queue ${name}: delays must grow`);
     this.name = name;
     this.#baseDelayMs = baseDelayMs;
@@ -59,7 +59,7 @@ export class WorkQueue {
       this.add(key);
       return;
     }
-    const dueMs = this.#clock.now() + delayMs;
+    const dueMs = this.#clock.elapsed() + delayMs;
     const previous = this.#delayed.get(key);
     if (previous && previous.dueMs <= dueMs) return;
     this.#clock.clearTimeout(previous?.timer);

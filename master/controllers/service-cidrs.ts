@@ -3,7 +3,6 @@
  * an address of a Service is in no other.
  */
 import { hasHost, overlap } from '../api/addresses.ts';
-import { steadyClock } from '../api/clock.ts';
 import type { ReconcileResult } from '../api/controller.ts';
 import { deepEqual, keyOf, nowSeconds, setCondition } from '../api/meta.ts';
 import { unlessOvertaken } from '../api/overtaken.ts';
@@ -50,13 +49,13 @@ export async function startServiceCidrs(context: ControllerContext): Promise<voi
       if (range) await settle(range, ready, [...new Set([...(range.metadata?.finalizers ?? []), rangeFinalizer])]);
       return {};
     }
-    const since = deletedMs.get(uid) ?? steadyClock.now();
+    const since = deletedMs.get(uid) ?? clock.elapsed();
     deletedMs.set(uid, since);
     if (isNeeded(range, ranges.list(), addresses.list())) {
       await settle(range, terminating, range.metadata.finalizers ?? []);
       return {};
     }
-    const left = since + graceMs - steadyClock.now();
+    const left = since + graceMs - clock.elapsed();
     if (left > 0) return { requeueAfterMs: left };
     const finalizers = (range.metadata.finalizers ?? []).filter((finalizer) => finalizer !== rangeFinalizer);
     await unlessOvertaken(client.update('servicecidrs', { ...range, metadata: { ...range.metadata, finalizers } }));

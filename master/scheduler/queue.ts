@@ -7,7 +7,7 @@
  *
  * A pod that was taken by `pop` is in none of them until it is put back.
  */
-import { type Clock, steadyClock, type Timer } from '../api/clock.ts';
+import { type Clock, systemClock, type Timer } from '../api/clock.ts';
 import { Heap } from './heap.ts';
 import type { PodInfo } from './pod-info.ts';
 
@@ -60,7 +60,7 @@ export class SchedulingQueue {
   #wake: (() => void) | undefined;
 
   constructor(options: QueueOptions = {}) {
-    this.#clock = options.clock ?? steadyClock;
+    this.#clock = options.clock ?? systemClock;
     this.#options = {
       initialBackoffMs: 1_000,
       maxBackoffMs: 10_000,
@@ -82,7 +82,7 @@ export class SchedulingQueue {
   /** A new pod. One that waits already is updated: its new form may fit, so it is tried again. */
   add(pod: PodInfo): void {
     const known = this.#entries.get(pod.key);
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const queued = known ?? { attempts: 0, firstAddedAt: now, refusedBy: noPlugins, backoffUntil: 0 };
     this.#enter({ ...queued, pod }, known ? 'PodUpdate' : 'PodAdd', known?.backoffUntil ?? 0);
   }
@@ -114,7 +114,7 @@ export class SchedulingQueue {
   /** Puts back a pod that no node would take. */
   returnUnschedulable(queued: QueuedPod, refusedBy: ReadonlySet<string>): void {
     if (this.#entries.has(queued.pod.key)) return;
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const backoffUntil = now + this.#backoffOf(queued.attempts);
     this.#place({ ...queued, refusedBy, place: Place.unschedulable, since: now, backoffUntil, order: this.#order++ });
     this.#options.onEnter(Place.unschedulable, 'ScheduleAttemptFailure');
@@ -124,7 +124,7 @@ export class SchedulingQueue {
   /** Puts back a pod whose attempt failed for another reason than the nodes: it is tried again after its back-off. */
   returnFailed(queued: QueuedPod): void {
     if (this.#entries.has(queued.pod.key)) return;
-    this.#enter(queued, 'ScheduleAttemptFailure', this.#clock.now() + this.#backoffOf(queued.attempts));
+    this.#enter(queued, 'ScheduleAttemptFailure', this.#clock.elapsed() + this.#backoffOf(queued.attempts));
   }
 
   /** Moves on the unschedulable pods that a change in the cluster could help, as `couldHelp` judges by the pod and the plugins that refused it. */
@@ -135,7 +135,7 @@ export class SchedulingQueue {
   }
 
   #enter(queued: QueuedPod, event: string, backoffUntil: number): void {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const place = backoffUntil > now ? Place.backoff : Place.active;
     const { pod, attempts, firstAddedAt, refusedBy } = queued;
     const entry = { pod, attempts, firstAddedAt, refusedBy, place, since: now, backoffUntil, order: this.#order++ };
@@ -184,12 +184,12 @@ export class SchedulingQueue {
     if (at >= this.#timerAt) return;
     this.#clock.clearTimeout(this.#timer);
     this.#timerAt = at;
-    this.#timer = this.#clock.setTimeout(() => this.#due(), Math.max(0, at - this.#clock.now()));
+    this.#timer = this.#clock.setTimeout(() => this.#due(), Math.max(0, at - this.#clock.elapsed()));
   }
 
   #due(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (let next = this.#backoff.peek(); next && next.backoffUntil <= now; next = this.#backoff.peek()) {
       this.#backoff.pop();
       if (this.#entries.get(next.pod.key) === next) this.#enter(next, 'BackoffComplete', 0);

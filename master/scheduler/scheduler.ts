@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Client } from '../api/client.ts';
-import { type Clock, sleep, steadyClock } from '../api/clock.ts';
+import { type Clock, sleep, systemClock } from '../api/clock.ts';
 import { isConflict, isNotFound } from '../api/errors.ts';
 import { EventRecorder } from '../api/events.ts';
 import type { Informer } from '../api/informer.ts';
@@ -77,7 +77,7 @@ export class Scheduler {
   readonly #making = new Set<string>();
 
   constructor(options: SchedulerOptions) {
-    const { metrics, random, clock = steadyClock, pods, nodes, namespaces } = options;
+    const { metrics, random, clock = systemClock, pods, nodes, namespaces } = options;
     this.#options = options;
     this.#clock = clock;
     this.#queue = new SchedulingQueue({ clock, onEnter: (place, event) => metrics.entered(place, event) });
@@ -111,7 +111,7 @@ export class Scheduler {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(expiryPeriodMs, signal, this.#clock);
-      for (const { key } of this.#cache.expire(this.#clock.now())) {
+      for (const { key } of this.#cache.expire(this.#clock.elapsed())) {
         this.#options.logger.warn({ pod: key }, 'the binding was never confirmed, scheduling again');
         const pod = this.#options.pods.get(key);
         if (pod) this.#podSeen(undefined, pod);
@@ -242,7 +242,7 @@ export class Scheduler {
       await this.#bindingFailed(attempt, error);
       return;
     }
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     this.#cache.finishBinding(queued.pod, now);
     metrics.attempted('scheduled', (performance.now() - startedAt) / 1000);
     metrics.scheduled(queued.attempts, (now - queued.firstAddedAt) / 1000);

@@ -260,7 +260,7 @@ export interface Runtime {
   /** The container's log as bytes. The reader destroys the stream when it has enough. */
   logs(id: string, options: LogOptions): Promise<Readable>;
   hasImage(reference: string): Promise<boolean>;
-  /** Without credentials as anybody. Rejects with the engine's reason. */
+  /** As anybody when there are no credentials. Rejects with the engine's reason. */
   pullImage(reference: string, signal: AbortSignal, auth?: RegistryAuth): Promise<PulledImage>;
   images(): Promise<ImageInfo[]>;
   /** Takes in the images of an archive as `docker save` writes it; gives their names. */

@@ -3,7 +3,7 @@
  * that holds the revision of the last time: who changes it compacts, up to the revision that the key held before. So every
  * revision is kept for one interval at least.
  */
-import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
+import { type Clock, sleep, systemClock } from '../../api/clock.ts';
 import type { Logger } from '../../api/logging.ts';
 import { ownPrefix } from './keys.ts';
 import type { Members } from './members.ts';
@@ -21,7 +21,7 @@ const callTimeoutMs = 5000;
 
 /** Compacts until the signal is aborted. */
 export async function keepCompacting(options: CompactionOptions, signal: AbortSignal): Promise<void> {
-  const { members, logger, intervalMs = fiveMinutesMs, clock = steadyClock } = options;
+  const { members, logger, intervalMs = fiveMinutesMs, clock = systemClock } = options;
   let seen = 0;
   for (;;) {
     await sleep(intervalMs, signal, clock);

@@ -48,7 +48,7 @@ export class Delivery {
     if (this.#due) return;
     this.#due = true;
     const { clock } = this.#options;
-    const earlyMs = this.#events.length > 0 ? this.#pace.wait(clock.now()) : 0;
+    const earlyMs = this.#events.length > 0 ? this.#pace.wait(clock.elapsed()) : 0;
     if (earlyMs > 0) clock.setTimeout(this.#deliver, earlyMs);
     else setImmediate(this.#deliver);
   }
@@ -63,10 +63,10 @@ export class Delivery {
     const { prefix, clock, applied } = this.#options;
     const batch = this.#events;
     this.#events = [];
-    const began = clock.now();
+    const began = clock.elapsed();
     const byPrefix = new Map([[prefix, batch]]);
     for (const watcher of this.watchers) watcher.deliver(underPrefix(byPrefix, batch, watcher.prefix), applied());
-    if (batch.length > 0) this.#pace.delivered(began, clock.now());
+    if (batch.length > 0) this.#pace.delivered(began, clock.elapsed());
   };
 }
 

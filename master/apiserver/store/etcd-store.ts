@@ -1,5 +1,5 @@
 /** The Store over etcd: reads from the watch cache, writes through transactions. */
-import { type Clock, steadyClock } from '../../api/clock.ts';
+import { type Clock, systemClock } from '../../api/clock.ts';
 import { expired, serviceUnavailable, statusError } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import type { KubeObject } from '../../api/types.ts';
@@ -66,7 +66,7 @@ export class EtcdStore implements PeekableStore {
   readonly requestDurations = new RequestDurations();
 
   constructor(options: EtcdStoreOptions) {
-    const { logger, sealing, clock = steadyClock } = options;
+    const { logger, sealing, clock = systemClock } = options;
     const ownWrites = new OwnWrites();
     this.#options = options;
     this.#members = new Members({ ...options, durations: this.requestDurations });

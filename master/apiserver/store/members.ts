@@ -4,7 +4,7 @@
  * waits for a dead or silent member twice, and the own member is used again as soon as it is back.
  */
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
+import { type Clock, sleep, systemClock } from '../../api/clock.ts';
 import { serviceUnavailable } from '../../api/errors.ts';
 import type { Logger } from '../../api/logging.ts';
 import { EtcdError, type EtcdTls, grpcCodes, Member } from './member.ts';
@@ -67,7 +67,7 @@ export class Members {
   /** On the clock of `performance.now`, as what members remember of their calls. */
   #leaderSeenAt = Number.NEGATIVE_INFINITY;
 
-  constructor({ endpoints, socket, tls, logger, sealing, durations, clock = steadyClock }: MembersOptions) {
+  constructor({ endpoints, socket, tls, logger, sealing, durations, clock = systemClock }: MembersOptions) {
     if (endpoints.length === 0) throw new Error('no etcd endpoints are given');
     this.#newState = (url) => ({
       member: new Member(url, tls, { sealing, durations, socket: url === endpoints[0] ? socket : undefined }),
@@ -87,7 +87,7 @@ export class Members {
 
   /** Milliseconds since a linearizable call last succeeded. */
   get silentForMs(): number {
-    return this.#clock.now() - this.#heardAt;
+    return this.#clock.elapsed() - this.#heardAt;
   }
 
   /** The own member does not serve, and none of the others answers anything: it is this master that is out of the cluster. */
@@ -170,7 +170,7 @@ export class Members {
 
   /** A call through this member succeeded that needed a majority of members. */
   heard(): void {
-    this.#heardAt = this.#clock.now();
+    this.#heardAt = this.#clock.elapsed();
   }
 
   /** A call through this member failed in a way that is the member's: the others are used until it proves itself well. */
@@ -187,13 +187,13 @@ export class Members {
    * late goes on beside the next one, and the first answer counts: over a slow disk each new attempt would wait anew.
    */
   async read<T>(call: (member: Member, timeoutMs: number) => Promise<T>, patient = false): Promise<T> {
-    const giveUpAt = this.#clock.now() + readPatienceMs;
+    const giveUpAt = this.#clock.elapsed() + readPatienceMs;
     const late = patient ? new LateAnswers<T>((url) => this.#hasNewLeader(url)) : undefined;
     let lateAttempts = 0;
     const mayRetry = (error: unknown): boolean => {
       if (!(error instanceof EtcdError) || !error.transient || late?.settled) return false;
       if (error.late) lateAttempts += 1;
-      return this.#clock.now() < giveUpAt;
+      return this.#clock.elapsed() < giveUpAt;
     };
     const again = retry(handleWhen(mayRetry), {
       maxAttempts: Number.POSITIVE_INFINITY,

@@ -3,7 +3,7 @@
  * read waits until the cache is there. Reads that wait at the same time share the request. A read that arrives while one is in
  * flight waits for the next, because that one may have been answered before the write that the read must see.
  */
-import { type Clock, steadyClock } from '../../api/clock.ts';
+import { type Clock, systemClock } from '../../api/clock.ts';
 import { timeout } from '../../api/errors.ts';
 import type { Members } from './members.ts';
 import type { WatchCache } from './watch-cache.ts';
@@ -34,7 +34,7 @@ export class RevisionCheck {
 
   constructor(options: RevisionCheckOptions) {
     this.#options = options;
-    const { clock = steadyClock } = options;
+    const { clock = systemClock } = options;
     this.#revision = new Shared(() => this.#ask(), clock);
     this.#fresh = new Shared(async () => this.#reach(await this.#ask()), clock);
   }
@@ -102,7 +102,7 @@ class Shared<T> {
     try {
       return await request;
     } finally {
-      this.#answeredAt = this.#clock.now();
+      this.#answeredAt = this.#clock.elapsed();
       const met = sharing + this.#waiting;
       if (this.#waiting > 0 && met >= crowd) this.#expected = Math.max(this.#expected, met);
       if (this.#running === request) this.#running = undefined;
@@ -110,7 +110,7 @@ class Shared<T> {
   }
 
   async #company(): Promise<void> {
-    const restMs = this.#answeredAt + companyMs - this.#clock.now();
+    const restMs = this.#answeredAt + companyMs - this.#clock.elapsed();
     if (this.#waiting >= this.#expected || restMs <= 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = this.#clock.setTimeout(resolve, restMs);

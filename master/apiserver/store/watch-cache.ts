@@ -6,7 +6,7 @@
  * that watchers of one prefix get the very same array and may share what they make of it. A watcher only queues what it is
  * given, so none can slow another.
  */
-import { type Clock, steadyClock } from '../../api/clock.ts';
+import { type Clock, systemClock } from '../../api/clock.ts';
 import { expired, internalError, serviceUnavailable } from '../../api/errors.ts';
 import { Collection } from './collection.ts';
 import { Delivery } from './delivery.ts';
@@ -48,7 +48,7 @@ export class WatchCache {
   readonly #deliveryPaceMs: number | undefined;
 
   constructor(options: WatchCacheOptions) {
-    const { ownWrites, limits = defaultWindowLimits, clock = steadyClock } = options;
+    const { ownWrites, limits = defaultWindowLimits, clock = systemClock } = options;
     this.#deliveryPaceMs = options.deliveryPaceMs;
     this.#ownWrites = ownWrites;
     this.#limits = limits;
@@ -232,7 +232,7 @@ export class WatchCache {
       if (!deleted) return;
       event = { type, key, revision, previous: withRevision(deleted, revision), deleted };
     }
-    this.#window.add(event, this.#clock.now());
+    this.#window.add(event, this.#clock.elapsed());
     this.#deliveries.get(collectionOf(key))?.add(event);
     if (event.current?.sealed || event.previous?.sealed) this.#cannotTell(event);
   }

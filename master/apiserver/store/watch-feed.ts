@@ -7,7 +7,7 @@
  * A member that says nothing for two seconds, although asked, is left.
  */
 import { ExponentialBackoff, handleWhen, retry } from 'cockatiel';
-import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
+import { type Clock, sleep, systemClock } from '../../api/clock.ts';
 import type { Logger } from '../../api/logging.ts';
 import { prefixEnd, rootPrefix } from './keys.ts';
 import { EtcdError, grpcCodes, type Member } from './member.ts';
@@ -38,7 +38,7 @@ export class WatchFeed {
   #clusterId = '';
   #doubt: ((error: Error) => void) | undefined;
 
-  constructor({ members, cache, logger, clock = steadyClock }: WatchFeedOptions) {
+  constructor({ members, cache, logger, clock = systemClock }: WatchFeedOptions) {
     this.#members = members;
     this.#cache = cache;
     this.#logger = logger;
@@ -121,12 +121,12 @@ export class WatchFeed {
   async #follow(member: Member, signal: AbortSignal): Promise<FollowEnd> {
     const { promise, resolve } = Promise.withResolvers<FollowEnd>();
     let established = false;
-    let heardAt = this.#clock.now();
+    let heardAt = this.#clock.elapsed();
     const broke = (error: Error): void => resolve({ kind: 'broke', error, established });
     const reader = new ResponseReader(this.#cache, this.#clusterId);
     const stream = await member.watch(this.#cache.revision + 1, {
       onResponse: (response) => {
-        heardAt = this.#clock.now();
+        heardAt = this.#clock.elapsed();
         established ||= response.created;
         const end = reader.take(response);
         if (end) resolve(end.kind === 'broke' ? { ...end, established } : end);
@@ -134,7 +134,7 @@ export class WatchFeed {
       onEnd: broke,
     });
     const timer = setInterval(() => {
-      const silentMs = this.#clock.now() - heardAt;
+      const silentMs = this.#clock.elapsed() - heardAt;
       if (silentMs >= silentAfterMs) broke(new Error(`the member is silent for ${silentMs} ms`));
       else if (silentMs >= progressIntervalMs) stream.requestProgress();
     }, progressIntervalMs);

@@ -11,7 +11,7 @@
  * What cannot be told is answered with Timeout.
  */
 import { randomUUID } from 'node:crypto';
-import { type Clock, sleep, steadyClock } from '../../api/clock.ts';
+import { type Clock, sleep, systemClock } from '../../api/clock.ts';
 import { statusError, timeout } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/types.ts';
 import { ownPrefix } from './keys.ts';
@@ -54,7 +54,7 @@ export class Writer {
   #epoch: { value: string | undefined; revision: number } = { value: undefined, revision: 0 };
   #epochChange: Promise<void> | undefined;
 
-  constructor({ members, cache, ownWrites, sealing, clock = steadyClock }: WriterOptions) {
+  constructor({ members, cache, ownWrites, sealing, clock = systemClock }: WriterOptions) {
     this.#members = members;
     this.#cache = cache;
     this.#ownWrites = ownWrites;
@@ -83,7 +83,7 @@ export class Writer {
 
   /** Sends the write until its outcome is known. */
   async #write(request: WriteRequest, pending: PendingWrite): Promise<Written> {
-    const giveUpAt = this.#clock.now() + patienceMs;
+    const giveUpAt = this.#clock.elapsed() + patienceMs;
     const guarded = request.expectedRevision === 0;
     let unknown = false;
     let late = 0;
@@ -104,7 +104,7 @@ export class Writer {
       unknown ||= !answer.refused;
       if (answer.late) late += 1;
       if (pending.revision !== undefined) return { revision: pending.revision };
-      if (this.#clock.now() >= giveUpAt) throw unknown ? unknownOutcome(answer) : unreachable(answer);
+      if (this.#clock.elapsed() >= giveUpAt) throw unknown ? unknownOutcome(answer) : unreachable(answer);
       await sleep(pauseMs, undefined, this.#clock);
       if (unknown && guarded) {
         await this.#replaceEpoch(epoch, giveUpAt);
@@ -135,7 +135,7 @@ export class Writer {
 
   /** Whether a copy of the write happened up to this revision, by the watch. */
   async #happened(pending: PendingWrite, revision: number, giveUpAt: number): Promise<boolean> {
-    const reached = await this.#cache.waitFor(revision, Math.max(0, giveUpAt - this.#clock.now()));
+    const reached = await this.#cache.waitFor(revision, Math.max(0, giveUpAt - this.#clock.elapsed()));
     if (pending.revision !== undefined) return true;
     if (!reached || pending.lost) throw unknownOutcome();
     return false;
@@ -168,7 +168,7 @@ export class Writer {
         return;
       }
       if (answer.late) late += 1;
-      if (this.#clock.now() >= giveUpAt) throw unknownOutcome(answer);
+      if (this.#clock.elapsed() >= giveUpAt) throw unknownOutcome(answer);
       await sleep(pauseMs, undefined, this.#clock);
     }
   }

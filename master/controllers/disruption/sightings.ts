@@ -2,7 +2,7 @@
  * Since when pods have waited for their deletion, as this process has seen it. The times that evictions write are of another
  * machine's clock, which may be wrong by more than the whole wait.
  */
-import { type Clock, steadyClock } from '../../api/clock.ts';
+import { type Clock, systemClock } from '../../api/clock.ts';
 
 export class Sightings {
   readonly #waitMs: number;
@@ -11,7 +11,7 @@ export class Sightings {
   readonly #seen = new Map<string, Map<string, number>>();
 
   /** What was seen `waitMs` ago waits no longer. */
-  constructor(waitMs: number, clock: Clock = steadyClock) {
+  constructor(waitMs: number, clock: Clock = systemClock) {
     this.#waitMs = waitMs;
     this.#clock = clock;
   }
@@ -21,7 +21,7 @@ export class Sightings {
     budget: string,
     waiting: readonly (readonly [pod: string, since: string])[],
   ): (pod: string, since: string) => number {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const before = this.#seen.get(budget);
     const seen = new Map(waiting.map(([pod, since]) => [`${pod} ${since}`, before?.get(`${pod} ${since}`) ?? now]));
     if (seen.size > 0) this.#seen.set(budget, seen);

@@ -9,7 +9,7 @@
  * watch as the nodes' leases. When nothing came for `blindAfterMs`, the watch, the API or this process stood still; then
  * every count begins anew, so that nodes have the whole grace period to be heard again.
  */
-import { type Clock, steadyClock } from '../../api/clock.ts';
+import { type Clock, systemClock } from '../../api/clock.ts';
 import { getCondition, keyOf } from '../../api/meta.ts';
 import type { Lease, Node, Taint } from '../../api/types.ts';
 import type { Caches } from '../caches.ts';
@@ -32,9 +32,9 @@ export class NodeHealthObserver {
   #pulseMs: number;
 
   constructor(options: { blindAfterMs: number; clock?: Clock }) {
-    this.#clock = options.clock ?? steadyClock;
+    this.#clock = options.clock ?? systemClock;
     this.#blindAfterMs = options.blindAfterMs;
-    this.#pulseMs = this.#clock.now();
+    this.#pulseMs = this.#clock.elapsed();
   }
 
   /** Feeds the observer from the caches until the signal is aborted. */
@@ -85,19 +85,19 @@ export class NodeHealthObserver {
 
   /** Whether nothing at all was seen for so long that the observer cannot tell who lives. */
   get blind(): boolean {
-    return this.#clock.now() - this.#pulseMs > this.#blindAfterMs;
+    return this.#clock.elapsed() - this.#pulseMs > this.#blindAfterMs;
   }
 
   /** For how long (ms) the observer, while it could see, saw no sign of life of the node. */
   silentMs(name: string): number {
     const observed = this.#nodes.get(name);
     if (!observed || this.blind) return 0;
-    return Math.max(0, this.#clock.now() - observed.aliveMs);
+    return Math.max(0, this.#clock.elapsed() - observed.aliveMs);
   }
 
   /** The present moment, in ms on the clock of all times that the observer tells: not that of the day. */
   get now(): number {
-    return this.#clock.now();
+    return this.#clock.elapsed();
   }
 
   /** When the node's NoExecute taint was first seen here (see `now`); undefined if it was not. */
@@ -107,7 +107,7 @@ export class NodeHealthObserver {
 
   /** Counts from now for every node, as after a disruption in which nothing could be learnt. */
   restart(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     for (const observed of this.#nodes.values()) {
       observed.aliveMs = now;
       for (const key of observed.taintsMs.keys()) observed.taintsMs.set(key, now);
@@ -115,7 +115,7 @@ export class NodeHealthObserver {
   }
 
   #pulse(): number {
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     if (now - this.#pulseMs > this.#blindAfterMs) this.restart();
     this.#pulseMs = now;
     return now;

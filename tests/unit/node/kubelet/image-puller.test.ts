@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { steadyClock } from '../../../../master/api/clock.ts';
+import { systemClock } from '../../../../master/api/clock.ts';
 import { createLogger } from '../../../../master/api/logging.ts';
 import type { Secret } from '../../../../master/api/types.ts';
 import { ImagePuller } from '../../../../node/kubelet/pods/image-puller.ts';
@@ -81,7 +81,7 @@ test('the engine is told the credentials, the next where it will not have the fi
     await rm(directory, { recursive: true, force: true });
   });
   const runtime = new DockerRuntime({ node: 'n', logger: createLogger('test', 'silent'), socketPath });
-  const puller = new ImagePuller({ runtime, clock: steadyClock, signal: new AbortController().signal });
+  const puller = new ImagePuller({ runtime, clock: systemClock, signal: new AbortController().signal });
   const events: string[] = [];
   const pull = (image: string) =>
     puller.ensure(container('main', { image, imagePullPolicy: 'Always' }), credentials(image), (_, reason, message) =>
