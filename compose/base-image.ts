@@ -78,7 +78,7 @@ async function makeBaseImage(name: string, root: string, progress: Progress): Pr
  * registry knows nothing of it.
  */
 export function offerExtraAuthority(root: string): void {
-  const target = join(root, 'compose/extra-ca.crt');
+  const target = join(root, 'extra-ca.crt');
   const source = process.env.NODE_EXTRA_CA_CERTS;
   if (!source || !existsSync(source)) {
     rmSync(target, { force: true });

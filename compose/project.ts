@@ -45,7 +45,7 @@ export function overridePath({ kubeconfig }: Project): string {
 }
 
 /** Everything that goes into the images. The list is that of .dockerignore. */
-export const sources = ['package.json', 'package-lock.json', 'master', 'lb', 'node', 'compose'];
+export const sources = ['package.json', 'package-lock.json', 'extra-ca.crt', 'master', 'lb', 'node', 'compose'];
 
 /** A digest of all that the images are made from: while it is the same, they need not be built again. */
 export function sourcesDigest(from = root): string {
