@@ -83,7 +83,10 @@ await runMain(async (signal) => {
   const membersRun = followMembers(options, store, logger, storeEnd.signal);
 
   const advertise = () => ({ address: options.advertiseAddress || ownAddress(), port: options.securePort });
-  const advertised = (): string => `${inUrl(advertise().address)}:${advertise().port}`;
+  const advertised = (): string => {
+    const { address, port } = advertise();
+    return `${inUrl(address)}:${port}`;
+  };
   const roles = new RoleCache(store, logger);
   const rolesRun = roles.run(storeEnd.signal);
   const authorizer = createAuthorizer(

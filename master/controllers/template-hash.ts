@@ -1,5 +1,4 @@
 /** Short names that follow from what they are for, so that whoever makes an object twice makes it under one name. Pure. */
-
 import { createHash } from 'node:crypto';
 import { withSortedFields } from '../api/meta.ts';
 

@@ -5,7 +5,6 @@
  * Members are named by the cluster's configuration and find one another by host names, so that every address may change between
  * two starts. A member with data rejoins as who it was; `start.ts` finds out what one without data is to do.
  */
-
 import { join } from 'node:path';
 import { inUrl } from '../api/addresses.ts';
 import { logFiles, neverHadLeader } from './log.ts';

@@ -1,5 +1,4 @@
 /** DefaultStorageClass and DefaultIngressClass: the class that is marked as default, for what names none. */
-
 import type { Ingress, KubeObject, PersistentVolumeClaim } from '../../api/types.ts';
 import { classAnnotation } from '../../api/volume-claims.ts';
 import type { Objects } from './objects.ts';

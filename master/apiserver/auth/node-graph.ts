@@ -3,7 +3,6 @@
  * (https://kubernetes.io/docs/reference/access-authn-authz/node/). Looked up in the cache when a node asks, which is seldom: nothing
  * is kept up for it.
  */
-
 import { eachReference } from '../../api/pod-references.ts';
 import { parseFieldSelector } from '../../api/selectors.ts';
 import type { KubeObject, PersistentVolume, Pod } from '../../api/types.ts';

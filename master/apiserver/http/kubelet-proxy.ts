@@ -2,7 +2,6 @@
  * The way to the kubelets, over http-proxy: with the API server's own client certificate, to the node's preferred address.
  * An answer of the kubelet that is an error becomes a Status with the kubelet's words.
  */
-
 import { readFileSync } from 'node:fs';
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { Agent } from 'node:https';

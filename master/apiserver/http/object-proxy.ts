@@ -2,7 +2,6 @@
  * pods/proxy, services/proxy and nodes/proxy: requests of any kind to what runs behind an object. A name may say which way:
  * `<name>`, `<name>:<port>` or `<scheme>:<name>:<port>`, where a Service's port may go by its name.
  */
-
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { inUrl } from '../../api/addresses.ts';

@@ -6,7 +6,6 @@
  * before anything was answered; what goes wrong is an Error in the words of Kubernetes' (Go's) client.
  * It follows no redirects and reads no answer of over 3 MiB.
  */
-
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { Duplex } from 'node:stream';

@@ -2,7 +2,6 @@
  * A probe by gRPC's own health protocol (`grpc.health.v1.Health/Check`, https://github.com/grpc/grpc/blob/master/doc/health-checking.md), over plain HTTP/2 as
  * Kubernetes' probes are. The one message asked and the one answered are small enough to be written and read without a library.
  */
-
 import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
 import { inUrl } from '../../../master/api/addresses.ts';
 import { messageOf } from '../../../master/api/errors.ts';

@@ -2,7 +2,6 @@
  * The GET request of a probe or a hook. A redirect is followed as long as it stays on the host; one that leads elsewhere is the answer
  * itself (Kubernetes, "Configure Liveness, Readiness and Startup Probes", HTTP probes).
  */
-
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { inUrl } from '../../../master/api/addresses.ts';

@@ -2,7 +2,6 @@
  * Files in a pod's volumes from which its containers take variables (Kubernetes, "Define Environment Variable Values Using An Init
  * Container"): `NAME='value'`, where the quotes keep everything as it is, new lines too; blank lines and those that begin with # say nothing.
  */
-
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '../../../master/api/types.ts';

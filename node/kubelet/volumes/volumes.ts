@@ -4,7 +4,6 @@
  * Guarantees: `setUp` may be called again and again and brings files from the API up to date; `tearDown` removes everything of a
  * pod and nothing else: what a hostPath shows is never touched.
  */
-
 import { execFile } from 'node:child_process';
 import { chmod, chown, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';

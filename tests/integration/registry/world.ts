@@ -1,5 +1,4 @@
 /** A registry over a real etcd member, or several registries over one, and short words for what tests do with them. */
-
 import { systemClock } from '../../../master/api/clock.ts';
 import { StatusError } from '../../../master/api/errors.ts';
 import { createLogger } from '../../../master/api/logging.ts';

@@ -1,5 +1,4 @@
 /** PersistentVolumeClaims: once bound, only how much they ask for and their attributes' class may change. */
-
 import { kinds } from '../../../api/kinds.ts';
 import { deepEqual } from '../../../api/meta.ts';
 import { isQuantity, milliValue } from '../../../api/quantity.ts';

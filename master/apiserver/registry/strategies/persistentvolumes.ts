@@ -1,5 +1,4 @@
 /** PersistentVolumes. */
-
 import { kinds } from '../../../api/kinds.ts';
 import { isQuantity, milliValue } from '../../../api/quantity.ts';
 import type { PersistentVolume } from '../../../api/types.ts';

@@ -1,5 +1,4 @@
 /** What Kubernetes 1.36 warns of in volumes and claims that it takes. */
-
 import type { ObjectMeta, PersistentVolume, PersistentVolumeClaim } from '../../../api/types.ts';
 import { classAnnotation } from '../../../api/volume-claims.ts';
 import { termWarnings } from './pod/affinity-warnings.ts';
