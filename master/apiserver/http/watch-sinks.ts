@@ -115,19 +115,23 @@ export function webSocketSink(response: ServerResponse): WatchSink {
 /** Clients that only listen have little to say. */
 const sockets = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload: 4096 });
 
-/** The same events, each as one text frame (RFC 6455, 5.2). */
+/**
+ * The same events, each as one text frame (RFC 6455, 5.2) in one piece: between the pieces the answer to a client's ping might come, which no
+ * frame may have inside (5.4).
+ */
 export function framed(encoder: EventEncoder): EventEncoder {
   return {
-    event(event) {
-      const parts = encoder.event(event);
-      return [frameHead(parts.reduce((sum, { length }) => sum + length, 0)), ...parts];
-    },
-    bookmark: (revision, initialEnd) => frame(encoder.bookmark(revision, initialEnd)),
-    error: (status) => frame(encoder.error(status)),
+    event: (event) => [frame(encoder.event(event))],
+    bookmark: (revision, initialEnd) => frame([encoder.bookmark(revision, initialEnd)]),
+    error: (status) => frame([encoder.error(status)]),
   };
 }
 
-const frame = (line: Buffer): Buffer => Buffer.concat([frameHead(line.length), line]);
+function frame(parts: readonly Buffer[]): Buffer {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const head = frameHead(length);
+  return Buffer.concat([head, ...parts], head.length + length);
+}
 
 const finalText = 0x81;
 

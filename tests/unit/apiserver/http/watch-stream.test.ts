@@ -5,7 +5,7 @@ import { expired } from '../../../../master/api/errors.ts';
 import { kinds } from '../../../../master/api/kinds.ts';
 import { jsonObject } from '../../../../master/apiserver/http/negotiate.ts';
 import { eventEncoder } from '../../../../master/apiserver/http/watch-events.ts';
-import { httpSink } from '../../../../master/apiserver/http/watch-sinks.ts';
+import { framed, httpSink, type WatchSink } from '../../../../master/apiserver/http/watch-sinks.ts';
 import { WatchStream, type WatchStreamOptions } from '../../../../master/apiserver/http/watch-stream.ts';
 import type { ResourceEvent, WatchProgress } from '../../../../master/apiserver/registry/context.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
@@ -184,3 +184,52 @@ test('the events of a table carry the column definitions once', (t) => {
     rows: [{ cells: ['a'], object: null }],
   });
 });
+
+test('each write into a WebSocket is whole frames, for a pong may come between two writes', async (t) => {
+  const writes: Buffer[] = [];
+  let drained = (): void => {};
+  const sink: WatchSink = {
+    open: () => {},
+    write: (parts, length) => {
+      writes.push(Buffer.concat(parts, length));
+      return false;
+    },
+    writeChunk: () => t.fail('what is shared has no frames'),
+    end: () => {},
+    destroy: () => {},
+    waitingBytes: 0,
+    over: false,
+    listen: (listener) => {
+      drained = listener.drained;
+    },
+  };
+  const encoder = framed(eventEncoder(kinds.configmaps, jsonObject, table));
+  const stream = new WatchStream({ sink, encoder, bookmarks: false, timeoutMs: 60_000 });
+  stream.begin();
+  const lengths = [10, 200, 70_000, 65_500, 10, 70_000];
+  stream.onEvents(
+    lengths.map((length, index) => event('ADDED', index + 1, 'x'.repeat(length))),
+    lengths.length,
+  );
+  await new Promise(setImmediate);
+  for (let round = 0; round < lengths.length; round += 1) drained();
+  stream.end();
+  const seen = writes.flatMap((bytes) => wholeFrames(bytes).map((text) => JSON.parse(text).object.padding.length));
+  t.deepEqual(seen, lengths);
+  t.true(writes.length > 1);
+});
+
+/** The texts of the frames; throws when the last one is not whole. */
+function wholeFrames(bytes: Buffer): string[] {
+  const texts: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const short = bytes.readUInt8(at + 1);
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length =
+      short < 126 ? short : short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
+    if (at + head + length > bytes.length) throw new Error('a frame that is not whole');
+    texts.push(bytes.toString('utf8', at + head, at + head + length));
+    at += head + length;
+  }
+  return texts;
+}
