@@ -62,13 +62,16 @@ export async function makeData(member: EtcdMemberConfig, { file, hashed, token }
 /**
  * Makes the member the only one of a new cluster that holds what this member has, its log included. etcd takes a copy of the data
  * into a cluster of one once, so that the log's end reaches the database; the original is put aside only when all is done.
+ *
+ * That cluster is nobody else's: at the member's own ports another master could join it, and would be left with the data of a cluster
+ * that ends a moment later.
  */
 export async function salvageData(member: EtcdMemberConfig, token: string, signal: AbortSignal): Promise<void> {
   const copy = `${member.dataDir}.salvage`;
   rmSync(copy, { recursive: true, force: true });
   cpSync(member.dataDir, copy, { recursive: true });
   const { command, args } = etcdCommand(
-    { ...member, dataDir: copy, bindAddress: '127.0.0.1', socket: undefined },
+    { ...member, dataDir: copy, bindAddress: '127.0.0.1', clientPort: 0, peerPort: 0, socket: undefined },
     'existing',
   );
   const etcd = spawn(command, [...args, '--force-new-cluster'], { stdio: ['ignore', 'ignore', 'pipe'] });

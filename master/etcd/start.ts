@@ -120,8 +120,6 @@ class Meeting {
       if (signal.aborted) break;
       if (this.#isOutdated) return undefined;
       if (!inTheWay) {
-        // Salvaging takes etcd's port.
-        await this.close();
         logger.info({ order: order.kind }, 'making the data of a new cluster');
         if (order.kind === 'recover') await salvageData(member, order.token, signal);
         else await makeData(member, { file: join(dir, order.snapshot), hashed: true, token: order.token });

@@ -1,5 +1,7 @@
 /** What a keeper does about a database that has reached its bound, what a member's data becomes, and a member that is behind. */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -79,6 +81,24 @@ test("what only a member's log has is kept when its data begins a new cluster", 
   await salvageData(member.config, 'test-2', never);
   await member.run();
   t.is(await member.get('key-49'), '49');
+});
+
+test('what is salvaged is served to nobody: another master could join a cluster that ends a moment later', async (t) => {
+  const member = await MasterMember.start(t);
+  await member.put('key', 'kept');
+  await member.end('SIGKILL');
+  const { bindAddress, clientPort, peerPort } = member.config;
+  const taken = await Promise.all(
+    [clientPort, peerPort].map(async (port) => {
+      const server = createServer().listen(port, bindAddress);
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  await salvageData(member.config, 'test-3', never);
+  for (const server of taken) server.close();
+  await member.run();
+  t.is(await member.get('key'), 'kept');
 });
 
 test("an API server's metrics and conditions show the sizes of the members, and the alarm while it is raised", async (t) => {
